@@ -1,0 +1,1 @@
+"""Where attention comes from: a toy sentence (``lab``) or a running model (``model``)."""

@@ -1,0 +1,51 @@
+"""What every source of attention gives the widget, and nothing about how it gets it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One attention layer of a source.
+
+    `index` is the model's own numbering, `module` the qualified module name that tells
+    layers apart, `kind` is ``"self"`` in a single stack.
+    """
+
+    index: int
+    module: str
+    kind: str
+    n_heads: int
+    n_kv_heads: int
+
+
+@dataclass(frozen=True)
+class HeadInputs:
+    """What one attention map is computed from.
+
+    Shapes: `Q` (n_q, d_k), `K` (n_k, d_k), `V` (n_k, d_v), each with a leading axis h where
+    several heads are shown at once. `locked` is a bool (n_q, n_k), True where the source
+    itself masks (causal, padding), or None where it masks nothing.
+    """
+
+    Q: NDArray
+    K: NDArray
+    V: NDArray
+    scale: float
+    locked: NDArray | None = None
+
+
+class Source(Protocol):
+    """A toy sentence or a captured model, seen from the widget."""
+
+    tokens: tuple[str, ...]
+    layers: tuple[Layer, ...]
+
+    def head(self, layer: int, head: int) -> HeadInputs:
+        """Return the inputs of the map shown for `layer` and `head`."""
+        ...
