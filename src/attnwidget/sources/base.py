@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -41,11 +41,35 @@ class HeadInputs:
 
 
 class Source(Protocol):
-    """A toy sentence or a captured model, seen from the widget."""
+    """A toy sentence or a captured model, seen from the widget. Never changed in place."""
 
-    tokens: tuple[str, ...]
-    layers: tuple[Layer, ...]
+    @property
+    def tokens(self) -> tuple[str, ...]:
+        """The n display strings."""
+        ...
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """Every attention layer, in the model's order."""
+        ...
+
+    @property
+    def subtitle(self) -> str:
+        """What this is, in a few words."""
+        ...
 
     def head(self, layer: int, head: int) -> HeadInputs:
         """Return the inputs of the map shown for `layer` and `head`."""
+        ...
+
+    def weights(self, layer: int) -> NDArray:
+        """Return the attention (h, n_q, n_k) of all heads of `layer`, as the source computes it."""
+        ...
+
+    def check(self, name: str, value: Any, layer: int, head: int) -> Any:
+        """Return `value` as it would be stored; raise TypeError or ValueError where it can't be."""
+        ...
+
+    def replace(self, name: str, value: Any, layer: int, head: int) -> Source:
+        """Return the source with the input `name` set and what is downstream of it made anew."""
         ...

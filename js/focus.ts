@@ -1,0 +1,28 @@
+/** The cell that a view is looking at now: hovered, or reached by keyboard. It never leaves the page. */
+
+export type Cell = readonly [query: number, key: number];
+
+export interface Focus {
+  readonly cell: Cell | null;
+  set(cell: Cell | null): void;
+  subscribe(listener: (cell: Cell | null) => void, until: AbortSignal): void;
+}
+
+export function createFocus(): Focus {
+  let cell: Cell | null = null;
+  const listeners = new Set<(cell: Cell | null) => void>();
+  return {
+    get cell() {
+      return cell;
+    },
+    set(next) {
+      if (cell === next || (cell && next && cell[0] === next[0] && cell[1] === next[1])) return;
+      cell = next;
+      for (const listener of [...listeners]) listener(cell);
+    },
+    subscribe(listener, until) {
+      listeners.add(listener);
+      until.addEventListener("abort", () => listeners.delete(listener));
+    },
+  };
+}

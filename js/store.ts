@@ -1,0 +1,259 @@
+/** The browser's mirror of the widget: the only module that touches the anywidget model. */
+import type { AnyModel } from "@anywidget/types";
+import { decode, type Flat, type Matrix, matrix } from "./codec";
+import { createHistory, type Step } from "./history";
+import { type Preset, presetMask } from "./presets";
+import { cells, toRuns } from "./runs";
+import { outputRow, softmaxRow } from "./softmax";
+import type { Op, Packed, Patch, Traits } from "./types";
+
+const ARRAYS = ["Q", "K", "V", "scores", "mask", "locked", "attention", "output"] as const;
+const STATES = [
+  "tokens", "scale", "layers", "layer", "head", "view", "cmap", "color_scale", "selection",
+  "title", "subtitle", "notice", "error", "shown", "revision", "history",
+] as const; // biome-ignore format: a table
+
+/** What changed since the last call: everything, or these rows of the map, and these traits. */
+export interface Change {
+  all: boolean;
+  rows: ReadonlySet<number>;
+  names: ReadonlySet<string>;
+}
+
+export type Store = ReturnType<typeof createStore>;
+
+export function createStore(model: AnyModel<Traits>, signal: AbortSignal) {
+  const listeners = new Set<(change: Change) => void>();
+  const history = createHistory();
+  const client = crypto.getRandomValues(new Uint32Array(2)).join("-");
+  let pending: Op[] = [];
+  let seq = 0;
+  let strokes = 0;
+  const decoded = new Map<string, Flat | null>();
+  const dirty = { all: false, rows: new Set<number>(), names: new Set<string>() };
+  let queued = false;
+
+  const get = <K extends keyof Traits>(name: K): Traits[K] => model.get(name);
+  const packed = (name: (typeof ARRAYS)[number]) => get(name) as Packed;
+  const flat = (name: (typeof ARRAYS)[number]): Flat | null => {
+    if (!decoded.has(name)) {
+      const value = get(name) as Packed | null;
+      decoded.set(name, value && decode(value));
+    }
+    return decoded.get(name) as Flat | null;
+  };
+  const nQ = () => packed("mask").shape[0] as number;
+  const nK = () => packed("mask").shape[1] as number;
+  const stack = () => {
+    const shape = packed("scores").shape;
+    return shape.length > 2 ? (shape[0] as number) : 1;
+  };
+  const headIndex = () => (stack() > 1 ? get("head") : 0);
+
+  function flush() {
+    queued = false;
+    const change = { all: dirty.all, rows: new Set(dirty.rows), names: new Set(dirty.names) };
+    dirty.all = false;
+    dirty.rows.clear();
+    dirty.names.clear();
+    for (const listener of [...listeners]) listener(change);
+  }
+  // One update message sets many traits one after the other: listeners hear of it once, when all are in.
+  function enqueue() {
+    if (queued) return;
+    queued = true;
+    queueMicrotask(() => queued && flush());
+  }
+
+  function listen<K extends keyof Traits>(name: K, handler: () => void) {
+    const event = `change:${name}` as const;
+    model.on(event, handler);
+    signal.addEventListener("abort", () => model.off(event, handler));
+  }
+  for (const name of ARRAYS) {
+    listen(name, () => {
+      decoded.delete(name);
+      dirty.all = true;
+      if (name === "mask") history.reset();
+      enqueue();
+    });
+  }
+  for (const name of STATES) {
+    listen(name, () => {
+      dirty.names.add(name);
+      if (name === "tokens" || (name === "head" && stack() > 1)) dirty.all = true;
+      enqueue();
+    });
+  }
+  listen("_patch", () => {
+    const patch = get("_patch");
+    if (patch) receive(patch);
+  });
+
+  /** Recompute rows from the scores, for every head of the stack, in the model's own buffers. */
+  function recompute(rows: Iterable<number>) {
+    const [q, k, heads] = [nQ(), nK(), stack()];
+    const mask = flat("mask") as Uint8Array;
+    const scores = flat("scores") as Float32Array;
+    const attention = flat("attention") as Float32Array;
+    const output = flat("output") as Float32Array;
+    const V = flat("V") as Float32Array;
+    const d = packed("V").shape.at(-1) as number;
+    for (const row of rows) {
+      for (let h = 0; h < heads; h++) {
+        const at = (h * q + row) * k;
+        softmaxRow(scores, mask, at, row * k, k, attention);
+        const v = V.subarray(h * k * d, (h + 1) * k * d);
+        outputRow(attention, at, k, v, d, output, (h * q + row) * d);
+      }
+      dirty.rows.add(row);
+    }
+  }
+
+  function write(mask: Uint8Array, step: Pick<Step, "on" | "off">): Set<number> {
+    const k = nK();
+    const rows = new Set<number>();
+    for (const [runs, value] of [[step.on, 1], [step.off, 0]] as const) {
+      for (const cell of cells(runs)) {
+        mask[cell] = value;
+        rows.add(Math.floor(cell / k));
+      }
+    }
+    return rows;
+  }
+
+  /** Answer a step here and now, and tell Python. */
+  function apply(step: Step, move?: "undo" | "redo") {
+    recompute(write(flat("mask") as Uint8Array, step));
+    pending.push({ seq: ++seq, ...step, ...(move && { move }) });
+    model.set("_edits", { client, ops: [...pending] });
+    model.save_changes();
+    flush();
+  }
+
+  /** Python's rows replace ours; what it has not seen yet goes on top again. */
+  function receive(patch: Patch) {
+    const acked = patch.acks[client] ?? 0;
+    pending = pending.filter((op) => op.seq > acked);
+    if (patch.origin !== client) history.reset();
+    const k = nK();
+    const [q, heads] = [nQ(), stack()];
+    const rows = decode(patch.rows);
+    const parts = [
+      ["mask", patch.mask, 1, k],
+      ["attention", patch.attention, heads, k],
+      ["output", patch.output, heads, packed("output").shape.at(-1) as number],
+    ] as const;
+    // A patch for a map that has changed its shape since is stale: the whole arrays are on their way.
+    if (patch.mask.shape[1] !== k || rows.some((row) => row >= q)) return;
+    for (const [name, part, n, width] of parts) {
+      const target = flat(name) as Flat;
+      const source = decode(part);
+      for (let h = 0; h < n; h++) {
+        rows.forEach((row, r) => {
+          const from = (h * rows.length + r) * width;
+          target.set(source.subarray(from, from + width), (h * q + row) * width);
+        });
+      }
+    }
+    for (const row of rows) dirty.rows.add(row);
+    for (const op of pending) recompute(write(flat("mask") as Uint8Array, op));
+    enqueue();
+  }
+
+  function change(wanted: Iterable<readonly [number, boolean]>, stroke: number) {
+    const mask = flat("mask") as Uint8Array;
+    const locked = flat("locked");
+    const on: number[] = [];
+    const off: number[] = [];
+    for (const [cell, masked] of wanted) {
+      if (locked?.[cell] || Boolean(mask[cell]) === masked) continue;
+      (masked ? on : off).push(cell);
+    }
+    if (on.length + off.length === 0) return;
+    const ascending = (a: number, b: number) => a - b;
+    const step = { stroke, on: toRuns(on.sort(ascending)), off: toRuns(off.sort(ascending)) };
+    history.push(step);
+    apply(step);
+  }
+
+  function travel(move: "undo" | "redo") {
+    const steps = history[move]();
+    if (steps.length === 0) {
+      // Older than this page: only Python knows it.
+      apply({ stroke: ++strokes, on: [], off: [] }, move);
+      return;
+    }
+    const merged = new Map<number, boolean>();
+    for (const step of steps) {
+      for (const cell of cells(step.on)) merged.set(cell, true);
+      for (const cell of cells(step.off)) merged.set(cell, false);
+    }
+    const pick = (value: boolean) =>
+      toRuns([...merged].filter(([, v]) => v === value).map(([c]) => c).sort((a, b) => a - b));
+    apply({ stroke: ++strokes, on: pick(true), off: pick(false) }, move);
+  }
+
+  return {
+    get,
+    get nQ() { return nQ(); },
+    get nK() { return nK(); },
+    get nHeads() { return get("layers").find((l) => l.index === get("layer"))?.n_heads ?? stack(); },
+    get tokens() { return get("tokens"); },
+    get keyTokens() { return get("tokens"); },
+    /** (nQ, nK), 1 = masked. */
+    get mask() { return flat("mask") as Uint8Array; },
+    /** Cells that the model itself masks: shown, never changed. */
+    get locked() { return flat("locked") as Uint8Array | null; },
+    get scores(): Matrix { return matrix(packed("scores"), headIndex()); },
+    get attention(): Matrix { return matrix(packed("attention"), headIndex()); },
+    get output(): Matrix { return matrix(packed("output"), headIndex()); },
+    get Q(): Matrix { return matrix(packed("Q"), headIndex()); },
+    get K(): Matrix { return matrix(packed("K"), headIndex()); },
+    get V(): Matrix { return matrix(packed("V"), headIndex()); },
+    /** Edits that Python has not answered yet. */
+    get pending() { return pending.length; },
+    get canUndo() { return history.depth[0] > 0 || get("history")[0] > 0; },
+    get canRedo() { return history.depth[1] > 0 || get("history")[1] > 0; },
+
+    subscribe(listener: (change: Change) => void, until: AbortSignal) {
+      listeners.add(listener);
+      until.addEventListener("abort", () => listeners.delete(listener));
+    },
+    set<K extends "layer" | "head" | "view" | "color_scale" | "selection" | "error">(
+      name: K,
+      value: Traits[K],
+    ) {
+      model.set(name, value);
+      model.save_changes();
+    },
+    /** A number for a new stroke: edits that carry the same number undo together. */
+    stroke: () => ++strokes,
+    /** Mask or free cells (flat indices); locked cells stay. Painted before this returns. */
+    paint(list: Iterable<number>, masked: boolean, stroke: number) {
+      change([...list].map((cell) => [cell, masked] as const), stroke);
+    },
+    preset(name: Preset) {
+      const wanted = presetMask(name, nQ(), get("tokens"));
+      change(Array.from(wanted, (v, cell) => [cell, Boolean(v)] as const), ++strokes);
+    },
+    undo: () => travel("undo"),
+    redo: () => travel("redo"),
+    /** A question that Python answers with a message; used for documents too large for a trait. */
+    request(content: object, until: AbortSignal): Promise<{ content: unknown; buffers: DataView[] }> {
+      const id = `${client}:${++seq}`;
+      return new Promise((resolve, reject) => {
+        const done = () => model.off("msg:custom", handler);
+        const handler = (reply: { id?: string; error?: string }, buffers: DataView[]) => {
+          if (reply?.id !== id) return;
+          done();
+          if (reply.error) reject(new Error(reply.error));
+          else resolve({ content: reply, buffers });
+        };
+        model.on("msg:custom", handler);
+        until.addEventListener("abort", done);
+        model.send({ ...content, id });
+      });
+    },
+  };
+}

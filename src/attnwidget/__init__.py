@@ -1,0 +1,15 @@
+"""attnwidget: self-attention in a notebook cell, live."""
+
+from attnwidget.masks import as_mask, causal_mask, padding_mask, window_mask
+from attnwidget.widget import AttentionWidget
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "AttentionWidget",
+    "__version__",
+    "as_mask",
+    "causal_mask",
+    "padding_mask",
+    "window_mask",
+]

@@ -1,0 +1,69 @@
+"""Traits that hold NumPy arrays: read-only, compared by value, on the wire as bytes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import traitlets
+from traitlets.utils.bunch import Bunch
+
+from attnwidget.wire import pack
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+def _to_json(value: NDArray | None, _widget: object) -> dict[str, Any] | None:
+    return pack(value)
+
+
+def same(a: Any, b: Any) -> bool:
+    """Whether two trait values are equal: arrays if their type and all their values are."""
+    if isinstance(a, np.ndarray) and isinstance(b, np.ndarray):
+        return a is b or (a.dtype == b.dtype and np.array_equal(a, b))
+    return type(a) is type(b) and bool(a == b)
+
+
+class Array(traitlets.TraitType):
+    """An array that is set as a whole; its owner's validator decides what may be set."""
+
+    info_text = "a NumPy array"
+
+    def __init__(self, **keywords: Any) -> None:
+        super().__init__(default_value=None, allow_none=True, **keywords)
+        self.tag(sync=True, to_json=_to_json, echo_update=False)
+
+    def set(self, obj: Any, value: Any) -> None:
+        """Store `value`; observers hear of it unless it equals what was there."""
+        new = self._validate(obj, value)
+        old = obj._trait_values.get(self.name)
+        obj._trait_values[self.name] = new
+        if not same(old, new):
+            obj._notify_trait(self.name, old, new)
+
+
+class Computed(Array):
+    """An array that the owner's computation holds, read through the trait.
+
+    The owner has a ``_computation`` with an attribute of the trait's name. Setting is the
+    owner's ``_set_<name>``; a trait without one is read-only.
+    """
+
+    def get(self, obj: Any, cls: Any = None) -> NDArray:  # noqa: ARG002  traitlets' signature
+        """Return the computation's array."""
+        return getattr(obj._computation, self.name)
+
+    def set(self, obj: Any, value: Any) -> None:
+        """Hand `value` to the owner."""
+        setter = getattr(obj, f"_set_{self.name}", None)
+        if setter is None:
+            raise traitlets.TraitError(
+                f"{self.name} is computed from Q, K, V, scale and mask: set one of those"
+            )
+        setter(value)
+
+
+def change(owner: Any, name: str, old: Any, new: Any) -> Bunch:
+    """Return the change record that traitlets hands to observers."""
+    return Bunch(name=name, old=old, new=new, owner=owner, type="change")

@@ -1,0 +1,97 @@
+"""Input checks that name the argument, what it was and what would be right."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from numpy.typing import NDArray
+
+
+def floats(name: str, value: Any, shape: Sequence[int | None] | None = None) -> NDArray:
+    """Return `value` as a read-only, finite float64 array of its own.
+
+    `shape` gives the sizes wanted, None where any size will do.
+
+    Raises:
+        TypeError: if the values are no real numbers.
+        ValueError: if the shape is another one, or a value is NaN or infinite.
+    """
+    if hasattr(value, "detach"):  # a torch tensor: off the graph and the device, bfloat16 widened
+        value = value.detach().cpu().double()
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"{name}: the rows have different lengths ({error})") from None
+    if array.dtype.kind not in "fiu":
+        raise TypeError(f"{name}: got dtype {array.dtype}, want real numbers")
+    if shape is not None and not _fits(array.shape, shape):
+        raise ValueError(f"{name}: got shape {array.shape}, want {describe(shape)}")
+    array = array.astype(np.float64)
+    bad = ~np.isfinite(array)
+    if bad.any():
+        first = tuple(int(i) for i in np.argwhere(bad)[0])
+        raise ValueError(
+            f"{name}: {int(bad.sum())} of {array.size} values are NaN or infinite, the first at "
+            f"{first}; want finite numbers"
+        )
+    array.flags.writeable = False
+    return array
+
+
+def _fits(got: Sequence[int], want: Sequence[int | None]) -> bool:
+    return len(got) == len(want) and all(
+        w is None or g == w for g, w in zip(got, want, strict=True)
+    )
+
+
+def describe(shape: Sequence[int | None]) -> str:
+    """Return a shape in words: ``(6, any)``."""
+    sizes = ["any" if size is None else str(size) for size in shape]
+    return f"({', '.join(sizes)}{',' if len(sizes) == 1 else ''})"
+
+
+def size(name: str, value: Any, *, at_least: int = 1) -> int:
+    """Return `value` as an int of at least `at_least`.
+
+    Raises:
+        TypeError: if it is no whole number.
+        ValueError: if it is too small.
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+        raise TypeError(f"{name}: got {value!r}, want a whole number")
+    if value < at_least:
+        raise ValueError(f"{name}: got {value}, want at least {at_least}")
+    return int(value)
+
+
+def index(name: str, value: Any, choices: Collection[int]) -> int:
+    """Return `value` if it is one of `choices`.
+
+    Raises:
+        TypeError: if it is no whole number.
+        ValueError: if it is none of them.
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+        raise TypeError(f"{name}: got {value!r}, want a whole number")
+    if value not in choices:
+        ordered = sorted(choices)
+        span = f"{ordered[0]}..{ordered[-1]}"
+        wanted = span if len(ordered) == ordered[-1] - ordered[0] + 1 else f"one of {ordered}"
+        raise ValueError(f"{name}: got {value}, want {wanted}")
+    return int(value)
+
+
+def choice(name: str, value: Any, choices: Sequence[str]) -> str:
+    """Return `value` if it is one of `choices`.
+
+    Raises:
+        ValueError: if it is none of them.
+    """
+    if value not in choices:
+        raise ValueError(f"{name}: got {value!r}, want one of {', '.join(choices)}")
+    return str(value)

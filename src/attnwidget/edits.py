@@ -1,0 +1,64 @@
+"""The browser's edits of the mask, as they come over the wire."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from attnwidget.wire import runs_to_cells
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Edit:
+    """One edit: flat indices of the cells to mask and to free, or a step through the history."""
+
+    client: str
+    stroke: int
+    on: NDArray[np.intp]
+    off: NDArray[np.intp]
+    move: str | None
+
+    def rows(self, n_k: int) -> NDArray[np.intp]:
+        """Return the query rows that the browser has already redrawn."""
+        return np.unique(np.concatenate([self.on, self.off]) // n_k)
+
+
+class EditLog:
+    """Which edits have been applied, by browser page.
+
+    A page sends every edit that it has no answer to, again and again: a lost message costs
+    nothing, and an edit is applied once.
+    """
+
+    def __init__(self) -> None:
+        self.acks: dict[str, int] = {}
+
+    def fresh(self, message: Mapping[str, Any], size: int) -> list[Edit]:
+        """Return the edits of `message` not seen before; `size` is the mask's number of cells.
+
+        Raises:
+            ValueError: if the message is malformed. What it held counts as seen.
+        """
+        client = str(message.get("client", ""))
+        last = self.acks.get(client, 0)
+        ops = [op for op in message.get("ops", ()) if int(op["seq"]) > last]
+        if not ops:
+            return []
+        self.acks[client] = max(int(op["seq"]) for op in ops)
+        return [
+            Edit(
+                client=client,
+                stroke=int(op.get("stroke", 0)),
+                on=runs_to_cells(op["on"], size),
+                off=runs_to_cells(op["off"], size),
+                move=op["move"] if op.get("move") in {"undo", "redo"} else None,
+            )
+            for op in ops
+        ]

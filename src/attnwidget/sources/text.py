@@ -1,0 +1,80 @@
+"""A sentence as the lab's tokens."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable
+
+_JOINER = "\u200d"
+
+
+def split(sentence: str) -> tuple[str, ...]:
+    """Split at whitespace, each punctuation mark or symbol a token of its own.
+
+    Marks that belong to the character before them (accents, vowel signs, emoji modifiers and
+    joined emoji) stay with it, and an apostrophe inside a word stays in the word.
+
+    >>> split("The cat's mat, here.")
+    ('The', "cat's", 'mat', ',', 'here', '.')
+    """
+    tokens: list[str] = []
+    word = ""  # the word under way
+    after_symbol = False  # the last token is a symbol that a mark may still extend
+    for i, char in enumerate(sentence):
+        category = unicodedata.category(char)
+        following = sentence[i + 1 : i + 2]
+        if char.isspace():
+            if word:
+                tokens.append(word)
+            word, after_symbol = "", False
+        elif _extends(char, category) and (word or after_symbol):
+            if word:
+                word += char
+            else:
+                tokens[-1] += char
+        elif after_symbol and (tokens[-1].endswith(_JOINER) or _is_flag(tokens[-1], char)):
+            tokens[-1] += char
+        elif char in "'’" and word and following.isalnum():
+            word += char
+        elif category[0] in "PS" and char != "_":
+            if word:
+                tokens.append(word)
+            word, after_symbol = "", True
+            tokens.append(char)
+        else:
+            word, after_symbol = word + char, False
+    if word:
+        tokens.append(word)
+    return tuple(tokens)
+
+
+def _extends(char: str, category: str) -> bool:
+    return category in {"Mn", "Mc", "Me", "Cf"} or "\U0001f3fb" <= char <= "\U0001f3ff"
+
+
+def _is_flag(token: str, char: str) -> bool:
+    def regional(c: str) -> bool:
+        return "\U0001f1e6" <= c <= "\U0001f1ff"
+
+    return len(token) == 1 and regional(token) and regional(char)
+
+
+def as_tokens(value: str | Iterable[str]) -> tuple[str, ...]:
+    """Return a sentence's tokens, or the given tokens as they are.
+
+    Raises:
+        TypeError: if it is neither text nor an iterable of text.
+        ValueError: if there is no token at all.
+    """
+    if isinstance(value, str):
+        tokens = split(value)
+    elif isinstance(value, Iterable):
+        tokens = tuple(value)
+        for i, token in enumerate(tokens):
+            if not isinstance(token, str):
+                raise TypeError(f"tokens: got {token!r} at position {i}, want text")
+    else:
+        raise TypeError(f"tokens: got {type(value).__name__}, want a sentence or a list of tokens")
+    if not tokens:
+        raise ValueError("tokens: got none, want a sentence or a list with at least one token")
+    return tokens

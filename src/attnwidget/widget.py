@@ -1,0 +1,219 @@
+"""AttentionWidget: how one is made, and what it can be asked."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from attnwidget.checks import index
+from attnwidget.sources.lab import LabSource
+from attnwidget.state import AttentionState
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from numpy.typing import ArrayLike
+
+    from attnwidget.bertviz import Document
+    from attnwidget.sources.base import Source
+
+_STATIC = Path(__file__).parent / "static"
+
+
+def _static(name: str, without: str) -> Path | str:
+    """Return the built file, or, in a checkout that was never built, what says so in its place."""
+    path = _STATIC / name
+    return path if path.exists() else without % "attnwidget was not built: run `make build`"
+
+
+class AttentionWidget(AttentionState):
+    """Self-attention of a sentence, live: click a cell, and that query no longer sees that key.
+
+    Parameters
+    ----------
+    sentence_or_tokens:
+        A sentence, split at whitespace and punctuation, or a list of n tokens.
+    embeddings:
+        X, (n, d_model). Drawn uniformly from [0, 1) by `seed` where not given.
+    d_model, d_k, d_v, n_heads:
+        Sizes; 4, d_model // n_heads, d_k and 1 where neither said nor given by an array.
+    seed:
+        For NumPy's legacy generator, as in the course lab.
+    W_q, W_k, W_v:
+        Projections (d_model, d_k), (d_model, d_k), (d_model, d_v); several heads: a leading
+        axis h.
+    Q, K, V:
+        Given directly: (n, d_k), (n, d_k), (n, d_v); they stay until their inputs are set.
+    mask:
+        True (or any of 1, -1, -inf, <= -1e4) where a query may not see a key; (n,), (1, n) or
+        (n, n). See `attnwidget.masks.as_mask`.
+    scale:
+        What Q Kᵀ is multiplied with; 1/√d_k where None (Vaswani et al. 2017, arXiv 1706.03762).
+    title, cmap, color_scale, view:
+        What is shown, and how: see `VIEWS`, `CMAPS`, `COLOR_SCALES`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For anything that doesn't fit, naming the argument, what was got and what is wanted.
+    """
+
+    _esm = _static("widget.js", "export default { render({ el }) { el.textContent = %r } }")
+    _css = _static("widget.css", "/* %s */")
+
+    def __init__(
+        self,
+        sentence_or_tokens: str | Iterable[str],
+        *,
+        embeddings: ArrayLike | None = None,
+        d_model: int | None = None,
+        d_k: int | None = None,
+        d_v: int | None = None,
+        n_heads: int | None = None,
+        seed: int = 0,
+        W_q: ArrayLike | None = None,
+        W_k: ArrayLike | None = None,
+        W_v: ArrayLike | None = None,
+        Q: ArrayLike | None = None,
+        K: ArrayLike | None = None,
+        V: ArrayLike | None = None,
+        mask: ArrayLike | None = None,
+        scale: float | None = None,
+        title: str | None = None,
+        cmap: str = "viridis",
+        color_scale: str = "unit",
+        view: str = "heatmap",
+        **unknown: Any,
+    ) -> None:
+        _refuse(type(self).__init__, unknown)
+        source = LabSource.create(
+            sentence_or_tokens,
+            d_model=d_model,
+            d_k=d_k,
+            d_v=d_v,
+            n_heads=n_heads,
+            seed=seed,
+            scale=scale,
+            embeddings=embeddings,
+            W_q=W_q,
+            W_k=W_k,
+            W_v=W_v,
+            Q=Q,
+            K=K,
+            V=V,
+        )
+        self._open(source, mask=mask, title=title, cmap=cmap, color_scale=color_scale, view=view)
+
+    @classmethod
+    def from_model(
+        cls,
+        model: Any,
+        tokenizer: Any,
+        text: str,
+        *,
+        layer: int | None = None,
+        head: int = 0,
+        mask: ArrayLike | None = None,
+        title: str | None = None,
+        cmap: str = "viridis",
+        color_scale: str = "unit",
+        view: str = "heatmap",
+        **unknown: Any,
+    ) -> AttentionWidget:
+        """Open a Hugging Face model on `text`: one forward pass, every layer and head.
+
+        Q, K and V are those of the shown `layer` (the model's own index; the first one where
+        None) and `head`, after rotation. What the model itself masks is shown as masked and
+        locked. An edited mask recomputes this head's attention and output only. The model is
+        left exactly as it was found.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For a model, tokenizer, text, layer or head that can't be shown, saying what can.
+        ImportError
+            Without ``attnwidget[models]``.
+        """
+        from attnwidget.sources.model import ModelSource
+
+        _refuse(cls.from_model, unknown)
+        source = ModelSource.capture(model, tokenizer, text)
+        self = cls.__new__(cls)
+        shown = {"title": title, "cmap": cmap, "color_scale": color_scale, "view": view}
+        self._open(source, mask=mask, layer=layer, head=head, **shown)
+        return self
+
+    def _open(self, source: Source, **state: Any) -> None:
+        super()._open(source, **state)
+        self.on_msg(self._answer)
+
+    # Messages
+
+    def _answer(self, _widget: object, content: dict[str, Any], _buffers: object) -> None:
+        if content.get("type") != "bertviz":
+            return
+        reply = {"id": content.get("id")}
+        try:
+            html = self.bertviz(content.get("kind", ""), theme=content.get("theme", "light"))
+        except Exception as error:  # whatever went wrong in BertViz, the view says it
+            self.send({**reply, "error": f"{type(error).__name__}: {error}"})
+        else:
+            self.send(reply, buffers=[html.encode()])
+
+    def toggle(self, query: int, key: int) -> None:
+        """Mask cell (`query`, `key`), or free it: positions from 0, rows are queries.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For a position outside the map, or a cell that the model itself masks.
+        """
+        n_q, n_k = self._computation.mask.shape
+        query, key = index("query", query, range(n_q)), index("key", key, range(n_k))
+        if self.locked is not None and self.locked[query, key]:
+            raise ValueError(f"toggle: the model itself masks ({query}, {key}); it stays masked")
+        mask = self._computation.mask.copy()
+        mask[query, key] ^= True
+        self._remask(mask)
+
+    def undo(self) -> bool:
+        """Take back the last edit of the mask, made here or in the browser; False if none is left."""
+        return self._travel("undo")
+
+    def redo(self) -> bool:
+        """Make the edit again that was undone last; False if there is none."""
+        return self._travel("redo")
+
+    # Documents
+
+    def bertviz(self, kind: str = "head", *, theme: str = "light") -> Document:
+        """Return BertViz's own ``"head"`` or ``"model"`` view as one self-contained HTML file.
+
+        It shows what the source itself computes, without edits of the mask. The document is a
+        `str`; in a notebook cell it draws itself, and ``.save(path)`` writes it.
+
+        Raises
+        ------
+        ValueError
+            For another kind, or maps too large for BertViz.
+        ImportError
+            Without ``attnwidget[models]``.
+        """
+        from attnwidget.bertviz import document
+
+        layers = self._source.layers
+        weights = [self._source.weights(one.index) for one in layers]
+        position = [one.index for one in layers].index(self.layer)
+        return document(kind, weights, list(self.tokens), layer=position, theme=theme)
+
+
+def _refuse(function: Any, unknown: dict[str, Any]) -> None:
+    """Raise TypeError for keywords that `function` doesn't have, with the nearest one it has."""
+    if not unknown:
+        return
+    name = next(iter(unknown))
+    known = [k for k in function.__annotations__ if k not in {"return", "unknown"}]
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(known)}"
+    raise TypeError(f"unknown keyword {name!r}{hint}")
