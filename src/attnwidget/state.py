@@ -239,6 +239,11 @@ class AttentionState(anywidget.AnyWidget):
             mask.flat[edit.off] = False
             self._remask(mask, stroke=(edit.client, edit.stroke), **sent)
 
+    def notify_change(self, event: Any) -> None:
+        """Send a change together with all that follows from it: one message."""
+        with self.hold_sync():
+            super().notify_change(event)
+
     # What comes from the browser may be wrong or late: it is answered in words, and with the truth.
 
     def set_state(self, sync_data: dict[str, Any]) -> None:

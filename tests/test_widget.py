@@ -1,0 +1,257 @@
+"""The widget's state: what is set, what follows, what crosses the wire, what is refused."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import traitlets
+from recording import RecordingComm
+
+from attnwidget import AttentionWidget, causal_mask
+from attnwidget.state import CMAPS
+
+ROOT = Path(__file__).parents[1]
+
+
+def reference(Q, K, V, mask, scale=None):
+    """Attention and output by torch in float64; rows without a key are zero."""
+    q, k, v = (torch.as_tensor(np.array(a, dtype=float)) for a in (Q, K, V))
+    keep = torch.as_tensor(~np.array(mask))
+    if scale is None:
+        scale = k.shape[-1] ** -0.5
+    weights = torch.softmax((q @ k.mT * scale).masked_fill(~keep, -torch.inf), -1).nan_to_num(0.0)
+    return weights.numpy(), (weights @ v).numpy()
+
+
+def check(w):
+    weights, output = reference(w.Q, w.K, w.V, w.mask, w.scale)
+    np.testing.assert_allclose(w.attention, weights, atol=1e-12)
+    np.testing.assert_allclose(w.output, output, atol=1e-12)
+
+
+@pytest.fixture
+def w():
+    widget = AttentionWidget("The cat sat on the mat", d_model=5, d_k=3, d_v=2)
+    widget.comm = RecordingComm()
+    yield widget
+    widget.close()
+
+
+def test_everything_downstream_follows(w):
+    check(w)
+    rng = np.random.default_rng(0)
+    for name in ("embeddings", "W_q", "W_k", "W_v", "Q", "K", "V"):
+        before = w.output
+        setattr(w, name, rng.normal(size=getattr(w, name).shape))
+        assert not np.allclose(w.output, before), name
+        check(w)
+    w.mask = causal_mask(6)
+    check(w)
+    w.scale = 3.0
+    check(w)
+
+
+def test_one_message_for_one_set(w):
+    w.embeddings = np.ones((6, 5))
+    (state,) = w.comm.states()
+    assert {"embeddings", "Q", "K", "V", "scores", "attention", "output"} <= set(state)
+
+
+def test_a_toggle_sends_one_row_only():
+    w = AttentionWidget([f"t{i}" for i in range(96)])
+    w.comm = RecordingComm()
+    w.toggle(3, 5)
+    (state,) = w.comm.states()
+    assert set(state) == {"_patch", "history", "revision"}
+    assert w.comm.bytes() < 96 * 5 + 100  # a row of the mask and one of float32 weights
+    check(w)
+
+
+def test_arrays_come_out_read_only_and_never_change_later(w):
+    held = {name: getattr(w, name) for name in ("mask", "attention", "output", "Q", "embeddings")}
+    copies = {name: array.copy() for name, array in held.items()}
+    for array in held.values():
+        with pytest.raises(ValueError, match="read-only"):
+            array[0, 0] = 1
+    w.toggle(2, 4)
+    w.embeddings = np.ones((6, 5))
+    for name, array in held.items():
+        np.testing.assert_array_equal(array, copies[name])
+
+
+def test_given_arrays_are_neither_kept_nor_changed():
+    X = np.ones((3, 4))
+    w = AttentionWidget("a b c", embeddings=X)
+    X[:] = 7
+    assert (w.embeddings == 1).all()
+    assert X.flags.writeable
+
+
+def test_observers_see_one_state(w):
+    seen = []
+
+    def observer(event):
+        check(w)
+        seen.append(event["name"])
+
+    w.observe(observer, ["Q", "attention", "output", "mask"])
+    w.W_q = np.ones((5, 3))
+    assert seen == ["Q", "attention", "output"]
+    seen.clear()
+    w.toggle(0, 1)
+    assert seen == ["mask", "attention", "output"]
+
+
+def test_an_observer_may_set(w):
+    w.observe(lambda e: setattr(w, "mask", causal_mask(len(w.tokens))), "tokens")
+    w.tokens = "one two three"
+    np.testing.assert_array_equal(w.mask, np.triu(np.ones((3, 3), bool), 1))
+    check(w)
+
+
+def test_tokens_resize_and_masks_survive(w):
+    w.toggle(1, 2)
+    w.toggle(5, 0)
+    w.tokens = "a b c"
+    assert w.tokens == ("a", "b", "c")
+    np.testing.assert_array_equal(np.argwhere(w.mask), [[1, 2]])
+    assert w.embeddings.shape == (3, 5)
+    check(w)
+    w.tokens = "a b c d e f g"
+    np.testing.assert_array_equal(np.argwhere(w.mask), [[1, 2]])
+    check(w)
+
+
+def test_undo_and_redo_span_python_and_the_browser(w):
+    w.mask = causal_mask(6)
+    first = w.mask
+    w.set_state({"_edits": {"client": "p", "ops": [{"seq": 1, "stroke": 1, "on": [6, 1], "off": []}]}})
+    assert w.mask[1, 0]
+    assert w.undo()
+    np.testing.assert_array_equal(w.mask, first)
+    w.set_state({"_edits": {"client": "p", "ops": [{"seq": 2, "stroke": 2, "on": [], "off": [], "move": "undo"}]}})
+    assert not w.mask.any()
+    assert w.history == (0, 2)
+    assert w.redo()
+    assert w.redo()
+    assert not w.redo()
+    assert w.mask[1, 0]
+    check(w)
+
+
+def test_a_stroke_undoes_at_once_and_a_resent_edit_counts_once(w):
+    ops = [{"seq": i, "stroke": 9, "on": [i, 1], "off": []} for i in (1, 2, 3)]
+    w.set_state({"_edits": {"client": "p", "ops": ops[:2]}})
+    w.set_state({"_edits": {"client": "p", "ops": ops}})
+    assert w.mask.sum() == 3
+    assert w.history == (1, 0)
+    w.set_state({"_edits": {"client": "p", "ops": ops}})
+    assert w.history == (1, 0)
+    assert w._patch["acks"] == {"p": 3}
+
+
+@pytest.mark.parametrize(
+    "ops",
+    [
+        [{"seq": 1, "on": [35, 2], "off": []}],
+        [{"seq": 1, "on": [-1, 1], "off": []}],
+        [{"seq": 1, "on": [0], "off": []}],
+        [{"seq": 1, "off": []}],
+    ],
+)
+def test_a_wrong_edit_is_said_and_changes_nothing(w, ops):
+    w.set_state({"_edits": {"client": "p", "ops": ops}})
+    assert w.error
+    assert not w.mask.any()
+
+
+def test_a_wrong_state_from_the_browser_is_taken_back(w):
+    w.set_state({"head": 7})
+    assert w.error == "head: got 7, want 0..0"
+    assert w.head == 0
+    assert w.comm.states()[-1]["head"] == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("Q", np.ones((3, 6)), r"Q: got shape \(3, 6\), want \(6, 3\)"),
+        ("embeddings", np.ones((5, 5)), r"embeddings: got shape \(5, 5\), want \(6, 5\)"),
+        ("embeddings", np.full((6, 5), np.inf), "embeddings: 30 of 30 values are NaN or infinite"),
+        ("W_v", np.ones((4, 2)), r"W_v: got shape \(4, 2\), want \(5, any\)"),
+        ("mask", np.full(6, 0.5), "0.5"),
+        ("mask", np.zeros((6, 5)), r"\(6, 5\)"),
+        ("cmap", "jet", "cmap: got 'jet', want one of viridis"),
+        ("view", "pie", "view: got 'pie'"),
+        ("color_scale", 3, "color_scale: got 3"),
+        ("layer", 1, "layer: got 1, want 0"),
+        ("head", True, "head: got True, want a whole number"),
+        ("selection", (6, 0), "selection: got 6"),
+        ("tokens", "", "tokens: got none"),
+        ("tokens", 5, "tokens: got int"),
+        ("scale", float("nan"), "scale"),
+    ],
+)
+def test_bad_input_leaves_everything_as_it_was(w, name, value, says):
+    before = {n: getattr(w, n) for n in w.trait_names(sync=True) if n != "comm"}
+    with pytest.raises((TypeError, ValueError), match=says):
+        setattr(w, name, value)
+    assert w.comm.sent == []
+    for trait, old in before.items():
+        np.testing.assert_array_equal(np.asarray(getattr(w, trait), dtype=object), np.asarray(old, dtype=object))
+
+
+@pytest.mark.parametrize("name", ["scores", "attention", "output", "locked", "layers", "revision"])
+def test_what_is_computed_cannot_be_set(w, name):
+    with pytest.raises(traitlets.TraitError, match=name):
+        setattr(w, name, getattr(w, name))
+
+
+def test_an_unknown_keyword_gets_a_hint():
+    with pytest.raises(TypeError, match="unknown keyword 'nheads'; did you mean 'n_heads'"):
+        AttentionWidget("a b", nheads=2)
+
+
+def test_hostile_tokens_are_just_text():
+    tokens = ["", "x" * 300, "👩\u200d👧", "שלום", "<img src=x onerror=alert(1)>", "\n", "</script>"]
+    w = AttentionWidget(tokens)
+    assert list(w.tokens) == tokens
+    check(w)
+
+
+def test_every_cell_may_be_masked(w):
+    w.mask = np.ones(6)
+    assert (w.attention == 0).all()
+    assert (w.output == 0).all()
+
+
+def test_several_heads_share_the_mask():
+    w = AttentionWidget("a b c d", n_heads=3, d_model=6)
+    w.toggle(0, 2)
+    check(w)
+    w.head = 2
+    assert w.shown == (0, 2)
+
+
+def test_the_table_of_names_is_the_class():
+    table = (ROOT / "js" / "types.d.ts").read_text()
+    body = re.search(r"export interface Traits \{(.*?)\n\}", table, re.DOTALL).group(1)
+    names = set(re.findall(r"^ {2}(\w+)\??:", body, re.MULTILINE))
+    own = {n for n in AttentionWidget.class_trait_names(sync=True) if n not in _inherited()}
+    assert names == own
+
+
+def _inherited():
+    import anywidget
+
+    return {*anywidget.AnyWidget.class_trait_names(), "comm"}
+
+
+def test_the_colour_maps_are_the_same_on_both_sides():
+    source = (ROOT / "js" / "color.ts").read_text()
+    (listed,) = re.findall(r"CMAPS = \[(.*?)\]", source, re.DOTALL)
+    assert tuple(re.findall(r'"(\w+)"', listed)) == CMAPS
