@@ -1,0 +1,411 @@
+"""The attention maths against torch in float64, brute force and the course lab's own numbers."""
+
+from __future__ import annotations
+
+import doctest
+import warnings
+from typing import Any
+
+import hypothesis.extra.numpy as hnp
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from attnwidget import attention as module
+from attnwidget.attention import (
+    attend_rows,
+    attention,
+    output_shift,
+    project,
+    scores,
+    softmax,
+)
+
+settings.register_profile("attnwidget", deadline=None)
+settings.load_profile("attnwidget")
+
+Array = NDArray[Any]
+LEADS = [(), (1,), (3,), (2, 3)]
+
+
+@pytest.fixture(autouse=True)
+def no_warnings():
+    """A warning is a failure; only underflow to 0, silent in NumPy too, is none."""
+    with warnings.catch_warnings(), np.errstate(all="raise", under="ignore"):
+        warnings.simplefilter("error")
+        yield
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> tuple[Array, Array, Array, Array]:
+    """Q, K, V with n_q, n_k, d_k, d_v all free, and a mask in which rows may be empty."""
+    lead = draw(st.sampled_from(LEADS))
+    n_q, n_k, d_k, d_v = (draw(st.integers(1, 9)) for _ in range(4))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    size = draw(st.sampled_from([0.1, 1.0, 2.0]))
+    q, k, v = (
+        rng.standard_normal((*lead, *shape)) * size
+        for shape in ((n_q, d_k), (n_k, d_k), (n_k, d_v))
+    )
+    mask_lead = draw(st.sampled_from([lead, ()]))
+    mask = rng.random((*mask_lead, n_q, n_k)) < draw(st.sampled_from([0.0, 0.3, 0.9, 1.0]))
+    return q, k, v, mask
+
+
+def torch_attention(
+    q: Array, k: Array, v: Array, mask: Array, scale: float | None = None
+) -> tuple[Array, Array]:
+    """Weights and output of torch's SDPA, whose bool mask is True where a key takes part.
+
+    The weights are the output for one-hot values. What torch makes of a row without any key is
+    its own affair: ours is 0.
+    """
+    eye = np.broadcast_to(np.eye(k.shape[-2]), (*k.shape[:-1], k.shape[-2]))
+    keeps = torch.from_numpy(~mask)
+    weights, output = (
+        torch.nn.functional.scaled_dot_product_attention(
+            torch.from_numpy(q),
+            torch.from_numpy(k),
+            torch.from_numpy(values.copy()),
+            attn_mask=keeps,
+            scale=scale,
+        ).numpy()
+        for values in (eye, v)
+    )
+    empty = mask.all(-1, keepdims=True)
+    return np.where(empty, 0, weights), np.where(empty, 0, output)
+
+
+@given(cases())
+def test_attention_equals_torch_in_float64(case):
+    q, k, v, mask = case
+    before = [a.copy() for a in case]
+    result = attention(q, k, v, mask=mask)
+    weights, output = torch_attention(q, k, v, mask)
+    dots = torch.from_numpy(q) @ torch.from_numpy(k).mT / k.shape[-1] ** 0.5
+    np.testing.assert_allclose(result.scores, dots.numpy(), rtol=0, atol=1e-12)
+    np.testing.assert_allclose(result.attention, weights, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(result.output, output, rtol=0, atol=1e-12)
+    full = np.broadcast_to(mask, result.attention.shape)
+    assert (result.attention[full] == 0).all()
+    for now, then in zip(case, before, strict=True):
+        np.testing.assert_array_equal(now, then)
+
+
+@given(cases(), st.sampled_from([0.0, 0.25, -1.0, 1.5]))
+def test_scale_is_used_as_given(case, scale):
+    q, k, v, mask = case
+    _, expected = torch_attention(q, k, v, mask, scale)
+    np.testing.assert_allclose(
+        attention(q, k, v, mask=mask, scale=scale).output, expected, rtol=0, atol=1e-12
+    )
+
+
+@given(
+    hnp.arrays(np.int64, hnp.array_shapes(min_dims=2, max_dims=2), elements=st.integers(-100, 100)),
+    st.integers(0, 2**32 - 1),
+)
+def test_attention_at_scores_of_1e4(q, seed):
+    # Whole numbers, so that both sides hold the very same scores, up to 1e4 a feature.
+    rng = np.random.default_rng(seed)
+    k = rng.integers(-100, 101, (7, q.shape[1]))
+    v = rng.standard_normal((7, 3))
+    mask = rng.random((len(q), 7)) < 0.4
+    result = attention(q, k, v, mask=mask, scale=1.0)
+    weights, output = torch_attention(q.astype(float), k.astype(float), v, mask, 1.0)
+    assert result.scores.dtype == np.float64
+    np.testing.assert_array_equal(result.scores, q @ k.T)
+    np.testing.assert_allclose(result.attention, weights, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(result.output, output, rtol=0, atol=1e-12)
+
+
+@given(
+    hnp.arrays(
+        np.float64,
+        hnp.array_shapes(min_dims=1, max_dims=4, max_side=7),
+        elements=st.one_of(st.floats(-1e4, 1e4), st.sampled_from([-1e4, 1e4, -np.inf])),
+    ),
+    st.integers(0, 2**32 - 1),
+    st.booleans(),
+)
+def test_softmax_equals_torch(s, seed, in_place):
+    mask = np.random.default_rng(seed).random(s.shape[-1:]) < 0.3
+    hidden = torch.from_numpy(s).masked_fill(torch.from_numpy(mask), -torch.inf)
+    # torch gives NaN for a row without a finite score; for us it is an empty row.
+    expected = torch.softmax(hidden, -1).nan_to_num(0).numpy()
+    before = s.copy()
+    result = softmax(s, mask, out=s if in_place else None)
+    np.testing.assert_allclose(result, expected, rtol=0, atol=1e-12)
+    sums = result.sum(-1)
+    assert ((sums == 0) | (abs(sums - 1) < 1e-12)).all()
+    if in_place:
+        assert result is s
+    else:
+        np.testing.assert_array_equal(s, before)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("scale", [1e4, 1e30])
+def test_softmax_of_extreme_scores_is_the_argmax(dtype, scale):
+    s = np.array([[1, -1, 0.5], [-1, -1, -1]], dtype) * dtype(scale)
+    np.testing.assert_array_equal(
+        softmax(s), np.array([[1, 0, 0], [1 / 3] * 3], dtype), strict=True
+    )
+
+
+def test_softmax_of_the_largest_floats():
+    big = np.finfo(np.float64).max
+    np.testing.assert_array_equal(softmax([[big, -big], [-big, -big]]), [[1, 0], [0.5, 0.5]])
+
+
+def test_softmax_at_infinity_is_the_limit():
+    inf, nan = np.inf, np.nan
+    s = np.array([[inf, 3, inf, -inf], [-inf] * 4, [nan, 0, 0, inf], [0, -inf, 0, 0]])
+    mask = np.zeros((4, 4), bool)
+    mask[2, [0, 3]] = True
+    third = 1 / 3
+    expected = [[0.5, 0, 0.5, 0], [0] * 4, [0, 0.5, 0.5, 0], [third, 0, third, third]]
+    np.testing.assert_array_equal(softmax(s, mask), expected)
+    np.testing.assert_array_equal(softmax(s, mask, out=s), expected)
+    np.testing.assert_array_equal(softmax([[inf, 1.0], [0, 0]]), [[1, 0], [0.5, 0.5]])
+
+
+def test_softmax_refuses_nan_before_it_writes():
+    s = np.array([[0.0, 1.0], [np.nan, 0.0]])
+    before = s.copy()
+    with pytest.raises(ValueError, match=r"NaN where they are not masked, got NaN at \(1, 0\)"):
+        softmax(s, np.array([False, True]), out=s)
+    np.testing.assert_array_equal(s, before)
+
+
+def test_softmax_writes_into_overlapping_memory():
+    memory = np.random.default_rng(0).standard_normal((300, 1000))
+    expected = torch.softmax(torch.from_numpy(memory[:-1].copy()), -1).numpy()
+    np.testing.assert_allclose(softmax(memory[:-1], out=memory[1:]), expected, atol=1e-15)
+
+
+@pytest.mark.parametrize("lead", [(), (3,), (300,)])
+def test_float32_in_place_follows_float64(lead):
+    # More cells than one cache block holds, cut along each of the axes.
+    n_q, n_k = {(): (700, 500), (3,): (401, 499), (300,): (31, 37)}[lead]
+    rng = np.random.default_rng(1)
+    s = (rng.standard_normal((*lead, n_q, n_k)) * 8).astype(np.float32)
+    mask = rng.random((n_q, n_k)) < 0.5
+    mask[5] = True
+    exact = torch.from_numpy(s).double().masked_fill(torch.from_numpy(mask), -torch.inf)
+    expected = exact.softmax(-1).nan_to_num(0).numpy()
+    result = softmax(s, mask, out=s)
+    assert result is s
+    assert result.dtype == np.float32
+    np.testing.assert_allclose(result, expected, rtol=0, atol=1e-6)
+    assert (result[..., 5, :] == 0).all()
+
+
+def test_softmax_takes_strided_scores():
+    s = np.random.default_rng(2).standard_normal((300, 5, 401))
+    expected = torch.softmax(torch.from_numpy(s.copy()).mT, -1).numpy()
+    turned = s.swapaxes(-1, -2)
+    np.testing.assert_allclose(softmax(turned, out=turned), expected, rtol=0, atol=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("given_dtype", "wanted"),
+    [("f2", "f4"), ("f4", "f4"), ("f8", "f8"), ("i8", "f8"), ("u1", "f8"), (">f4", "f4")],
+)
+def test_precision_of_results(given_dtype, wanted):
+    a = np.array([[1, 2], [3, 4], [5, 6]], given_dtype)
+    result = attention(a[:2], a, a, scale=np.float64(0.5))
+    assert {array.dtype for array in result} == {np.dtype(wanted)}
+    assert project(a, a[:2]).dtype == np.dtype(wanted)
+    assert output_shift(result.attention, a, result.output).dtype == np.dtype(wanted)
+    np.testing.assert_allclose(result.scores, [[2.5, 5.5, 8.5], [5.5, 12.5, 19.5]])
+
+
+def test_no_keys_and_no_queries():
+    none = np.zeros((0, 2))
+    some = np.ones((3, 2))
+    weights, output = attention(some, none, none)[1:]
+    assert weights.shape == (3, 0)
+    np.testing.assert_array_equal(output, np.zeros((3, 2)))
+    assert attention(none, some, some).output.shape == (0, 2)
+    assert output_shift(weights, none, output).shape == (3, 0)
+
+
+def test_the_course_lab():
+    embeddings = np.random.RandomState(0).rand(6, 4)
+    seeded = np.random.RandomState(0)
+    w_q, w_k, w_v = (seeded.rand(4, 4) for _ in range(3))
+    q, k, v = (project(embeddings, w) for w in (w_q, w_k, w_v))
+    result = attention(q, k, v)
+    printed = [0.1339, 0.1215, 0.1660, 0.0580, 0.1380, 0.3825]
+    np.testing.assert_allclose(result.attention[0], printed, rtol=0, atol=5.1e-5)
+    np.testing.assert_allclose(
+        result.output[0], [1.4139, 1.5410, 1.2170, 1.0376], rtol=0, atol=5.1e-5
+    )
+
+
+@pytest.mark.parametrize("w_shape", [(4, 5), (3, 4, 5)])
+def test_project(w_shape):
+    rng = np.random.default_rng(0)
+    x, w = rng.standard_normal((6, 4)), rng.standard_normal(w_shape)
+    np.testing.assert_allclose(project(x, w), np.einsum("nm,...md->...nd", x, w), atol=1e-14)
+    assert project(x.tolist(), w.tolist()).shape == (*w_shape[:-2], 6, 5)
+
+
+@given(cases(), st.data())
+def test_attend_rows_after_toggles_equals_a_full_run(case, data):
+    q, k, v, mask = case
+    s, weights, output = attention(q, k, v, mask=mask)
+    n_q, n_k = s.shape[-2:]
+    cells = st.tuples(st.integers(0, n_q - 1), st.integers(0, n_k - 1))
+    for _ in range(3):
+        toggled = data.draw(st.lists(cells, max_size=4))
+        for i, j in toggled:
+            mask[..., i, j] ^= True
+        rows = np.array([i for i, _ in toggled], dtype=int)
+        others = np.setdiff1d(np.arange(n_q), rows)
+        kept = weights[..., others, :].copy(), output[..., others, :].copy()
+        attend_rows(s, v, mask, rows, attention=weights, output=output)
+        full = attention(q, k, v, mask=mask)
+        np.testing.assert_allclose(weights, full.attention, rtol=0, atol=1e-13)
+        np.testing.assert_allclose(output, full.output, rtol=0, atol=1e-12)
+        np.testing.assert_array_equal(weights[..., others, :], kept[0])
+        np.testing.assert_array_equal(output[..., others, :], kept[1])
+
+
+def brute_shift(s: Array, v: Array, mask: Array) -> Array:
+    """Mask each cell in turn and attend again, in torch."""
+    s_, v_ = torch.from_numpy(s), torch.from_numpy(v)
+    hidden = torch.from_numpy(np.broadcast_to(mask, s.shape).copy())
+
+    def out(masked: torch.Tensor) -> torch.Tensor:
+        return s_.masked_fill(masked, -torch.inf).softmax(-1).nan_to_num(0) @ v_
+
+    before = out(hidden)
+    shift = torch.zeros(s.shape, dtype=torch.float64)
+    for i, j in np.ndindex(*s.shape[-2:]):
+        after = hidden.clone()
+        after[..., i, j] = True
+        shift[..., i, j] = torch.linalg.vector_norm(out(after) - before, dim=-1)[..., i]
+    return shift.numpy()
+
+
+@given(cases(), st.sampled_from([0.0, 100.0]))
+def test_output_shift_equals_masking_each_cell(case, offset):
+    q, k, v, mask = case
+    v = v + offset
+    s, weights, output = attention(q, k, v, mask=mask)
+    result = output_shift(weights, v, output)
+    np.testing.assert_allclose(result, brute_shift(s, v, mask), rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("gap", [3, 10, 20, 34, 40, 200])
+def test_output_shift_of_a_key_that_holds_nearly_all(gap):
+    # From a gap of 37 on, p rounds to 1 and p/(1-p) would be infinite.
+    rng = np.random.default_rng(gap)
+    s = rng.standard_normal((4, 6))
+    s[[0, 1, 2], [5, 0, 3]] += gap
+    v = rng.standard_normal((6, 3))
+    no_mask = np.zeros(s.shape, bool)
+    weights = softmax(s)
+    np.testing.assert_allclose(
+        output_shift(weights, v, weights @ v), brute_shift(s, v, no_mask), rtol=1e-9, atol=1e-9
+    )
+
+
+def test_output_shift_of_equal_values_is_zero():
+    weights = softmax(np.random.default_rng(0).standard_normal((40, 30)))
+    v = np.tile([[1e3, -7.0, 0.1]], (30, 1))
+    assert output_shift(weights, v, weights @ v).max() < 1e-9
+
+
+def test_output_shift_of_values_that_nearly_agree():
+    rng = np.random.default_rng(3)
+    v = 1 + 1e-7 * rng.standard_normal((8, 5))
+    v[7] = -20
+    s = rng.standard_normal((6, 8))
+    mask = np.zeros((6, 8), bool)
+    mask[1:, 7] = True
+    weights = softmax(s, mask)
+    np.testing.assert_allclose(
+        output_shift(weights, v, weights @ v), brute_shift(s, v, mask), rtol=0, atol=1e-13
+    )
+
+
+def test_output_shift_of_a_lone_key_empties_the_row():
+    weights = np.array([[0.0, 1.0], [0.0, 0.0], [0.5, 0.5]])
+    v = np.array([[3.0, 4.0], [6.0, 8.0]])
+    expected = [[0, 10], [0, 0], [2.5, 2.5]]
+    np.testing.assert_allclose(output_shift(weights, v, weights @ v), expected, atol=1e-14)
+
+
+def test_output_shift_of_several_heads_in_float32():
+    rng = np.random.default_rng(4)
+    q, k, v = (rng.standard_normal((2, n, 8)).astype(np.float32) for n in (300, 600, 600))
+    _, weights, output = attention(q, k, v)
+    result = output_shift(weights, v, output)
+    p = weights.astype(float)
+    distance = np.linalg.norm(output[:, :, None, :].astype(float) - v[:, None, :, :], axis=-1)
+    np.testing.assert_allclose(result, p / (1 - p) * distance, rtol=1e-5, atol=1e-7)
+
+
+A = np.ones((4, 3))
+READ_ONLY = np.ones((4, 4))
+READ_ONLY.flags.writeable = False
+
+
+def rows_of(rows: Any, weights: Any = None, output: Any = None, mask: Any = None) -> None:
+    weights = np.zeros((4, 4)) if weights is None else weights
+    output = np.zeros((4, 3)) if output is None else output
+    attend_rows(np.ones((4, 4)), A, mask, rows, attention=weights, output=output)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "words"),
+    [
+        (lambda: scores(A, A[:, :2]), ValueError, r"K .*\(\.\.\., n_k, 3\).*got \(4, 2\)"),
+        (lambda: scores(A[0], A), ValueError, r"Q .*2 or more axes.*got shape \(3,\)"),
+        (lambda: scores(A[:, :0], A[:, :0]), ValueError, r"Q .*column.*\(4, 0\)"),
+        (
+            lambda: scores(A[None].repeat(2, 0), A[None].repeat(3, 0)),
+            ValueError,
+            r"K .*\(3, 4, 3\)",
+        ),
+        (lambda: scores(A, A, scale=np.inf), ValueError, "scale .*finite, got inf"),
+        (lambda: scores(A, A, scale="big"), TypeError, "scale .*'big'"),  # type: ignore[arg-type]
+        (lambda: scores([["a"]], A), TypeError, "Q .*dtype <U1"),
+        (lambda: scores(A, A * 1j), TypeError, "K .*complex"),
+        (lambda: scores([[1], [2, 3]], A), TypeError, "Q .*list"),
+        (lambda: scores(A, torch.ones(4, 3, requires_grad=True)), TypeError, "K .*Tensor"),
+        (lambda: attention(A, A, A[:3]), ValueError, r"V .*\(\.\.\., 4, d_v\).*got \(3, 3\)"),
+        (lambda: attention(A, A, A, mask=A > 1), ValueError, r"mask .*\(4, 4\), got \(4, 3\)"),
+        (lambda: attention(A, A, A, mask=np.ones((2, 4, 4), bool)), ValueError, "mask .*broadcast"),
+        (lambda: softmax(A, A), TypeError, "mask .*bool.*float64.*as_mask"),  # type: ignore[arg-type]
+        (lambda: softmax(1.0), ValueError, "scores .*single number"),
+        (lambda: softmax(A, out=np.ones(3)), ValueError, r"out .*\(4, 3\), got \(3,\)"),
+        (lambda: softmax(A, out=A.astype("f4")), TypeError, "out .*float64.*float32"),
+        (lambda: softmax(A, out=[[0.0]]), TypeError, "out .*list"),  # type: ignore[arg-type]
+        (lambda: project(A, A), ValueError, r"W .*\(3, d\).*got \(4, 3\)"),
+        (lambda: project(A[0], A), ValueError, r"X .*\(n, d_model\), got \(3,\)"),
+        (lambda: rows_of([4]), ValueError, "rows .*0 to 3, got 4 to 4"),
+        (lambda: rows_of([-1, 0]), ValueError, "rows .*got -1 to 0"),
+        (lambda: rows_of([True]), ValueError, "rows .*integers, got dtype bool"),
+        (lambda: rows_of(2), ValueError, r"rows .*1-D.*shape \(\)"),
+        (lambda: rows_of([0], weights=READ_ONLY), ValueError, "attention .*writable"),
+        (lambda: rows_of([0], output=np.ones((4, 2))), ValueError, r"output .*\(4, 3\), got"),
+        (lambda: rows_of([0], mask=np.ones((3, 4), bool)), ValueError, r"mask .*got \(3, 4\)"),
+        (lambda: output_shift(A, A, A), ValueError, r"V .*\(\.\.\., 3, d_v\)"),
+        (lambda: output_shift(A, A[:3], A[:2]), ValueError, r"output .*\(4, 3\), got \(2, 3\)"),
+    ],
+)
+def test_errors_name_the_argument_the_shape_and_the_wish(call, error, words):
+    with pytest.raises(error, match=words):
+        call()
+
+
+def test_the_examples_of_the_docstrings():
+    failed, tried = doctest.testmod(module)
+    assert (failed, tried > 0) == (0, True)
