@@ -18,11 +18,11 @@ from attnwidget import attention as module
 from attnwidget.attention import (
     attend_rows,
     attention,
-    output_shift,
     project,
     scores,
     softmax,
 )
+from attnwidget.whatif import output_shift
 
 settings.register_profile("attnwidget", deadline=None)
 settings.load_profile("attnwidget")

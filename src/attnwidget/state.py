@@ -84,10 +84,10 @@ class AttentionState(anywidget.AnyWidget):
         self,
         source: Source,
         *,
-        mask: ArrayLike | None,
+        mask: ArrayLike | None = None,
         layer: int | None = None,
         head: int = 0,
-        title: str | None,
+        title: str | None = None,
         **state: str,
     ) -> None:
         """Start from `source`; everything is checked before a comm is opened."""
@@ -113,9 +113,7 @@ class AttentionState(anywidget.AnyWidget):
 
     @traitlets.validate(*_INPUTS)
     def _check_input(self, proposal: Any) -> Any:
-        return self._source.check(
-            proposal["trait"].name, proposal["value"], self.layer, self.head
-        )
+        return self._source.check(proposal["trait"].name, proposal["value"], self.layer, self.head)
 
     @traitlets.validate("layer", "head", "view", "cmap", "color_scale", "selection")
     def _check_state(self, proposal: Any) -> Any:
@@ -162,7 +160,9 @@ class AttentionState(anywidget.AnyWidget):
         values |= {name: getattr(inputs, name) for name in _SHOWN}
         values |= {"layer": layer, "head": head, "shown": (layer, head)}
         events = [change(self, name, self._trait_values.get(name), v) for name, v in values.items()]
-        events += [change(self, n, getattr(before, n, None), getattr(computation, n)) for n in _COMPUTED]
+        events += [
+            change(self, n, getattr(before, n, None), getattr(computation, n)) for n in _COMPUTED
+        ]
         # Everything is in place before anyone hears of anything: an observer sees one state.
         self._source, self._inputs, self._computation = source, inputs, computation
         self._trait_values.update(values)

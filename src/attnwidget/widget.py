@@ -139,9 +139,13 @@ class AttentionWidget(AttentionState):
 
         _refuse(cls.from_model, unknown)
         source = ModelSource.capture(model, tokenizer, text)
-        self = cls.__new__(cls)
         shown = {"title": title, "cmap": cmap, "color_scale": color_scale, "view": view}
-        self._open(source, mask=mask, layer=layer, head=head, **shown)
+        return cls._of(source, mask=mask, layer=layer, head=head, **shown)
+
+    @classmethod
+    def _of(cls, source: Source, **state: Any) -> AttentionWidget:
+        self = cls.__new__(cls)
+        self._open(source, **state)
         return self
 
     def _open(self, source: Source, **state: Any) -> None:
