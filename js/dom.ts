@@ -1,0 +1,29 @@
+/** Elements in one line. Text goes in as text: a token can never be markup. */
+
+type Props = Record<string, string | number | boolean | null | undefined>;
+
+export function h<K extends keyof HTMLElementTagNameMap>(
+  tag: K,
+  props: Props = {},
+  ...children: (Node | string)[]
+): HTMLElementTagNameMap[K] {
+  const el = document.createElement(tag);
+  for (const [name, value] of Object.entries(props)) {
+    if (value === null || value === undefined || value === false) continue;
+    el.setAttribute(name, value === true ? "" : String(value));
+  }
+  el.append(...children);
+  return el;
+}
+
+/** Set text only where it differs: the node is left alone while nothing changes. */
+export function text(el: HTMLElement, value: string): void {
+  if (el.textContent !== value) el.textContent = value;
+}
+
+/** What a view is handed besides its parent and the store. */
+export interface Env {
+  signal: AbortSignal;
+  focus: import("./focus").Focus;
+  theme: import("./host").Theme;
+}

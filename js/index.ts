@@ -1,0 +1,140 @@
+/** The anywidget module: a store for each model, a card for each view of it. */
+import type { AnyModel } from "@anywidget/types";
+import { type Env, h, text } from "./dom";
+import { createFocus } from "./focus";
+import { createTheme } from "./host";
+import { createStore, type Store } from "./store";
+import type { Traits } from "./types";
+import { createBertviz } from "./views/bertviz";
+import { createFooter } from "./views/footer";
+import { createHeatmap } from "./views/heatmap";
+import { createInspector } from "./views/inspector";
+import { createToolbar } from "./views/toolbar";
+
+interface Host {
+  model: AnyModel<Traits>;
+  el: HTMLElement;
+  /** Ends with the view; hosts before anywidget 0.10 do not give one, and call what render returns. */
+  signal?: AbortSignal;
+}
+
+export default () => {
+  // A host may evaluate the module once for all widgets: nothing is kept outside this closure.
+  let store: Store | undefined;
+  const life = ({ signal }: Pick<Host, "signal">) => {
+    const controller = new AbortController();
+    signal?.addEventListener("abort", () => controller.abort());
+    return controller;
+  };
+  return {
+    initialize(host: Pick<Host, "model" | "signal">) {
+      const controller = life(host);
+      store = createStore(host.model, controller.signal);
+      return () => controller.abort();
+    },
+    render(host: Host) {
+      const controller = life(host);
+      store ??= createStore(host.model, controller.signal);
+      createCard(host.el, store, controller.signal);
+      return () => controller.abort();
+    },
+  };
+};
+
+function createCard(el: HTMLElement, store: Store, signal: AbortSignal): void {
+  const root = h("div", { class: "aw-root", "data-lm-suppress-shortcuts": "true" });
+  el.append(root);
+  signal.addEventListener("abort", () => root.remove());
+  const alert = h("div", { class: "aw-alert", role: "alert" });
+  const guard = (act: () => void) => {
+    try {
+      act();
+    } catch (error) {
+      alert.hidden = false;
+      alert.dataset.failed = "true";
+      alert.replaceChildren(`This view failed: ${error instanceof Error ? error.message : error}`);
+      console.error(error);
+    }
+  };
+  guard(() => fill(root, alert, guarded(store, guard), signal));
+  root.prepend(alert);
+}
+
+/** The same store, with listeners whose failure shows in the card instead of stopping the others. */
+function guarded(store: Store, guard: (act: () => void) => void): Store {
+  return new Proxy(store, {
+    get(target, name, receiver) {
+      if (name !== "subscribe") return Reflect.get(target, name, receiver);
+      const subscribe: Store["subscribe"] = (listener, until) =>
+        target.subscribe((change) => guard(() => listener(change)), until);
+      return subscribe;
+    },
+  });
+}
+
+function fill(root: HTMLElement, alert: HTMLElement, store: Store, signal: AbortSignal): void {
+  const theme = createTheme(root, signal);
+  const focus = createFocus();
+  const env: Env = { signal, focus, theme };
+  const head = h("header", { class: "aw-head" });
+  const notice = h("p", { class: "aw-notice", role: "status" });
+  const body = h("div", { class: "aw-body" });
+  const foot = h("footer", { class: "aw-foot" });
+  const dress = () => {
+    root.dataset.theme = theme.dark ? "dark" : "light";
+  };
+  dress();
+  theme.subscribe(dress, signal);
+  root.append(head, notice, body, foot);
+  createToolbar(head, store, env);
+  createFooter(foot, store, env);
+
+  let shown = "";
+  let ending = new AbortController();
+  const showView = () => {
+    const view = store.get("view");
+    if (view === shown) return;
+    shown = view;
+    ending.abort();
+    ending = new AbortController();
+    const until = AbortSignal.any([signal, ending.signal]);
+    body.replaceChildren();
+    foot.hidden = view !== "heatmap";
+    createView(view, body, store, { ...env, signal: until });
+  };
+
+  const dismiss = h("button", { type: "button", class: "aw-text-button" }, "dismiss");
+  dismiss.addEventListener("click", () => store.set("error", ""), { signal });
+  const update = () => {
+    showView();
+    const error = store.get("error");
+    alert.hidden = error === "" && !alert.dataset.failed;
+    if (error) alert.replaceChildren(error, " ", dismiss);
+    text(notice, store.get("notice"));
+    notice.hidden = store.get("notice") === "";
+    Object.assign(root.dataset, {
+      view: store.get("view"),
+      layer: store.get("layer"),
+      head: store.get("head"),
+      revision: store.get("revision"),
+      pending: store.pending,
+    });
+  };
+  store.subscribe(update, signal);
+  update();
+  root.dataset.ready = "true";
+}
+
+function createView(view: string, body: HTMLElement, store: Store, env: Env): void {
+  if (view === "heatmap") {
+    const map = h("div", { class: "aw-map-column" });
+    const inspector = h("aside", { class: "aw-inspector", "aria-label": "the marked cell" });
+    body.append(map, inspector);
+    createHeatmap(map, store, env);
+    createInspector(inspector, store, env);
+  } else if (view === "bertviz-head" || view === "bertviz-model") {
+    createBertviz(body, store, env, view === "bertviz-head" ? "head" : "model");
+  } else {
+    body.append(h("p", { class: "aw-where" }, `There is no view “${view}”.`));
+  }
+}

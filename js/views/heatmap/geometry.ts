@@ -1,0 +1,147 @@
+/** Where everything on the map lies, in CSS pixels: pure, so that it can be tested. */
+import { type Measure, shorten, visible } from "./labels";
+
+export interface Geometry {
+  width: number;
+  height: number;
+  /** The top left corner of the first cell. */
+  left: number;
+  top: number;
+  cell: number;
+  nQ: number;
+  nK: number;
+  font: number;
+  /** Key labels stand upright where one is wider than its cell. */
+  vertical: boolean;
+  /** Every `step`-th label is drawn. */
+  step: number;
+  queries: string[];
+  keys: string[];
+  bar: { x: number; y: number; width: number; height: number };
+}
+
+export const LARGEST_CELL = 76;
+const LARGEST_MAP = 640;
+const TITLE = 22;
+const GAP = 8;
+const BAR = { gap: 22, width: 14, ticks: 52 };
+const LONGEST = { row: 120, column: 104 };
+
+export function layout(
+  width: number,
+  queries: readonly string[],
+  keys: readonly string[],
+  measure: (font: number) => Measure,
+  dpr: number,
+): Geometry {
+  const [nQ, nK] = [queries.length, keys.length];
+  const right = BAR.gap + BAR.width + BAR.ticks;
+  const widest = (list: readonly string[], font: number, limit: number) => {
+    const m = measure(font);
+    // The widest of very many labels is the limit anyway.
+    let most = 0;
+    for (const token of list) {
+      most = Math.max(most, Math.min(m(visible(token.slice(0, 200))), limit));
+      if (most >= limit) break;
+    }
+    return Math.ceil(most);
+  };
+  const size = (font: number) => {
+    const limit = Math.min(LONGEST.row, Math.max(40, width * 0.22));
+    const left = TITLE + widest(queries, font, limit) + GAP;
+    const room = Math.max(40, Math.min(width - left - right, LARGEST_MAP));
+    return { left, cell: snap(Math.min(LARGEST_CELL, room / Math.max(nK, nQ * 0.6)), dpr, nK, room) };
+  };
+  let font = 13;
+  let { left, cell } = size(font);
+  if (cell < 17) {
+    font = 11;
+    ({ left, cell } = size(font));
+  }
+  const vertical = widest(keys, font, LONGEST.column) > cell - 6;
+  const step = Math.max(1, Math.ceil((font + 2) / cell));
+  const labelHeight = vertical ? widest(keys, font, LONGEST.column) : font + 4;
+  const top = TITLE + labelHeight + GAP;
+  const m = measure(font);
+  const height = nQ * cell;
+  return {
+    width: left + nK * cell + right,
+    height: top + Math.max(height, 60) + 4,
+    left,
+    top,
+    cell,
+    nQ,
+    nK,
+    font,
+    vertical,
+    step,
+    queries: queries.map((token) => shorten(visible(token), left - TITLE - GAP, m)),
+    keys: keys.map((token) =>
+      shorten(visible(token), vertical ? LONGEST.column : cell - 6, m),
+    ),
+    bar: {
+      x: left + nK * cell + BAR.gap,
+      y: top,
+      width: BAR.width,
+      height: Math.max(60, Math.min(height, 420)),
+    },
+  };
+}
+
+/** Whole pixels while cells are large, whole device pixels while there is one for each cell. */
+function snap(cell: number, dpr: number, n: number, room: number): number {
+  if (cell >= 4) return Math.floor(cell);
+  const device = Math.floor(cell * dpr) / dpr;
+  return device > 0 && device * n > room * 0.6 ? device : cell;
+}
+
+export type Hit =
+  | { kind: "cell"; query: number; key: number }
+  | { kind: "row"; query: number }
+  | { kind: "column"; key: number }
+  | null;
+
+export function hit(g: Geometry, x: number, y: number): Hit {
+  const key = Math.floor((x - g.left) / g.cell);
+  const query = Math.floor((y - g.top) / g.cell);
+  const inK = key >= 0 && key < g.nK;
+  const inQ = query >= 0 && query < g.nQ;
+  if (inK && inQ) return { kind: "cell", query, key };
+  if (inQ && x < g.left && x > TITLE - 4) return { kind: "row", query };
+  if (inK && y < g.top && y > TITLE - 4) return { kind: "column", key };
+  return null;
+}
+
+/** The cell nearest to a point: a drag that leaves the map stays at its edge. */
+export function nearest(g: Geometry, x: number, y: number): [query: number, key: number] {
+  const clamp = (v: number, n: number) => Math.min(n - 1, Math.max(0, v));
+  return [
+    clamp(Math.floor((y - g.top) / g.cell), g.nQ),
+    clamp(Math.floor((x - g.left) / g.cell), g.nK),
+  ];
+}
+
+/** Every cell on the straight line between two cells (Bresenham 1965), both ends included. */
+export function line(
+  [q0, k0]: readonly [number, number],
+  [q1, k1]: readonly [number, number],
+): [number, number][] {
+  const cells: [number, number][] = [];
+  const dk = Math.abs(k1 - k0);
+  const dq = -Math.abs(q1 - q0);
+  let error = dk + dq;
+  let [q, k] = [q0, k0];
+  for (;;) {
+    cells.push([q, k]);
+    if (q === q1 && k === k1) return cells;
+    const twice = 2 * error;
+    if (twice >= dq) {
+      error += dq;
+      k += k0 < k1 ? 1 : -1;
+    }
+    if (twice <= dk) {
+      error += dk;
+      q += q0 < q1 ? 1 : -1;
+    }
+  }
+}

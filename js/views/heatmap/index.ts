@@ -1,0 +1,327 @@
+/** The heatmap: queries down, keys across, and every cell a switch. */
+import { type Lut, lut } from "../../color";
+import { type Env, h, text } from "../../dom";
+import type { Cell } from "../../focus";
+import type { Store } from "../../store";
+import type { ColorScale } from "../../types";
+import { segmented } from "../segmented";
+import { type Geometry, layout } from "./geometry";
+import { listenToKeys } from "./keyboard";
+import type { Measure } from "./labels";
+import { type Marks, paintOverlay } from "./overlay";
+import { createImage, paintMap, palette } from "./paint";
+import { listenToPointer } from "./pointer";
+import { describe } from "./words";
+
+export function createHeatmap(parent: HTMLElement, store: Store, env: Env): void {
+  const { signal, focus, theme } = env;
+  const base = h("canvas", { class: "aw-base" });
+  const over = h("canvas", { class: "aw-over" });
+  const id = `aw-${crypto.getRandomValues(new Uint32Array(1))[0]}`;
+  const gridcell = h("div", { role: "gridcell", id, class: "aw-gridcell" });
+  const row = h("div", { role: "row", class: "aw-gridrow" }, gridcell);
+  const map = h(
+    "div",
+    {
+      class: "aw-map",
+      role: "grid",
+      tabindex: 0,
+      "aria-label": "attention: queries down, keys across",
+      "aria-multiselectable": true,
+      "aria-activedescendant": id,
+    },
+    base,
+    over,
+    row,
+  );
+  const readout = h("div", { class: "aw-readout", role: "status", "aria-live": "polite" });
+  const scale = segmented(
+    "colour scale",
+    [
+      { value: "unit", text: "0–1", title: "colours from 0 to 1" },
+      { value: "row", text: "row", title: "colours up to each row's own maximum" },
+      { value: "map", text: "map", title: "colours up to the map's own maximum" },
+    ],
+    (value) => store.set("color_scale", value as ColorScale),
+    signal,
+  );
+  parent.append(
+    map,
+    h("div", { class: "aw-scale" }, h("span", {}, "colour scale"), scale.element),
+    readout,
+  );
+
+  const baseContext = base.getContext("2d") as CanvasRenderingContext2D;
+  const overContext = over.getContext("2d") as CanvasRenderingContext2D;
+  const image = createImage();
+  let table: Lut = lut(store.get("cmap"));
+  let geometry: Geometry | null = null;
+  let dirty: Set<number> | "all" | null = "all";
+  let relayout = true;
+  let frame = 0;
+  let painted = 0;
+  let active: Cell = store.get("selection") ?? [0, 0];
+  let anchor: Cell | null = null;
+  const marks: Marks = { cell: null, row: null, column: null, range: null, keyboard: false };
+
+  function arrange(): Geometry | null {
+    const width = parent.clientWidth;
+    if (width === 0) return null;
+    const dpr = devicePixelRatio || 1;
+    const g = layout(width, store.tokens, store.keyTokens, cachedMeasure(), dpr);
+    for (const canvas of [base, over]) {
+      canvas.width = Math.round(g.width * dpr);
+      canvas.height = Math.round(g.height * dpr);
+      canvas.style.width = `${g.width}px`;
+      canvas.style.height = `${g.height}px`;
+    }
+    map.style.width = `${g.width}px`;
+    map.style.height = `${g.height}px`;
+    for (const context of [baseContext, overContext]) context.setTransform(dpr, 0, 0, dpr, 0, 0);
+    Object.assign(map.dataset, {
+      left: g.left,
+      top: g.top,
+      cell: g.cell,
+      rows: g.nQ,
+      cols: g.nK,
+    });
+    map.setAttribute("aria-rowcount", String(g.nQ));
+    map.setAttribute("aria-colcount", String(g.nK));
+    return g;
+  }
+
+  /** One look at the styles for a whole layout: reading them for each label would cost more than it. */
+  function cachedMeasure() {
+    const { font: family } = palette(map);
+    return (font: number): Measure => {
+      baseContext.font = `600 ${font}px ${family}`;
+      return (label) => baseContext.measureText(label).width;
+    };
+  }
+
+  function paint() {
+    frame = 0;
+    if (relayout) {
+      geometry = arrange();
+      if (!geometry) return;
+      relayout = false;
+      dirty = "all";
+    }
+    if (!geometry) return;
+    const colors = palette(map);
+    if (dirty) {
+      const ceiling = image.update(store, table, colors.masked, dirty === "all" ? null : dirty);
+      paintMap(baseContext, geometry, store, image, table, colors, ceiling);
+      dirty = null;
+      map.dataset.painted = String(++painted);
+    }
+    paintOverlay(overContext, geometry, colors, marks);
+  }
+
+  function request() {
+    if (!frame) frame = requestAnimationFrame(paint);
+  }
+
+  function mark() {
+    const cell = marks.cell;
+    map.dataset.hover = cell ? cell.join() : "";
+    map.dataset.value = cell
+      ? (store.attention.data[cell[0] * store.nK + cell[1]] as number).toFixed(4)
+      : "";
+    request();
+  }
+
+  function activate(cell: Cell) {
+    active = [Math.min(cell[0], store.nQ - 1), Math.min(cell[1], store.nK - 1)];
+    const [q, k] = active;
+    row.setAttribute("aria-rowindex", String(q + 1));
+    gridcell.setAttribute("aria-colindex", String(k + 1));
+    gridcell.setAttribute("aria-readonly", String(Boolean(store.locked?.[q * store.nK + k])));
+    const said = describe(store, active);
+    gridcell.setAttribute("aria-label", said);
+    map.dataset.active = active.join();
+    return said;
+  }
+
+  function say(said: string) {
+    text(readout, said);
+  }
+
+  function rest() {
+    // Nothing under the pointer: the cell reached by keyboard, or the selected one, is what counts.
+    const selection = store.get("selection");
+    marks.cell = marks.keyboard ? active : selection ? [selection[0], selection[1]] : null;
+    marks.row = marks.column = null;
+    focus.set(marks.cell);
+    mark();
+  }
+
+  listenToPointer(
+    over,
+    store,
+    () => geometry as Geometry,
+    {
+      hover(cell, hoveredRow, column) {
+        if (!cell && hoveredRow === null && column === null) {
+          rest();
+          return;
+        }
+        marks.cell = cell;
+        marks.row = hoveredRow;
+        marks.column = column;
+        focus.set(cell);
+        over.title = labelTitle(hoveredRow, column);
+        mark();
+      },
+      select(cell) {
+        anchor = marks.range = null;
+        marks.keyboard = false;
+        say(activate(cell));
+        store.set("selection", [cell[0], cell[1]]);
+      },
+      locked(cell) {
+        say(describe(store, cell));
+      },
+    },
+    signal,
+  );
+
+  function labelTitle(hoveredRow: number | null, column: number | null): string {
+    if (hoveredRow !== null) {
+      return `“${store.tokens[hoveredRow]}” as query: a click masks or frees its whole row`;
+    }
+    if (column !== null) {
+      return `“${store.keyTokens[column]}” as key: a click masks or frees its whole column`;
+    }
+    return "";
+  }
+
+  listenToKeys(
+    map,
+    store,
+    () => ({ cell: active, anchor }),
+    {
+      move(cell, from) {
+        anchor = from;
+        marks.keyboard = true;
+        marks.range = anchor ? [anchor, cell] : null;
+        marks.row = marks.column = null;
+        marks.cell = cell;
+        say(activate(cell));
+        focus.set(cell);
+        mark();
+      },
+      toggle() {
+        const [[q0, k0], [q1, k1]] = [anchor ?? active, active];
+        const cells: number[] = [];
+        for (let q = Math.min(q0, q1); q <= Math.max(q0, q1); q++) {
+          for (let k = Math.min(k0, k1); k <= Math.max(k0, k1); k++) cells.push(q * store.nK + k);
+        }
+        store.paint(cells, !store.mask[active[0] * store.nK + active[1]], store.stroke());
+        say(activate(active));
+      },
+      leave() {
+        map.blur();
+      },
+    },
+    signal,
+  );
+  // The selection that Python reads follows when the keys are let go, not at every step.
+  map.addEventListener(
+    "keyup",
+    () => {
+      const selection = store.get("selection");
+      if (selection?.[0] === active[0] && selection[1] === active[1]) return;
+      if (marks.keyboard) store.set("selection", [active[0], active[1]]);
+    },
+    { signal },
+  );
+  map.addEventListener(
+    "focus",
+    () => {
+      if (!map.matches(":focus-visible")) return;
+      marks.keyboard = true;
+      say(activate(active));
+      rest();
+    },
+    { signal },
+  );
+  map.addEventListener(
+    "blur",
+    () => {
+      marks.keyboard = false;
+      anchor = marks.range = null;
+      rest();
+    },
+    { signal },
+  );
+
+  store.subscribe((change) => {
+    if (change.names.has("cmap")) table = lut(store.get("cmap"));
+    if (change.names.has("selection")) {
+      const selection = store.get("selection");
+      if (selection) active = selection;
+      rest();
+    }
+    if (change.names.has("color_scale")) scale.set(store.get("color_scale"));
+    if (change.all) {
+      // Another shape or other tokens lie elsewhere.
+      relayout = true;
+      anchor = marks.range = null;
+      const inside = (c: Cell | null) => c && c[0] < store.nQ && c[1] < store.nK;
+      if (!inside(marks.cell)) marks.cell = null;
+      if (marks.row !== null && marks.row >= store.nQ) marks.row = null;
+      if (marks.column !== null && marks.column >= store.nK) marks.column = null;
+      if (!inside(focus.cell)) focus.set(null);
+    } else if (change.names.has("cmap") || change.names.has("color_scale")) {
+      dirty = "all";
+    } else if (change.rows.size && dirty !== "all") {
+      dirty = new Set([...(dirty ?? []), ...change.rows]);
+    }
+    if (change.all || change.rows.size) activate(active);
+    mark();
+  }, signal);
+
+  // A canvas mounted out of sight has no size: it is drawn when it gets one, and when that changes.
+  let width = 0;
+  const observer = new ResizeObserver(() => {
+    if (parent.clientWidth === width) return;
+    width = parent.clientWidth;
+    relayout = true;
+    request();
+  });
+  observer.observe(parent);
+  theme.subscribe(() => {
+    dirty = "all";
+    request();
+  }, signal);
+  watchDensity(() => {
+    relayout = true;
+    request();
+  }, signal);
+  signal.addEventListener("abort", () => {
+    observer.disconnect();
+    cancelAnimationFrame(frame);
+  });
+
+  scale.set(store.get("color_scale"));
+  activate(active);
+  rest();
+  paint();
+}
+
+/** Another screen, or a zoomed page: the canvas must be as sharp as the new pixels are. */
+function watchDensity(changed: () => void, signal: AbortSignal): void {
+  const watch = () => {
+    const query = matchMedia(`(resolution: ${devicePixelRatio}dppx)`);
+    query.addEventListener(
+      "change",
+      () => {
+        changed();
+        watch();
+      },
+      { once: true, signal },
+    );
+  };
+  watch();
+}

@@ -1,0 +1,316 @@
+/** The map's pixels: cells as an image, everything else drawn over it. */
+import { cssColor, isLight, type Lut, lutIndex, parseColor, ticks } from "../../color";
+import type { Store } from "../../store";
+import type { Geometry } from "./geometry";
+
+export interface Palette {
+  bg: string;
+  fg: string;
+  muted: string;
+  line: string;
+  masked: string;
+  hatch: string;
+  accent: string;
+  font: string;
+}
+
+export function palette(el: Element): Palette {
+  const style = getComputedStyle(el);
+  const read = (name: string) => style.getPropertyValue(`--aw-${name}`).trim();
+  return {
+    bg: read("bg"),
+    fg: read("fg"),
+    muted: read("muted"),
+    line: read("line"),
+    masked: read("masked"),
+    hatch: read("hatch"),
+    accent: read("accent"),
+    font: read("font"),
+  };
+}
+
+/** One pixel a cell, kept from paint to paint: a changed row costs a row. */
+export function createImage() {
+  const canvas = document.createElement("canvas");
+  const context = canvas.getContext("2d") as CanvasRenderingContext2D;
+  let image: ImageData | null = null;
+
+  return {
+    canvas,
+    update(store: Store, table: Lut, masked: string, rows: Iterable<number> | null): number {
+      const [nQ, nK] = [store.nQ, store.nK];
+      const fresh = !image || image.width !== nK || image.height !== nQ;
+      if (!image || fresh) {
+        canvas.width = nK;
+        canvas.height = nQ;
+        image = context.createImageData(nK, nQ);
+      }
+      const { data } = store.attention;
+      const mask = store.mask;
+      const scale = store.get("color_scale");
+      const ceiling = scale === "map" ? largest(data) : 1;
+      const [mr, mg, mb] = parseColor(masked);
+      // On the map's own scale one changed row may change every colour.
+      const list = rows === null || fresh || scale === "map" ? Array(nQ).keys() : rows;
+      let first = nQ;
+      let last = -1;
+      for (const q of list) {
+        const at = q * nK;
+        const top = scale === "row" ? largest(data.subarray(at, at + nK)) : ceiling;
+        const factor = top > 0 ? 1 / top : 0;
+        for (let k = 0; k < nK; k++) {
+          const p = (at + k) * 4;
+          if (mask[at + k]) {
+            image.data[p] = mr;
+            image.data[p + 1] = mg;
+            image.data[p + 2] = mb;
+          } else {
+            const c = lutIndex((data[at + k] as number) * factor) * 3;
+            image.data[p] = table[c] as number;
+            image.data[p + 1] = table[c + 1] as number;
+            image.data[p + 2] = table[c + 2] as number;
+          }
+          image.data[p + 3] = 255;
+        }
+        first = Math.min(first, q);
+        last = Math.max(last, q);
+      }
+      if (last >= 0) context.putImageData(image, 0, 0, 0, first, nK, last - first + 1);
+      return ceiling;
+    },
+    /** Whether dark ink reads better on this cell. */
+    inkDark(cell: number): boolean {
+      const d = (image as ImageData).data;
+      return isLight(d[cell * 4] as number, d[cell * 4 + 1] as number, d[cell * 4 + 2] as number);
+    },
+  };
+}
+
+function largest(values: Float32Array): number {
+  let max = 0;
+  for (let i = 0; i < values.length; i++) if ((values[i] as number) > max) max = values[i] as number;
+  return max;
+}
+
+export type Image = ReturnType<typeof createImage>;
+
+export function paintMap(
+  ctx: CanvasRenderingContext2D,
+  g: Geometry,
+  store: Store,
+  image: Image,
+  table: Lut,
+  colors: Palette,
+  ceiling: number,
+): void {
+  ctx.clearRect(0, 0, g.width, g.height);
+  paintTitles(ctx, g, colors);
+  paintLabels(ctx, g, colors);
+  ctx.imageSmoothingEnabled = false;
+  ctx.drawImage(image.canvas, g.left, g.top, g.nK * g.cell, g.nQ * g.cell);
+  if (g.cell >= 6) paintHatch(ctx, g, store, colors);
+  if (g.cell >= 12) paintGaps(ctx, g, colors);
+  paintValues(ctx, g, store, image, colors);
+  paintBar(ctx, g, table, colors, ceiling, store.get("color_scale"));
+}
+
+function paintTitles(ctx: CanvasRenderingContext2D, g: Geometry, colors: Palette): void {
+  ctx.fillStyle = colors.muted;
+  ctx.font = `11.5px ${colors.font}`;
+  ctx.textAlign = "center";
+  ctx.textBaseline = "middle";
+  const [across, down] = [g.nK * g.cell, g.nQ * g.cell];
+  const full = "key (what is looked at)";
+  ctx.fillText(ctx.measureText(full).width > across ? "key" : full, g.left + across / 2, 9);
+  ctx.save();
+  ctx.translate(9, g.top + down / 2);
+  ctx.rotate(-Math.PI / 2);
+  const rows = "query (who looks)";
+  ctx.fillText(ctx.measureText(rows).width > down ? "query" : rows, 0, 0);
+  ctx.restore();
+}
+
+function paintLabels(ctx: CanvasRenderingContext2D, g: Geometry, colors: Palette): void {
+  ctx.fillStyle = colors.fg;
+  ctx.font = `${g.font}px ${colors.font}`;
+  for (let q = 0; q < g.nQ; q += g.step) rowLabel(ctx, g, q);
+  for (let k = 0; k < g.nK; k += g.step) columnLabel(ctx, g, k);
+}
+
+export function rowLabel(ctx: CanvasRenderingContext2D, g: Geometry, q: number): void {
+  ctx.textAlign = "right";
+  ctx.textBaseline = "middle";
+  ctx.fillText(g.queries[q] as string, g.left - 8, g.top + (q + 0.5) * g.cell);
+}
+
+export function columnLabel(ctx: CanvasRenderingContext2D, g: Geometry, k: number): void {
+  const x = g.left + (k + 0.5) * g.cell;
+  if (!g.vertical) {
+    ctx.textAlign = "center";
+    ctx.textBaseline = "alphabetic";
+    ctx.fillText(g.keys[k] as string, x, g.top - 8);
+    return;
+  }
+  ctx.save();
+  ctx.translate(x, g.top - 6);
+  ctx.rotate(-Math.PI / 2);
+  ctx.textAlign = "left";
+  ctx.textBaseline = "middle";
+  ctx.fillText(g.keys[k] as string, 0, 0.5);
+  ctx.restore();
+}
+
+/** Masked cells as paths of whole runs; what the model itself masks is hatched the other way too. */
+function paintHatch(
+  ctx: CanvasRenderingContext2D,
+  g: Geometry,
+  store: Store,
+  colors: Palette,
+): void {
+  const { mask, locked } = store;
+  const own = new Path2D();
+  const model = new Path2D();
+  for (let q = 0; q < g.nQ; q++) {
+    for (let k = 0; k < g.nK; ) {
+      const at = q * g.nK + k;
+      if (!mask[at]) {
+        k++;
+        continue;
+      }
+      const isLocked = Boolean(locked?.[at]);
+      let end = k + 1;
+      while (end < g.nK && mask[q * g.nK + end] && Boolean(locked?.[q * g.nK + end]) === isLocked) {
+        end++;
+      }
+      (isLocked ? model : own).rect(
+        g.left + k * g.cell,
+        g.top + q * g.cell,
+        (end - k) * g.cell,
+        g.cell,
+      );
+      k = end;
+    }
+  }
+  for (const [path, ways] of [
+    [own, [1]],
+    [model, [1, -1]],
+  ] as const) {
+    ctx.save();
+    ctx.clip(path);
+    ctx.strokeStyle = colors.hatch;
+    ctx.lineWidth = 1;
+    ctx.beginPath();
+    const [w, h] = [g.nK * g.cell, g.nQ * g.cell];
+    const step = g.cell >= 24 ? 8 : g.cell >= 12 ? 6 : 4;
+    for (const way of ways) {
+      for (let d = -h; d < w + h; d += step) {
+        ctx.moveTo(g.left + d, g.top + (way > 0 ? h : 0));
+        ctx.lineTo(g.left + d + h, g.top + (way > 0 ? 0 : h));
+      }
+    }
+    ctx.stroke();
+    ctx.restore();
+  }
+}
+
+function paintGaps(ctx: CanvasRenderingContext2D, g: Geometry, colors: Palette): void {
+  ctx.fillStyle = colors.bg;
+  const [w, h] = [g.nK * g.cell, g.nQ * g.cell];
+  for (let k = 1; k < g.nK; k++) ctx.fillRect(g.left + k * g.cell - 0.5, g.top, 1, h);
+  for (let q = 1; q < g.nQ; q++) ctx.fillRect(g.left, g.top + q * g.cell - 0.5, w, 1);
+}
+
+function paintValues(
+  ctx: CanvasRenderingContext2D,
+  g: Geometry,
+  store: Store,
+  image: Image,
+  colors: Palette,
+): void {
+  const size = g.cell >= 44 ? 13 : g.cell >= 34 ? 11.5 : 10;
+  ctx.font = `${size}px ${colors.font}`;
+  const fits = ctx.measureText("0.00").width + 6 <= g.cell;
+  ctx.textAlign = "center";
+  ctx.textBaseline = "middle";
+  const { data } = store.attention;
+  const { mask } = store;
+  for (let q = 0; q < g.nQ; q++) {
+    const at = q * g.nK;
+    let empty = true;
+    for (let k = 0; k < g.nK; k++) {
+      if (mask[at + k]) continue;
+      empty = false;
+      if (!fits) continue;
+      ctx.fillStyle = image.inkDark(at + k) ? "#101014" : "#ffffff";
+      const [x, y] = [g.left + (k + 0.5) * g.cell, g.top + (q + 0.5) * g.cell];
+      ctx.fillText((data[at + k] as number).toFixed(2), x, y + 0.5);
+    }
+    if (empty && g.cell >= 15) paintEmptyRow(ctx, g, q, colors);
+  }
+}
+
+function paintEmptyRow(
+  ctx: CanvasRenderingContext2D,
+  g: Geometry,
+  q: number,
+  colors: Palette,
+): void {
+  ctx.save();
+  ctx.font = `${Math.min(12, g.cell - 4)}px ${colors.font}`;
+  const said = ["every key is masked: no attention", "every key is masked", "no key"].find(
+    (s) => ctx.measureText(s).width + 16 <= g.nK * g.cell,
+  );
+  if (said) {
+    const width = ctx.measureText(said).width + 12;
+    const [x, y] = [g.left + (g.nK * g.cell) / 2, g.top + (q + 0.5) * g.cell];
+    const height = Math.min(20, g.cell - 2);
+    ctx.fillStyle = colors.masked;
+    ctx.fillRect(x - width / 2, y - height / 2, width, height);
+    ctx.fillStyle = colors.fg;
+    ctx.fillText(said, x, y + 0.5);
+  }
+  ctx.restore();
+}
+
+const BAR_NAME = {
+  unit: "attention weight",
+  row: "share of the row's maximum",
+  map: "attention, up to the map's maximum",
+} as const;
+
+function paintBar(
+  ctx: CanvasRenderingContext2D,
+  g: Geometry,
+  table: Lut,
+  colors: Palette,
+  ceiling: number,
+  scale: keyof typeof BAR_NAME,
+): void {
+  const { x, y, width, height } = g.bar;
+  const gradient = ctx.createLinearGradient(0, y + height, 0, y);
+  for (let i = 0; i <= 32; i++) gradient.addColorStop(i / 32, cssColor(table, i / 32));
+  ctx.fillStyle = gradient;
+  ctx.fillRect(x, y, width, height);
+  ctx.strokeStyle = colors.line;
+  ctx.strokeRect(x + 0.5, y + 0.5, width - 1, height - 1);
+  ctx.fillStyle = colors.muted;
+  ctx.font = `11px ${colors.font}`;
+  ctx.textAlign = "left";
+  ctx.textBaseline = "middle";
+  const all = ticks(ceiling);
+  const list = height < 100 ? [all[0], all[all.length - 1]] : all;
+  for (const tick of list) {
+    if (!tick) continue;
+    const at = y + height * (1 - (ceiling > 0 ? tick.value / ceiling : 0));
+    ctx.fillRect(x + width, at - 0.5, 3, 1);
+    ctx.fillText(tick.text, x + width + 6, Math.min(Math.max(at, y + 4), y + height - 4));
+  }
+  const name = BAR_NAME[scale];
+  ctx.save();
+  ctx.translate(x + width + 43, y + height / 2);
+  ctx.rotate(Math.PI / 2);
+  ctx.textAlign = "center";
+  if (ctx.measureText(name).width <= height) ctx.fillText(name, 0, 0);
+  else if (height >= 56) ctx.fillText("attention", 0, 0);
+  ctx.restore();
+}

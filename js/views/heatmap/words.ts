@@ -1,0 +1,26 @@
+/** The map in words: what a screen reader says, and what a program reads. */
+import type { Cell } from "../../focus";
+import type { Store } from "../../store";
+import { visible } from "./labels";
+
+export function rowIsEmpty(store: Store, query: number): boolean {
+  const start = query * store.nK;
+  for (let k = 0; k < store.nK; k++) if (!store.mask[start + k]) return false;
+  return true;
+}
+
+/** "cat → sat 0.42", "cat → sat masked". */
+export function describe(store: Store, [query, key]: Cell): string {
+  const at = query * store.nK + key;
+  const pair = `${visible(store.tokens[query] as string)} → ${visible(store.keyTokens[key] as string)}`;
+  if (store.locked?.[at]) return `${pair} masked by the model itself, locked`;
+  if (rowIsEmpty(store, query)) return `${pair} masked, every key of this query is masked`;
+  if (store.mask[at]) return `${pair} masked`;
+  return `${pair} ${(store.attention.data[at] as number).toFixed(2)}`;
+}
+
+/** What a click on a label does: masks what is free, or frees it all when nothing is. */
+export function labelEdit(store: Store, cells: readonly number[]): { free: boolean; cells: number[] } {
+  const own = cells.filter((cell) => !store.locked?.[cell]);
+  return { free: own.length > 0 && own.every((cell) => store.mask[cell]), cells: own };
+}

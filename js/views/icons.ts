@@ -1,0 +1,23 @@
+/** The few icons, drawn as strokes in the text's own colour. */
+
+const PATHS = {
+  undo: "M4 6h6a3 3 0 0 1 0 6H6M4 6l3-3M4 6l3 3",
+  redo: "M12 6H6a3 3 0 0 0 0 6h4M12 6 9 3m3 3L9 9",
+  clear: "M4 4l8 8M12 4l-8 8",
+  previous: "M10 3 5 8l5 5",
+  next: "M6 3l5 5-5 5",
+} as const;
+
+export type IconName = keyof typeof PATHS;
+
+export function icon(name: IconName): SVGElement {
+  const space = "http://www.w3.org/2000/svg";
+  const svg = document.createElementNS(space, "svg");
+  svg.setAttribute("viewBox", "0 0 16 16");
+  svg.setAttribute("class", "aw-icon");
+  svg.setAttribute("aria-hidden", "true");
+  const path = document.createElementNS(space, "path");
+  path.setAttribute("d", PATHS[name]);
+  svg.append(path);
+  return svg;
+}

@@ -1,0 +1,117 @@
+/** The head of the card: what this is, which view, which mask, which layer and head. */
+import { type Env, h, text } from "../dom";
+import { PRESETS, type Preset, presetMask } from "../presets";
+import type { Store } from "../store";
+import { type IconName, icon } from "./icons";
+import { segmented } from "./segmented";
+
+const VIEWS = [
+  { value: "heatmap", text: "Heatmap" },
+  { value: "bertviz-head", text: "BertViz heads" },
+  { value: "bertviz-model", text: "BertViz model" },
+];
+
+export function createToolbar(parent: HTMLElement, store: Store, { signal }: Env): void {
+  const title = h("h2", { class: "aw-title" });
+  const subtitle = h("span", { class: "aw-subtitle" });
+  const busy = h("span", { class: "aw-busy", role: "status" }, "computing…");
+  const isModel = () => store.get("layers").some((layer) => layer.module !== "");
+
+  const views = segmented("view", VIEWS, (value) => store.set("view", value), signal);
+  const presets = segmented(
+    "mask preset",
+    PRESETS.map((name) => ({ value: name, text: name, title: PRESET_TITLES[name] })),
+    (value) => store.preset(value as Preset),
+    signal,
+  );
+  const undo = button("undo", "undo (Ctrl+Z)", store.undo);
+  const redo = button("redo", "redo (Ctrl+Shift+Z)", store.redo);
+  const clear = button("clear", "clear the mask", () => store.preset("none"));
+  const layer = picker("layer", (value) => store.set("layer", value));
+  const head = picker("head", (value) => store.set("head", value));
+  const edits = h("div", { class: "aw-edits" }, presets.element, undo, redo, clear);
+  const pickers = h("div", { class: "aw-pickers" }, layer.element, head.element, busy);
+  parent.append(
+    h("div", { class: "aw-titles" }, title, subtitle),
+    h("div", { class: "aw-controls" }, pickers, views.element, edits),
+  );
+
+  function button(name: IconName, label: string, act: () => void): HTMLButtonElement {
+    const props = { type: "button", class: "aw-button", "aria-label": label, title: label };
+    const element = h("button", props, icon(name));
+    element.addEventListener("click", act, { signal });
+    return element;
+  }
+
+  function picker(name: string, pick: (value: number) => void) {
+    const select = h("select", { "aria-label": name, class: `aw-pick-${name}` });
+    const go = (by: number) => () => {
+      const option = select.options[select.selectedIndex + by];
+      if (option) pick(Number(option.value));
+    };
+    const previous = button("previous", `previous ${name}`, go(-1));
+    const next = button("next", `next ${name}`, go(1));
+    select.addEventListener("change", () => pick(Number(select.value)), { signal });
+    return {
+      element: h("div", { class: "aw-picker" }, previous, select, next),
+      update(values: readonly number[], value: number) {
+        const listed = values.join();
+        if (select.dataset.values !== listed) {
+          select.dataset.values = listed;
+          select.replaceChildren(
+            ...values.map((v) => h("option", { value: v }, `${name} ${v}`)),
+          );
+        }
+        select.value = String(value);
+        previous.disabled = select.selectedIndex <= 0;
+        next.disabled = select.selectedIndex >= values.length - 1;
+      },
+    };
+  }
+
+  function activePreset(): Preset | null {
+    const { mask, locked } = store;
+    return (
+      PRESETS.find((name) =>
+        presetMask(name, store.nQ, store.keyTokens).every(
+          (wanted, cell) => locked?.[cell] || Boolean(mask[cell]) === Boolean(wanted),
+        ),
+      ) ?? null
+    );
+  }
+
+  function update() {
+    const model = isModel();
+    text(title, store.get("title") || (model ? "Attention" : "Self-attention"));
+    text(subtitle, store.get("subtitle"));
+    views.set(store.get("view"));
+    views.element.hidden = !model && store.get("view") === "heatmap";
+    edits.hidden = store.get("view") !== "heatmap";
+    presets.set(activePreset());
+    undo.disabled = !store.canUndo;
+    redo.disabled = !store.canRedo;
+    const { mask, locked } = store;
+    clear.disabled = !mask.some((masked, cell) => masked && !locked?.[cell]);
+    const layers = store.get("layers");
+    const heads = Array.from({ length: store.nHeads }, (_, i) => i);
+    layer.update(
+      layers.map((l) => l.index),
+      store.get("layer"),
+    );
+    head.update(heads, store.get("head"));
+    layer.element.hidden = layers.length < 2;
+    head.element.hidden = heads.length < 2;
+    pickers.hidden = store.get("view") !== "heatmap" || (layers.length < 2 && heads.length < 2);
+    const [shownLayer, shownHead] = store.get("shown");
+    busy.hidden = shownLayer === store.get("layer") && shownHead === store.get("head");
+  }
+  store.subscribe(update, signal);
+  update();
+}
+
+const PRESET_TITLES: Record<Preset, string> = {
+  none: "every query sees every key",
+  causal: "no query sees a later key",
+  padding: "no query sees the padding at the end; without padding, the last word",
+  window: "a query sees its neighbours only",
+};
