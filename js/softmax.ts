@@ -23,9 +23,7 @@ export function softmaxRow(
     if (!mask[maskStart + j]) sum += Math.exp((scores[start + j] as number) - max);
   }
   for (let j = 0; j < n; j++) {
-    out[start + j] = mask[maskStart + j]
-      ? 0
-      : Math.exp((scores[start + j] as number) - max) / sum;
+    out[start + j] = mask[maskStart + j] ? 0 : Math.exp((scores[start + j] as number) - max) / sum;
   }
 }
 

@@ -113,7 +113,10 @@ export function createStore(model: AnyModel<Traits>, signal: AbortSignal) {
   function write(mask: Uint8Array, step: Pick<Step, "on" | "off">): Set<number> {
     const k = nK();
     const rows = new Set<number>();
-    for (const [runs, value] of [[step.on, 1], [step.off, 0]] as const) {
+    for (const [runs, value] of [
+      [step.on, 1],
+      [step.off, 0],
+    ] as const) {
       for (const cell of cells(runs)) {
         mask[cell] = value;
         rows.add(Math.floor(cell / k));
@@ -190,31 +193,68 @@ export function createStore(model: AnyModel<Traits>, signal: AbortSignal) {
       for (const cell of cells(step.off)) merged.set(cell, false);
     }
     const pick = (value: boolean) =>
-      toRuns([...merged].filter(([, v]) => v === value).map(([c]) => c).sort((a, b) => a - b));
+      toRuns(
+        [...merged]
+          .filter(([, v]) => v === value)
+          .map(([c]) => c)
+          .sort((a, b) => a - b),
+      );
     apply({ stroke: ++strokes, on: pick(true), off: pick(false) }, move);
   }
 
   return {
     get,
-    get nQ() { return nQ(); },
-    get nK() { return nK(); },
-    get nHeads() { return get("layers").find((l) => l.index === get("layer"))?.n_heads ?? stack(); },
-    get tokens() { return get("tokens"); },
-    get keyTokens() { return get("tokens"); },
+    get nQ() {
+      return nQ();
+    },
+    get nK() {
+      return nK();
+    },
+    get nHeads() {
+      return get("layers").find((l) => l.index === get("layer"))?.n_heads ?? stack();
+    },
+    get tokens() {
+      return get("tokens");
+    },
+    get keyTokens() {
+      return get("tokens");
+    },
     /** (nQ, nK), 1 = masked. */
-    get mask() { return flat("mask") as Uint8Array; },
+    get mask() {
+      return flat("mask") as Uint8Array;
+    },
     /** Cells that the model itself masks: shown, never changed. */
-    get locked() { return flat("locked") as Uint8Array | null; },
-    get scores(): Matrix { return matrix(packed("scores"), headIndex()); },
-    get attention(): Matrix { return matrix(packed("attention"), headIndex()); },
-    get output(): Matrix { return matrix(packed("output"), headIndex()); },
-    get Q(): Matrix { return matrix(packed("Q"), headIndex()); },
-    get K(): Matrix { return matrix(packed("K"), headIndex()); },
-    get V(): Matrix { return matrix(packed("V"), headIndex()); },
+    get locked() {
+      return flat("locked") as Uint8Array | null;
+    },
+    get scores(): Matrix {
+      return matrix(packed("scores"), headIndex());
+    },
+    get attention(): Matrix {
+      return matrix(packed("attention"), headIndex());
+    },
+    get output(): Matrix {
+      return matrix(packed("output"), headIndex());
+    },
+    get Q(): Matrix {
+      return matrix(packed("Q"), headIndex());
+    },
+    get K(): Matrix {
+      return matrix(packed("K"), headIndex());
+    },
+    get V(): Matrix {
+      return matrix(packed("V"), headIndex());
+    },
     /** Edits that Python has not answered yet. */
-    get pending() { return pending.length; },
-    get canUndo() { return history.depth[0] > 0 || get("history")[0] > 0; },
-    get canRedo() { return history.depth[1] > 0 || get("history")[1] > 0; },
+    get pending() {
+      return pending.length;
+    },
+    get canUndo() {
+      return history.depth[0] > 0 || get("history")[0] > 0;
+    },
+    get canRedo() {
+      return history.depth[1] > 0 || get("history")[1] > 0;
+    },
 
     subscribe(listener: (change: Change) => void, until: AbortSignal) {
       listeners.add(listener);
@@ -231,16 +271,25 @@ export function createStore(model: AnyModel<Traits>, signal: AbortSignal) {
     stroke: () => ++strokes,
     /** Mask or free cells (flat indices); locked cells stay. Painted before this returns. */
     paint(list: Iterable<number>, masked: boolean, stroke: number) {
-      change([...list].map((cell) => [cell, masked] as const), stroke);
+      change(
+        [...list].map((cell) => [cell, masked] as const),
+        stroke,
+      );
     },
     preset(name: Preset) {
       const wanted = presetMask(name, nQ(), get("tokens"));
-      change(Array.from(wanted, (v, cell) => [cell, Boolean(v)] as const), ++strokes);
+      change(
+        Array.from(wanted, (v, cell) => [cell, Boolean(v)] as const),
+        ++strokes,
+      );
     },
     undo: () => travel("undo"),
     redo: () => travel("redo"),
     /** A question that Python answers with a message; used for documents too large for a trait. */
-    request(content: object, until: AbortSignal): Promise<{ content: unknown; buffers: DataView[] }> {
+    request(
+      content: object,
+      until: AbortSignal,
+    ): Promise<{ content: unknown; buffers: DataView[] }> {
       const id = `${client}:${++seq}`;
       return new Promise((resolve, reject) => {
         const done = () => model.off("msg:custom", handler);

@@ -33,13 +33,7 @@ export function softmaxParts(
  * How far masking key k would move the output of query q: p/(1-p)·‖o − v‖. Where p is nearly all of
  * the row that form cancels, so the output of what remains is computed instead.
  */
-export function shift(
-  attention: Matrix,
-  V: Matrix,
-  output: Matrix,
-  q: number,
-  k: number,
-): number {
+export function shift(attention: Matrix, V: Matrix, output: Matrix, q: number, k: number): number {
   const n = attention.cols;
   const d = V.cols;
   const p = attention.data[q * n + k] as number;

@@ -26,19 +26,10 @@ export function createInspector(parent: HTMLElement, store: Store, env: Env): vo
 
   function update() {
     const cell = focus.cell;
-    parent.classList.toggle("aw-idle", !cell);
-    if (!cell) {
-      pair.replaceChildren("Point at a cell");
-      text(
-        where,
-        "Each row is a query and shows how it divides its attention among the keys. A click masks " +
-          "a cell: that query no longer sees that key.",
-      );
-      return;
-    }
+    if (!cell) return;
     const [q, k] = cell;
     const [from, to] = [visible(store.tokens[q] as string), visible(store.keyTokens[k] as string)];
-    pair.replaceChildren(h("bdi", {}, from), " → ", h("bdi", {}, to));
+    pair.replaceChildren(token(from), h("span", {}, "→"), token(to));
     text(where, `attention from query ${q + 1} to key ${k + 1}`);
     updateFormula(cell);
     updateBars(q, k);
@@ -106,7 +97,7 @@ export function createInspector(parent: HTMLElement, store: Store, env: Env): vo
       const moved = shift(store.attention, store.V, store.output, q, k);
       effect.replaceChildren(
         "A click masks this cell: the output of “",
-        h("bdi", {}, from),
+        token(from),
         "” would move by ",
         h("b", {}, number(moved)),
       );
@@ -119,6 +110,11 @@ export function createInspector(parent: HTMLElement, store: Store, env: Env): vo
     update();
   }, signal);
   update();
+}
+
+/** A token, cut off by the stylesheet where it is long; whole on hover. */
+function token(name: string): HTMLElement {
+  return h("bdi", { class: "aw-token", title: name }, name);
 }
 
 /** A number as people read it: three significant places, and a real minus. */

@@ -58,9 +58,7 @@ export function createToolbar(parent: HTMLElement, store: Store, { signal }: Env
         const listed = values.join();
         if (select.dataset.values !== listed) {
           select.dataset.values = listed;
-          select.replaceChildren(
-            ...values.map((v) => h("option", { value: v }, `${name} ${v}`)),
-          );
+          select.replaceChildren(...values.map((v) => h("option", { value: v }, `${name} ${v}`)));
         }
         select.value = String(value);
         previous.disabled = select.selectedIndex <= 0;

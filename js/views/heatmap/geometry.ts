@@ -50,7 +50,10 @@ export function layout(
     const limit = Math.min(LONGEST.row, Math.max(40, width * 0.22));
     const left = TITLE + widest(queries, font, limit) + GAP;
     const room = Math.max(40, Math.min(width - left - right, LARGEST_MAP));
-    return { left, cell: snap(Math.min(LARGEST_CELL, room / Math.max(nK, nQ * 0.6)), dpr, nK, room) };
+    return {
+      left,
+      cell: snap(Math.min(LARGEST_CELL, room / Math.max(nK, nQ * 0.6)), dpr, nK, room),
+    };
   };
   let font = 13;
   let { left, cell } = size(font);
@@ -76,9 +79,7 @@ export function layout(
     vertical,
     step,
     queries: queries.map((token) => shorten(visible(token), left - TITLE - GAP, m)),
-    keys: keys.map((token) =>
-      shorten(visible(token), vertical ? LONGEST.column : cell - 6, m),
-    ),
+    keys: keys.map((token) => shorten(visible(token), vertical ? LONGEST.column : cell - 6, m)),
     bar: {
       x: left + nK * cell + BAR.gap,
       y: top,

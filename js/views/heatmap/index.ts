@@ -60,11 +60,12 @@ export function createHeatmap(parent: HTMLElement, store: Store, env: Env): void
   let relayout = true;
   let frame = 0;
   let painted = 0;
-  let active: Cell = store.get("selection") ?? [0, 0];
+  let active: Cell = store.get("selection") ?? opening(store);
   let anchor: Cell | null = null;
   const marks: Marks = { cell: null, row: null, column: null, range: null, keyboard: false };
 
   function arrange(): Geometry | null {
+    parent.classList.toggle("aw-many", store.nK > 12);
     const width = parent.clientWidth;
     if (width === 0) return null;
     const dpr = devicePixelRatio || 1;
@@ -149,8 +150,7 @@ export function createHeatmap(parent: HTMLElement, store: Store, env: Env): void
 
   function rest() {
     // Nothing under the pointer: the cell reached by keyboard, or the selected one, is what counts.
-    const selection = store.get("selection");
-    marks.cell = marks.keyboard ? active : selection ? [selection[0], selection[1]] : null;
+    marks.cell = marks.keyboard ? active : (store.get("selection") ?? opening(store));
     marks.row = marks.column = null;
     focus.set(marks.cell);
     mark();
@@ -269,10 +269,8 @@ export function createHeatmap(parent: HTMLElement, store: Store, env: Env): void
       relayout = true;
       anchor = marks.range = null;
       const inside = (c: Cell | null) => c && c[0] < store.nQ && c[1] < store.nK;
-      if (!inside(marks.cell)) marks.cell = null;
-      if (marks.row !== null && marks.row >= store.nQ) marks.row = null;
-      if (marks.column !== null && marks.column >= store.nK) marks.column = null;
-      if (!inside(focus.cell)) focus.set(null);
+      marks.row = marks.column = null;
+      if (!inside(marks.cell)) rest();
     } else if (change.names.has("cmap") || change.names.has("color_scale")) {
       dirty = "all";
     } else if (change.rows.size && dirty !== "all") {
@@ -308,6 +306,13 @@ export function createHeatmap(parent: HTMLElement, store: Store, env: Env): void
   activate(active);
   rest();
   paint();
+}
+
+/** The cell to begin with: where the middle query looks most. */
+function opening(store: Store): Cell {
+  const query = store.nQ >> 1;
+  const row = store.attention.data.subarray(query * store.nK, (query + 1) * store.nK);
+  return [query, row.reduce((best, p, k) => (p > (row[best] as number) ? k : best), 0)];
 }
 
 /** Another screen, or a zoomed page: the canvas must be as sharp as the new pixels are. */

@@ -88,7 +88,8 @@ export function createImage() {
 
 function largest(values: Float32Array): number {
   let max = 0;
-  for (let i = 0; i < values.length; i++) if ((values[i] as number) > max) max = values[i] as number;
+  for (let i = 0; i < values.length; i++)
+    if ((values[i] as number) > max) max = values[i] as number;
   return max;
 }
 
@@ -201,7 +202,7 @@ function paintHatch(
     ctx.lineWidth = 1;
     ctx.beginPath();
     const [w, h] = [g.nK * g.cell, g.nQ * g.cell];
-    const step = g.cell >= 24 ? 8 : g.cell >= 12 ? 6 : 4;
+    const step = g.cell >= 24 ? 8 : 6;
     for (const way of ways) {
       for (let d = -h; d < w + h; d += step) {
         ctx.moveTo(g.left + d, g.top + (way > 0 ? h : 0));

@@ -20,7 +20,10 @@ export function describe(store: Store, [query, key]: Cell): string {
 }
 
 /** What a click on a label does: masks what is free, or frees it all when nothing is. */
-export function labelEdit(store: Store, cells: readonly number[]): { free: boolean; cells: number[] } {
+export function labelEdit(
+  store: Store,
+  cells: readonly number[],
+): { free: boolean; cells: number[] } {
   const own = cells.filter((cell) => !store.locked?.[cell]);
   return { free: own.length > 0 && own.every((cell) => store.mask[cell]), cells: own };
 }
