@@ -8,11 +8,8 @@ export function visible(token: string): string {
   const shown = token
     .replace(/\r\n|[\n\r\u2028\u2029]/g, "⏎")
     .replace(/\t/g, "⇥")
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is made visible
-    .replace(
-      /[\u0000-\u001f\u007f-\u009f\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]/g,
-      "·",
-    );
+    // Controls, and the marks that would turn the direction of what stands beside them.
+    .replace(/[\p{Cc}\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]/gu, "·");
   return /^\s+$/u.test(shown) ? "␣".repeat(shown.length) : shown;
 }
 

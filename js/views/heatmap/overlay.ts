@@ -82,25 +82,33 @@ function ring(
   ctx.strokeRect(x, y, w, h);
 }
 
-// The bold label stands on a plate of its own, so that it hides the thin one and its neighbours.
+// The bold label takes the place of the thin one and of those that it would touch.
+function* crowded(at: number, n: number, g: Geometry): Generator<number> {
+  const reach = Math.floor((g.font + 3) / g.cell);
+  for (let i = Math.max(0, at - reach); i <= Math.min(n - 1, at + reach); i++) {
+    if (i === at || i % g.step === 0) yield i;
+  }
+}
+
 function plateRow(ctx: CanvasRenderingContext2D, g: Geometry, colors: Palette, q: number): void {
-  const width = Math.min(ctx.measureText(g.queries[q] as string).width + 4, g.left - 10);
   const height = g.font + 4;
   ctx.fillStyle = colors.bg;
-  ctx.fillRect(g.left - 7 - width, g.top + (q + 0.5) * g.cell - height / 2, width + 3, height);
+  for (const i of crowded(q, g.nQ, g)) {
+    const width = ctx.measureText(g.queries[i] as string).width + 4;
+    ctx.fillRect(g.left - 7 - width, g.top + (i + 0.5) * g.cell - height / 2, width + 3, height);
+  }
   ctx.fillStyle = colors.fg;
   rowLabel(ctx, g, q);
 }
 
 function plateColumn(ctx: CanvasRenderingContext2D, g: Geometry, colors: Palette, k: number): void {
-  const width = ctx.measureText(g.keys[k] as string).width + 4;
-  const x = g.left + (k + 0.5) * g.cell;
   ctx.fillStyle = colors.bg;
-  if (g.vertical) {
-    const height = g.font + 4;
-    ctx.fillRect(x - height / 2, g.top - 5 - width, height, width + 2);
-  } else {
-    ctx.fillRect(x - width / 2, g.top - 9 - g.font, width, g.font + 6);
+  const height = g.font + 4;
+  for (const i of g.vertical ? crowded(k, g.nK, g) : [k]) {
+    const x = g.left + (i + 0.5) * g.cell;
+    const width = ctx.measureText(g.keys[i] as string).width + 4;
+    if (g.vertical) ctx.fillRect(x - height / 2, g.top - 5 - width, height, width + 2);
+    else ctx.fillRect(x - width / 2, g.top - 9 - g.font, width, g.font + 6);
   }
   ctx.fillStyle = colors.fg;
   columnLabel(ctx, g, k);

@@ -1,0 +1,98 @@
+import { describe, expect, it } from "vitest";
+import { hit, layout, line, nearest } from "../../js/views/heatmap/geometry";
+import { step } from "../../js/views/heatmap/keyboard";
+import { shorten, visible } from "../../js/views/heatmap/labels";
+
+// Every character 6/10 of the font's size: enough to tell fitting from not fitting.
+const measure = (font: number) => (text: string) => [...text].length * font * 0.6;
+const words = (n: number, length = 5) =>
+  Array.from({ length: n }, (_, i) => `w${i}`.padEnd(length, "x"));
+
+describe("labels", () => {
+  it("make the invisible visible", () => {
+    expect(visible("")).toBe("∅");
+    expect(visible("  ")).toBe("␣␣");
+    expect(visible("\r\n")).toBe("⏎");
+    expect(visible("a\tb")).toBe("a⇥b");
+    expect(visible("\u0000\u202ex")).toBe("··x");
+    expect(visible("👩\u200d👧")).toBe("👩\u200d👧");
+  });
+
+  it("are cut between characters that a reader sees, and say so", () => {
+    const family = "👩\u200d👧";
+    const m = (text: string) => [...new Intl.Segmenter().segment(text)].length;
+    expect(shorten("abc", 3, m)).toBe("abc");
+    expect(shorten("abcdef", 4, m)).toBe("abc…");
+    expect(shorten(family.repeat(5), 3, m)).toBe(`${family}${family}…`);
+    expect(shorten("e\u0301".repeat(9), 2, m)).toBe("e\u0301…");
+  });
+});
+
+describe("geometry", () => {
+  const cases = [
+    [700, 6, 6],
+    [700, 3, 9],
+    [700, 9, 3],
+    [320, 6, 6],
+    [560, 60, 60],
+    [640, 512, 512],
+    [400, 200, 7],
+  ] as const;
+
+  it.each(cases)("a map of %i px, %i queries and %i keys stays in its column", (width, nQ, nK) => {
+    const g = layout(width, words(nQ), words(nK), measure, 2);
+    expect(g.width).toBeLessThanOrEqual(width);
+    expect(g.cell).toBeGreaterThan(0);
+    expect(g.left + nK * g.cell).toBeLessThan(g.bar.x);
+    expect(g.top + nQ * g.cell).toBeLessThanOrEqual(g.height);
+  });
+
+  it.each(cases)("labels never touch at %i px, %i queries, %i keys", (width, nQ, nK) => {
+    const g = layout(width, words(nQ, 12), words(nK, 12), measure, 1);
+    expect(g.step * g.cell).toBeGreaterThanOrEqual(g.font);
+    const m = measure(g.font);
+    for (const label of g.keys) {
+      if (!g.vertical) expect(m(label)).toBeLessThan(g.cell);
+      else expect(m(label)).toBeLessThan(g.top - 22);
+    }
+    for (const label of g.queries) expect(m(label)).toBeLessThanOrEqual(g.left - 22);
+  });
+
+  it("finds every cell under its middle, and the labels beside", () => {
+    const g = layout(600, words(4), words(7), measure, 1);
+    for (let query = 0; query < 4; query++) {
+      for (let key = 0; key < 7; key++) {
+        const at = [g.left + (key + 0.5) * g.cell, g.top + (query + 0.5) * g.cell] as const;
+        expect(hit(g, ...at)).toEqual({ kind: "cell", query, key });
+      }
+    }
+    expect(hit(g, g.left - 12, g.top + 2.5 * g.cell)).toEqual({ kind: "row", query: 2 });
+    expect(hit(g, g.left + 5.5 * g.cell, g.top - 10)).toEqual({ kind: "column", key: 5 });
+    expect(hit(g, g.left - 5, g.top - 5)).toBeNull();
+    expect(nearest(g, 9999, -5)).toEqual([0, 6]);
+  });
+
+  it("leaves no gap in a fast drag", () => {
+    expect(line([0, 0], [0, 3])).toEqual([
+      [0, 0],
+      [0, 1],
+      [0, 2],
+      [0, 3],
+    ]);
+    expect(line([2, 1], [0, 5]).length).toBe(5);
+    expect(line([4, 4], [4, 4])).toEqual([[4, 4]]);
+  });
+});
+
+describe("keyboard", () => {
+  const key = (name: string, ctrlKey = false) => ({ key: name, ctrlKey, metaKey: false });
+  it("moves within the map", () => {
+    expect(step(key("ArrowDown"), [2, 3], 3, 5)).toEqual([2, 3]);
+    expect(step(key("ArrowLeft"), [1, 3], 3, 5)).toEqual([1, 2]);
+    expect(step(key("End"), [1, 0], 3, 5)).toEqual([1, 4]);
+    expect(step(key("End", true), [1, 0], 3, 5)).toEqual([2, 4]);
+    expect(step(key("ArrowUp", true), [2, 1], 3, 5)).toEqual([0, 1]);
+    expect(step(key("PageDown"), [0, 1], 30, 5)).toEqual([10, 1]);
+    expect(step(key("x"), [0, 0], 3, 5)).toBeNull();
+  });
+});
