@@ -50,8 +50,10 @@ def main() -> None:
     model = AutoModel.from_pretrained(path)
     eager = AutoModel.from_pretrained(path, attn_implementation="eager")
 
-    print(f"{'n':>4} {'BertViz MB':>11} {'ours MB':>9} {'ratio':>7}   "
-          f"{'BertViz s':>9} {'ours s':>8} {'ratio':>7}   {'layer switch kB':>15} {'s':>7}")
+    print(
+        f"{'n':>4} {'BertViz MB':>11} {'ours MB':>9} {'ratio':>7}   "
+        f"{'BertViz s':>9} {'ours s':>8} {'ratio':>7}   {'layer switch kB':>15} {'s':>7}"
+    )
     for n in sizes:
         text = " ".join(["cat"] * (n - 2))  # a token a word, with [CLS] and [SEP]
         inputs = tokenizer(text, return_tensors="pt")
@@ -77,9 +79,12 @@ def main() -> None:
         their_s, their_bytes = best_of(few, theirs)
         our_s, (widget, our_bytes) = best_of(5, ours)
         switch_s, switch_bytes = best_of(5, lambda: switch(widget))
-        print(f"{n:4} {their_bytes / 1e6:11.2f} {our_bytes / 1e6:9.3f} "
-              f"{their_bytes / our_bytes:7.1f}   {their_s:9.3f} {our_s:8.4f} {their_s / our_s:7.1f}"
-              f"   {switch_bytes / 1e3:15.1f} {switch_s:7.4f}", flush=True)
+        print(
+            f"{n:4} {their_bytes / 1e6:11.2f} {our_bytes / 1e6:9.3f} "
+            f"{their_bytes / our_bytes:7.1f}   {their_s:9.3f} {our_s:8.4f} {their_s / our_s:7.1f}"
+            f"   {switch_bytes / 1e3:15.1f} {switch_s:7.4f}",
+            flush=True,
+        )
     print(f"wanted at n = 128: both ratios at least {WANTED}")
 
 

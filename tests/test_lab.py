@@ -42,9 +42,7 @@ def test_the_lab_prints_these_numbers():
     np.testing.assert_allclose(
         weights[0], [0.1339, 0.1215, 0.1660, 0.0580, 0.1380, 0.3825], atol=5e-5
     )
-    np.testing.assert_allclose(
-        (weights @ source.V)[0], [1.4139, 1.5410, 1.2170, 1.0376], atol=5e-5
-    )
+    np.testing.assert_allclose((weights @ source.V)[0], [1.4139, 1.5410, 1.2170, 1.0376], atol=5e-5)
 
 
 def test_sizes_follow_from_arrays():
@@ -89,7 +87,10 @@ def test_what_is_set_stays_until_its_inputs_are_set():
         ({"embeddings": np.ones((3, 5)), "d_model": 4}, "embeddings: its d_model is 5, want 4"),
         ({"W_q": np.ones((4, 2)), "W_k": np.ones((4, 3))}, "W_k: its d_k is 3, want 2"),
         ({"W_q": np.ones((2, 4, 2)), "n_heads": 3}, "W_q: its n_heads is 2, want 3"),
-        ({"W_q": np.ones((2, 4, 2)), "K": np.ones((3, 2))}, r"K: got shape \(3, 2\), want \(2, 3, 2\)"),
+        (
+            {"W_q": np.ones((2, 4, 2)), "K": np.ones((3, 2))},
+            r"K: got shape \(3, 2\), want \(2, 3, 2\)",
+        ),
         ({"Q": np.full((3, 4), np.nan)}, "Q: 12 of 12 values are NaN"),
         ({"V": [["a"] * 4] * 3}, "V: got dtype <U1"),
         ({"K": np.ones((3, 4), dtype=complex)}, "K: got dtype complex128"),

@@ -50,7 +50,7 @@ class Computed(Array):
     owner's ``_set_<name>``; a trait without one is read-only.
     """
 
-    def get(self, obj: Any, cls: Any = None) -> NDArray:  # noqa: ARG002  traitlets' signature
+    def get(self, obj: Any, cls: Any = None) -> NDArray:
         """Return the computation's array."""
         return getattr(obj._computation, self.name)
 

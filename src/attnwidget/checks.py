@@ -17,7 +17,7 @@ def floats(name: str, value: Any, shape: Sequence[int | None] | None = None) -> 
 
     `shape` gives the sizes wanted, None where any size will do.
 
-    Raises:
+    Raises
         TypeError: if the values are no real numbers.
         ValueError: if the shape is another one, or a value is NaN or infinite.
     """
@@ -58,7 +58,7 @@ def describe(shape: Sequence[int | None]) -> str:
 def size(name: str, value: Any, *, at_least: int = 1) -> int:
     """Return `value` as an int of at least `at_least`.
 
-    Raises:
+    Raises
         TypeError: if it is no whole number.
         ValueError: if it is too small.
     """
@@ -72,7 +72,7 @@ def size(name: str, value: Any, *, at_least: int = 1) -> int:
 def index(name: str, value: Any, choices: Collection[int]) -> int:
     """Return `value` if it is one of `choices`.
 
-    Raises:
+    Raises
         TypeError: if it is no whole number.
         ValueError: if it is none of them.
     """
@@ -89,7 +89,7 @@ def index(name: str, value: Any, choices: Collection[int]) -> int:
 def choice(name: str, value: Any, choices: Sequence[str]) -> str:
     """Return `value` if it is one of `choices`.
 
-    Raises:
+    Raises
         ValueError: if it is none of them.
     """
     if value not in choices:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from attnwidget.sources.base import HeadInputs
 
-# Maps up to this many cells are computed in float64; above it float32 halves the time and the memory.
+# Maps up to this many cells are computed in float64; above it float32 halves time and memory.
 FLOAT64_CELLS = 256 * 256
 
 
@@ -28,12 +28,13 @@ class Computation:
     def __init__(self, inputs: HeadInputs, mask: NDArray[np.bool_]) -> None:
         n_q, n_k = inputs.Q.shape[-2], inputs.K.shape[-2]
         dtype = np.float64 if n_q * n_k <= FLOAT64_CELLS else np.float32
-        Q, K, self._V = (np.asarray(a, dtype=dtype) for a in (inputs.Q, inputs.K, inputs.V))
+        Q, K = np.asarray(inputs.Q, dtype=dtype), np.asarray(inputs.K, dtype=dtype)
+        self._V: NDArray = np.asarray(inputs.V, dtype=dtype)
         self.locked = inputs.locked
         self._mask = mask
         self._scores = scores(Q, K, scale=inputs.scale)
         self._attention = softmax(self._scores, mask)
-        self._output = self._attention @ self._V
+        self._output: NDArray = np.matmul(self._attention, self._V)
         self._lent: set[str] = set()
         self._mask.flags.writeable = False
 

@@ -43,7 +43,7 @@ class EditLog:
     def fresh(self, message: Mapping[str, Any], size: int) -> list[Edit]:
         """Return the edits of `message` not seen before; `size` is the mask's number of cells.
 
-        Raises:
+        Raises
             ValueError: if the message is malformed. What it held counts as seen.
         """
         client = str(message.get("client", ""))

@@ -230,7 +230,7 @@ class AttentionState(anywidget.AnyWidget):
     def _edited(self, event: Any) -> None:
         mask = self._computation.mask
         for edit in self._log.fresh(event["new"], mask.size):
-            sent = {"touched": edit.rows(mask.shape[1]), "origin": edit.client}
+            sent: dict[str, Any] = {"touched": edit.rows(mask.shape[1]), "origin": edit.client}
             if edit.move:
                 self._travel(edit.move, **sent)
                 continue

@@ -182,7 +182,7 @@ class AttentionWidget(AttentionState):
         self._remask(mask)
 
     def undo(self) -> bool:
-        """Take back the last edit of the mask, made here or in the browser; False if none is left."""
+        """Take back the last edit of the mask, made here or in the browser; False if none."""
         return self._travel("undo")
 
     def redo(self) -> bool:

@@ -23,14 +23,17 @@ def pack(array: NDArray | None) -> dict[str, Any] | None:
         return None
     dtype = {"f": "float32", "b": "uint8", "i": "int32"}[array.dtype.kind]
     little = np.ascontiguousarray(array, dtype=np.dtype(dtype).newbyteorder("<"))
-    data = memoryview(little.reshape(-1).view(np.uint8))
-    return {"data": data, "dtype": dtype, "shape": list(array.shape)}
+    return {
+        "data": little.reshape(-1).view(np.uint8).data,
+        "dtype": dtype,
+        "shape": list(array.shape),
+    }
 
 
 def runs_to_cells(runs: Iterable[int], size: int) -> NDArray[np.intp]:
     """Return the flat indices of `runs` (start, length, start, length, ...) below `size`.
 
-    Raises:
+    Raises
         ValueError: if the runs are malformed or reach outside ``0..size``.
     """
     flat = np.asarray(list(runs), dtype=np.int64)

@@ -103,19 +103,19 @@ class LabSource:
             f"{h} head{'s' * (h != 1)} · seed {self.seed}"
         )
 
-    def head(self, layer: int, head: int) -> HeadInputs:  # noqa: ARG002  all heads are shown at once
+    def head(self, layer: int, head: int) -> HeadInputs:
         """Return Q, K and V of all heads, stacked."""
         return HeadInputs(self.Q, self.K, self.V, self.scale)
 
-    def weights(self, layer: int) -> NDArray:  # noqa: ARG002  there is one layer
+    def weights(self, layer: int) -> NDArray:
         """Return the attention of all heads, (h, n, n), under no mask."""
         weights = softmax(scores(self.Q, self.K, scale=self.scale))
         return weights if weights.ndim > 2 else weights[np.newaxis]
 
-    def check(self, name: str, value: Any, layer: int, head: int) -> Any:  # noqa: ARG002
+    def check(self, name: str, value: Any, layer: int, head: int) -> Any:
         """Return `value` as `replace` would store it.
 
-        Raises:
+        Raises
             TypeError: if it is of the wrong type.
             ValueError: if its shape or values don't fit this source.
         """
@@ -135,30 +135,34 @@ class LabSource:
         Q, and leaves a K that was given. Tokens of another number draw new embeddings.
         """
         value = self.check(name, value, layer, head)
-        new = replace(self, **{name: value})
+        new: LabSource = replace(self, **{name: value})
         if name == "tokens" and len(value) != len(self.tokens):
             drawn = np.random.RandomState(self.seed).rand(len(value), self.embeddings.shape[-1])
             return new.replace_embeddings(drawn)
         if name == "embeddings":
             return new.replace_embeddings(value)
         if name in _PROJECTED:
-            return replace(new, **{_PROJECTED[name]: _frozen(project(self.embeddings, value))})
+            made: dict[str, Any] = {_PROJECTED[name]: _frozen(project(self.embeddings, value))}
+            return replace(new, **made)
         return new
 
     def replace_embeddings(self, X: NDArray) -> LabSource:
         """Return the source with embeddings `X` (n, d_model) and their Q, K and V."""
-        made = {out: _frozen(project(X, getattr(self, w))) for w, out in _PROJECTED.items()}
+        made: dict[str, Any] = {
+            out: _frozen(project(X, getattr(self, w))) for w, out in _PROJECTED.items()
+        }
         return replace(self, embeddings=_frozen(X), **made)
+
+
+_AXES = {
+    "d_model": {"embeddings": -1, "W_q": -2, "W_k": -2, "W_v": -2},
+    "d_k": {"W_q": -1, "W_k": -1, "Q": -1, "K": -1},
+    "d_v": {"W_v": -1, "V": -1},
+}
 
 
 class _Sizes:
     """Every size that the given arrays imply, by the argument that implies it."""
-
-    _AXES = {
-        "d_model": {"embeddings": -1, "W_q": -2, "W_k": -2, "W_v": -2},
-        "d_k": {"W_q": -1, "W_k": -1, "Q": -1, "K": -1},
-        "d_v": {"W_v": -1, "V": -1},
-    }
 
     def __init__(self, n: int, arrays: dict[str, NDArray]) -> None:
         self._arrays = arrays
@@ -174,7 +178,7 @@ class _Sizes:
                 )
 
     def of(self, name: str) -> dict[str, int]:
-        axes = self._AXES[name]
+        axes = _AXES[name]
         return {k: self._arrays[k].shape[axis] for k, axis in axes.items() if k in self._arrays}
 
 
@@ -190,9 +194,7 @@ def _infer(name: str, said: int | None, implied: dict[str, int], *, default: int
     for argument, got in implied.items():
         if got != wanted:
             source = name if said is not None else next(iter(implied))
-            raise ValueError(
-                f"{argument}: its {name} is {got}, want {wanted} as {source} has it"
-            )
+            raise ValueError(f"{argument}: its {name} is {got}, want {wanted} as {source} has it")
     return size(name, wanted)
 
 
@@ -211,7 +213,7 @@ def _shapes(
 
 
 def _draw(seed: int, shapes: dict[str, tuple[int, ...]]) -> dict[str, NDArray]:
-    # Two generators from one seed, and the legacy one: a student who types the lab sees these numbers.
+    # Two generators from one seed, and NumPy's legacy one: who types the lab sees these numbers.
     embeddings = np.random.RandomState(seed).rand(*shapes["embeddings"])
     weights = np.random.RandomState(seed)
     drawn = {name: _frozen(weights.rand(*shapes[name])) for name in _PROJECTED}

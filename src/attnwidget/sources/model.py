@@ -117,7 +117,7 @@ class ModelSource:
     def check(self, name: str, value: Any, layer: int, head: int) -> Any:
         """Return `value` as `replace` would store it: labels, or Q, K, V, scale of one head.
 
-        Raises:
+        Raises
             TypeError: if it is of the wrong type.
             ValueError: if its shape or values don't fit, or a captured model has no such input.
         """

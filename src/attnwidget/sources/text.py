@@ -62,7 +62,7 @@ def _is_flag(token: str, char: str) -> bool:
 def as_tokens(value: str | Iterable[str]) -> tuple[str, ...]:
     """Return a sentence's tokens, or the given tokens as they are.
 
-    Raises:
+    Raises
         TypeError: if it is neither text nor an iterable of text.
         ValueError: if there is no token at all.
     """
