@@ -5,7 +5,7 @@ import { createFocus } from "./focus";
 import { createTheme } from "./host";
 import { createStore, type Store } from "./store";
 import type { Traits } from "./types";
-import { createBertviz } from "./views/bertviz";
+import { createBertvizView } from "./views/bertviz";
 import { createFooter } from "./views/footer";
 import { createHeatmap } from "./views/heatmap";
 import { createInspector } from "./views/inspector";
@@ -133,8 +133,25 @@ function createView(view: string, body: HTMLElement, store: Store, env: Env): vo
     createHeatmap(map, store, env);
     createInspector(inspector, store, env);
   } else if (view === "bertviz-head" || view === "bertviz-model") {
-    createBertviz(body, store, env, view === "bertviz-head" ? "head" : "model");
+    showBertviz(body, store, env, view === "bertviz-head" ? "head" : "model");
   } else {
     body.append(h("p", { class: "aw-where" }, `There is no view “${view}”.`));
   }
+}
+
+function showBertviz(body: HTMLElement, store: Store, env: Env, kind: "head" | "model"): void {
+  const { signal, theme } = env;
+  const view = createBertvizView(body, {
+    signal,
+    async request(kind, theme) {
+      const { buffers } = await store.request({ type: "bertviz", kind, theme }, signal);
+      return new TextDecoder().decode(buffers[0]);
+    },
+  });
+  const show = () => view.show(kind, theme.dark ? "dark" : "light");
+  theme.subscribe(show, signal);
+  store.subscribe(({ names }) => {
+    if (names.has("layers") || names.has("tokens")) view.reload();
+  }, signal);
+  show();
 }

@@ -206,10 +206,11 @@ class AttentionWidget(AttentionState):
         """
         from attnwidget.bertviz import document
 
-        layers = self._source.layers
-        weights = [self._source.weights(one.index) for one in layers]
-        position = [one.index for one in layers].index(self.layer)
-        return document(kind, weights, list(self.tokens), layer=position, theme=theme)
+        layers = [one.index for one in self._source.layers]
+        weights = [self._source.weights(layer) for layer in layers]
+        return document(
+            kind, weights, list(self.tokens), layer=self.layer, layers=layers, theme=theme
+        )
 
 
 def _refuse(function: Any, unknown: dict[str, Any]) -> None:
