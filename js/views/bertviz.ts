@@ -1,67 +1,106 @@
-/** BertViz's own views, in a frame that can reach nothing: neither this page nor the network. */
-import { type Env, h } from "../dom";
-import type { Store } from "../store";
+/** BertViz's own view, as Python wrote it: a sandboxed frame that is as high as its content. */
+import { h } from "../dom";
 
-const HEIGHT = { least: 80, most: 20_000 };
+export type BertvizKind = "head" | "model";
+export type BertvizTheme = "light" | "dark";
 
-export function createBertviz(
+export interface BertvizOptions {
+  signal: AbortSignal;
+  /** The document, or an Error whose message can be read. */
+  request(kind: BertvizKind, theme: BertvizTheme): Promise<string>;
+}
+
+export interface BertvizView {
+  /** `data-bertviz` is "loading", "ready" (drawn) or "error". */
+  readonly element: HTMLElement;
+  /** Ask for a document, unless it is the one already shown or on its way. */
+  show(kind: BertvizKind, theme: BertvizTheme): void;
+  /** Ask again for what is shown: the weights have changed. */
+  reload(): void;
+}
+
+const HEIGHTS = [80, 20000] as const;
+
+export function createBertvizView(
   parent: HTMLElement,
-  store: Store,
-  { signal, theme }: Env,
-  kind: "head" | "model",
-): void {
+  { signal, request }: BertvizOptions,
+): BertvizView {
   const status = h("p", { class: "aw-bertviz-status", role: "status" });
-  const retry = h("button", { type: "button", class: "aw-text-button" }, "try again");
-  const stage = h("div", { class: "aw-bertviz" }, status);
-  parent.append(stage);
-  let frame: HTMLIFrameElement | null = null;
-  let asked = 0;
+  const retry = h("button", { class: "aw-bertviz-retry", type: "button" }, "Try again");
+  const element = h("div", { class: "aw-bertviz" }, status);
+  parent.append(element);
 
-  async function load() {
-    const ask = ++asked;
-    stage.dataset.bertviz = "loading";
-    status.hidden = false;
-    status.replaceChildren("preparing BertViz…");
-    try {
-      const request = { type: "bertviz", kind, theme: theme.dark ? "dark" : "light" };
-      const { buffers } = await store.request(request, signal);
-      // A later question (another theme) has its own answer under way.
-      if (ask !== asked || signal.aborted) return;
-      show(new TextDecoder().decode(buffers[0] as DataView));
-    } catch (error) {
-      if (ask !== asked || signal.aborted) return;
-      stage.dataset.bertviz = "error";
-      frame?.remove();
-      status.replaceChildren(error instanceof Error ? error.message : String(error), " ", retry);
-    }
+  let wanted: { kind: BertvizKind; theme: BertvizTheme } | null = null;
+  let frame: HTMLIFrameElement | null = null;
+  let latest = 0;
+
+  function loading({ kind, theme }: { kind: BertvizKind; theme: BertvizTheme }) {
+    // The page below doesn't jump while one document makes way for the next.
+    if (frame) element.style.minHeight = `${element.offsetHeight}px`;
+    frame?.remove();
+    frame = null;
+    element.dataset.bertviz = "loading";
+    status.textContent = "Preparing BertViz…";
+    element.replaceChildren(status);
+    const turn = ++latest;
+    const stale = () => turn !== latest || signal.aborted;
+    request(kind, theme).then(
+      (html) => stale() || open(html, kind, theme),
+      (error: unknown) => stale() || fail(error instanceof Error ? error.message : String(error)),
+    );
   }
 
-  function show(html: string) {
-    frame?.remove();
+  function open(html: string, kind: BertvizKind, theme: BertvizTheme) {
     frame = h("iframe", {
       class: "aw-bertviz-frame",
       sandbox: "allow-scripts",
       title: `BertViz ${kind} view`,
-      srcdoc: html,
     });
-    stage.append(frame);
+    // A see-through document stays so only in a frame of its own colour scheme.
+    frame.style.colorScheme = theme;
+    frame.srcdoc = html;
+    element.append(frame);
   }
 
-  // The document says how high it is; its origin is opaque, so only the sender tells whose word it is.
-  addEventListener(
+  function fail(message: string) {
+    latest++;
+    frame?.remove();
+    frame = null;
+    element.style.minHeight = "";
+    element.dataset.bertviz = "error";
+    status.textContent = message;
+    element.replaceChildren(status, retry);
+  }
+
+  retry.addEventListener("click", () => wanted && loading(wanted), { signal });
+  window.addEventListener(
     "message",
-    (event) => {
-      if (!frame || event.source !== frame.contentWindow) return;
-      const height = Number((event.data as { attnwidgetHeight?: unknown })?.attnwidgetHeight);
-      if (!Number.isFinite(height)) return;
-      frame.style.height = `${Math.min(HEIGHT.most, Math.max(HEIGHT.least, Math.ceil(height)))}px`;
-      stage.dataset.bertviz = "ready";
-      status.hidden = true;
+    ({ source, data }) => {
+      if (!frame || source !== frame.contentWindow) return;
+      if (data?.type === "attnwidget-bertviz-error") {
+        fail(`BertViz could not draw this: ${data.message}`);
+      } else if (data?.type === "attnwidget-bertviz-height" && Number.isFinite(data.height)) {
+        const [least, most] = HEIGHTS;
+        frame.style.height = `${Math.min(Math.max(data.height, least), most)}px`;
+        if (element.dataset.bertviz === "ready") return;
+        element.style.minHeight = "";
+        status.remove();
+        element.dataset.bertviz = "ready";
+      }
     },
     { signal },
   );
-  retry.addEventListener("click", load, { signal });
-  theme.subscribe(load, signal);
-  store.subscribe((change) => change.names.has("layers") && load(), signal);
-  load();
+  signal.addEventListener("abort", () => element.remove());
+
+  return {
+    element,
+    show(kind, theme) {
+      if (wanted?.kind === kind && wanted.theme === theme) return;
+      wanted = { kind, theme };
+      loading(wanted);
+    },
+    reload() {
+      if (wanted) loading(wanted);
+    },
+  };
 }

@@ -1,0 +1,119 @@
+"""What the package promises: light to import, arrows one way, four dependencies."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import tomllib
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "src" / "attnwidget"
+HEAVY = {"torch", "transformers", "bertviz"}
+
+# Each module and what it may import of the package, from the bottom up.
+ARROWS = {
+    "operands": set(),
+    "checks": set(),
+    "masks": set(),
+    "wire": set(),
+    "history": set(),
+    "attention": {"operands"},
+    "whatif": {"operands"},
+    "mistakes": {"attention", "masks"},
+    "cases": {"attention", "masks", "mistakes"},
+    "student": {"attention", "masks", "cases", "mistakes"},
+    "diagnosis": {"attention", "masks", "cases", "mistakes", "student"},
+    "check": {"attention", "masks", "cases", "mistakes", "student", "diagnosis"},
+    "edits": {"wire"},
+    "arrays": {"wire"},
+    "sources": set(),
+    "sources.base": set(),
+    "sources.text": set(),
+    "sources.lab": {"attention", "checks", "sources.base", "sources.text"},
+    "sources.supported": {"checks"},
+    "sources.capture": {"sources.supported"},
+    "sources.model": {
+        "attention",
+        "checks",
+        "sources.base",
+        "sources.capture",
+        "sources.supported",
+        "sources.text",
+    },
+    "bertviz": {"checks"},
+    "computation": {"attention", "sources.base"},
+    "state": {
+        "arrays",
+        "checks",
+        "computation",
+        "edits",
+        "history",
+        "masks",
+        "sources.base",
+        "wire",
+    },
+    "widget": {"bertviz", "checks", "sources.base", "sources.lab", "sources.model", "state"},
+    "": {"masks", "widget"},
+}
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(part for part in parts if part != "__init__")
+
+
+def imports(tree: ast.AST) -> set[str]:
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            found.add(node.module or "")
+    return found
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=module_name)
+def test_imports_point_one_way(path):
+    name = module_name(path)
+    own = {
+        i.removeprefix("attnwidget").removeprefix(".")
+        for i in imports(ast.parse(path.read_text()))
+        if i.split(".")[0] == "attnwidget"
+    }
+    assert own <= ARROWS[name]
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=module_name)
+def test_heavy_libraries_are_imported_inside_functions_only(path):
+    tree = ast.parse(path.read_text())
+    top = [
+        node
+        for node in tree.body
+        if not (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING")
+    ]
+    outer = ast.Module([n for n in top if not isinstance(n, ast.FunctionDef | ast.ClassDef)], [])
+    assert not {name.split(".")[0] for name in imports(outer)} & HEAVY
+
+
+def test_importing_is_light():
+    code = f"import sys, attnwidget; print(sorted({HEAVY} & {{*sys.modules}}))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_the_dependencies_are_these_four():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    names = {d.split(">")[0] for d in project["dependencies"]}
+    assert names == {"anywidget", "ipywidgets", "numpy", "traitlets"}
+    models = {d.split(">")[0] for d in project["optional-dependencies"]["models"]}
+    assert models == HEAVY
+
+
+def test_no_registry_is_named_in_a_lock_file():
+    assert '"resolved"' not in (ROOT / "package-lock.json").read_text()
+    assert "://" not in (ROOT / "constraints-dev.txt").read_text()

@@ -1,0 +1,74 @@
+"""The wheel carries the bundle, and works where nothing of the checkout is."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+def pip(*arguments: str, **environment: str) -> None:
+    command = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", *arguments]
+    subprocess.run(command, check=True, env=os.environ | environment)
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory) -> Path:
+    out = tmp_path_factory.mktemp("wheel")
+    pip("wheel", str(ROOT), "--no-deps", "--no-build-isolation", "--wheel-dir", str(out))
+    (path,) = out.glob("*.whl")
+    return path
+
+
+def test_it_holds_the_bundle_and_nothing_else(wheel):
+    names = set(zipfile.ZipFile(wheel).namelist())
+    for name in ("widget.js", "widget.css", "bertviz_libs.js"):
+        assert zipfile.ZipFile(wheel).getinfo(f"attnwidget/static/{name}").file_size > 1000
+    assert "attnwidget/py.typed" in names
+    assert "attnwidget/bertviz_page.html" in names
+    assert {name.split("/")[0].split("-")[0] for name in names} == {"attnwidget"}
+
+
+def test_it_works_away_from_the_checkout(wheel, tmp_path):
+    pip("install", str(wheel), "--no-deps", "--target", str(tmp_path / "site"))
+    code = (
+        "import attnwidget; w = attnwidget.AttentionWidget('a b c'); "
+        "built = len(w._esm) > 10_000; "
+        "print(attnwidget.__file__, attnwidget.__version__, built, w.attention.shape)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | {"PYTHONPATH": str(tmp_path / "site")},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    where, version, built, shape = done.stdout.split(maxsplit=3)
+    assert Path(where).is_relative_to(tmp_path)
+    assert version in wheel.name
+    assert (built, shape.strip()) == ("True", "(3, 3)")
+
+
+def test_an_sdist_builds_without_node(tmp_path):
+    build = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(tmp_path)]
+    subprocess.run([*build, "--sdist", str(ROOT)], check=True, capture_output=True)
+    (sdist,) = tmp_path.glob("*.tar.gz")
+    # A PATH without npm: what the sdist carries has to be enough.
+    pip(
+        "wheel",
+        str(sdist),
+        "--no-deps",
+        "--no-build-isolation",
+        "--wheel-dir",
+        str(tmp_path),
+        PATH="",
+    )
+    (wheel,) = tmp_path.glob("*.whl")
+    assert "attnwidget/static/widget.js" in zipfile.ZipFile(wheel).namelist()
