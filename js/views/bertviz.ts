@@ -45,19 +45,17 @@ export function createBertvizView(
     const turn = ++latest;
     const stale = () => turn !== latest || signal.aborted;
     request(kind, theme).then(
-      (html) => stale() || open(html, kind, theme),
+      (html) => stale() || open(html, kind),
       (error: unknown) => stale() || fail(error instanceof Error ? error.message : String(error)),
     );
   }
 
-  function open(html: string, kind: BertvizKind, theme: BertvizTheme) {
+  function open(html: string, kind: BertvizKind) {
     frame = h("iframe", {
       class: "aw-bertviz-frame",
       sandbox: "allow-scripts",
       title: `BertViz ${kind} view`,
     });
-    // A see-through document stays so only in a frame of its own colour scheme.
-    frame.style.colorScheme = theme;
     frame.srcdoc = html;
     element.append(frame);
   }
@@ -77,16 +75,14 @@ export function createBertvizView(
     "message",
     ({ source, data }) => {
       if (!frame || source !== frame.contentWindow) return;
-      if (data?.type === "attnwidget-bertviz-error") {
-        fail(`BertViz could not draw this: ${data.message}`);
-      } else if (data?.type === "attnwidget-bertviz-height" && Number.isFinite(data.height)) {
-        const [least, most] = HEIGHTS;
-        frame.style.height = `${Math.min(Math.max(data.height, least), most)}px`;
-        if (element.dataset.bertviz === "ready") return;
-        element.style.minHeight = "";
-        status.remove();
-        element.dataset.bertviz = "ready";
-      }
+      const height = data?.attnwidgetHeight;
+      if (!Number.isFinite(height)) return;
+      const [least, most] = HEIGHTS;
+      frame.style.height = `${Math.min(Math.max(height, least), most)}px`;
+      if (element.dataset.bertviz === "ready") return;
+      element.style.minHeight = "";
+      status.remove();
+      element.dataset.bertviz = "ready";
     },
     { signal },
   );
