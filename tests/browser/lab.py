@@ -1,0 +1,212 @@
+"""Pages of one JupyterLab: opened once, handed from test to test, each notebook with a kernel."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import nbformat
+from labnotebook import Notebook
+from watch import Watch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from labserver import Server
+    from playwright.sync_api import Browser, BrowserContext, Page, Playwright
+
+THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
+CHROMIUM = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-default-apps",
+    "--disable-dev-shm-usage",
+    "--disable-sync",
+    "--force-color-profile=srgb",
+    "--no-first-run",
+    "--no-proxy-server",
+    # Refuses what no page event shows, too: the browser's own requests and WebSockets.
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+)
+RESTORED = "() => globalThis.jupyterapp?.restored?.then(() => true)"
+
+
+def launch(playwright: Playwright) -> Browser:
+    """Start the system's Chromium, or Playwright's own where there is none."""
+    found = next(filter(None, map(shutil.which, ("chromium", "google-chrome"))), None)
+    return playwright.chromium.launch(executable_path=found, args=list(CHROMIUM))
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a page is shown: JupyterLab's theme, its size in CSS pixels, device pixels a CSS one."""
+
+    theme: str = "light"
+    viewport: tuple[int, int] = (1100, 900)
+    dpr: float = 1
+
+
+@dataclass(frozen=True)
+class Seat:
+    """One watched page with JupyterLab loaded in it."""
+
+    look: Look
+    context: BrowserContext
+    page: Page
+    watch: Watch
+
+
+class Desk:
+    """A browser, the server, and the pages that stand loaded between tests.
+
+    Loading JupyterLab takes seconds and a notebook in it a fraction of one, so a page that did
+    nothing wrong is kept for the next notebook that wants the same look.
+    """
+
+    def __init__(self, browser: Browser, server: Callable[[], Server]) -> None:
+        self._browser = browser
+        self._server = server
+        self._idle: dict[Look, Seat] = {}
+
+    @property
+    def server(self) -> Server:
+        """The JupyterLab server, started when first asked for."""
+        return self._server()
+
+    def take(self, look: Look, *, fresh: bool) -> Seat:
+        """Hand out a page with JupyterLab loaded, never one used before if `fresh`."""
+        seat = None if fresh else self._idle.pop(look, None)
+        return seat or self._load(look)
+
+    def give(self, seat: Seat, *, sound: bool) -> None:
+        """Take a page back, to keep it if it is sound."""
+        if sound and seat.look not in self._idle:
+            self._idle[seat.look] = seat
+        else:
+            seat.context.close()
+
+    def close(self) -> None:
+        """Close the pages that are kept."""
+        for seat in self._idle.values():
+            seat.context.close()
+        self._idle.clear()
+
+    def context(self, look: Look | None = None) -> tuple[BrowserContext, Watch]:
+        """Open a watched browser context."""
+        look = look or Look()
+        context = self._browser.new_context(
+            viewport={"width": look.viewport[0], "height": look.viewport[1]},
+            device_scale_factor=look.dpr,
+            service_workers="block",
+        )
+        context.set_default_timeout(15_000)
+        return context, Watch(context)
+
+    def _load(self, look: Look) -> Seat:
+        server = self.server
+        server.set("@jupyterlab/apputils-extension:themes", {"theme": THEMES[look.theme]})
+        context, watch = self.context(look)
+        page = context.new_page()
+        # A workspace of its own: the shared one would reopen the notebooks of earlier tests.
+        page.goto(f"{server.url}/doc/workspaces/{secrets.token_hex(4)}?token={server.token}")
+        page.wait_for_function(RESTORED, timeout=60_000)
+        return Seat(look, context, page, watch)
+
+
+class Lab:
+    """Opens notebooks for one test, or one module, and closes them together."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._open: list[tuple[Seat, Notebook]] = []
+        self._plain: list[tuple[BrowserContext, Watch]] = []
+
+    def notebook(
+        self,
+        cells: Sequence[str] = (),
+        *,
+        name: str | None = None,
+        run: bool = True,
+        fresh: bool = False,
+        **look: Any,
+    ) -> Notebook:
+        """Write a notebook of these code cells, open it, and run it all unless told not to.
+
+        `look` takes theme ("light", "dark"), viewport (CSS pixels) and dpr.
+        `fresh` loads a page anew.
+        """
+        book = nbformat.v4.new_notebook(
+            cells=[nbformat.v4.new_code_cell(source) for source in cells],
+            metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}},
+        )
+        path = self._desk.server.root / f"{name or secrets.token_hex(4)}.ipynb"
+        nbformat.write(book, path)
+        notebook = self.open(path, fresh=fresh, **look)
+        if run:
+            notebook.run_all()
+        return notebook
+
+    def open(self, path: Path, *, fresh: bool = False, **look: Any) -> Notebook:
+        """Open a notebook file that lies in the server's root; its kernel runs or starts."""
+        seat = self._desk.take(Look(**look), fresh=fresh)
+        notebook = Notebook(seat.page, seat.watch, path)
+        self._open.append((seat, notebook))
+        notebook.show()
+        return notebook
+
+    def reopen(self, notebook: Notebook, *, kernel: bool) -> Notebook:
+        """Save, close, and open again in a page loaded anew.
+
+        With its kernel, left running, the widgets go on. Without it JupyterLab starts another,
+        which knows none of them: they are drawn from the state saved in the notebook. (A notebook
+        with no kernel at all shows no widget of any kind: ipywidgets' manager for JupyterLab
+        waits for one.)
+        """
+        notebook.save()
+        seat = next(seat for seat, each in self._open if each is notebook)
+        self._open.remove((seat, notebook))
+        problems = self._return(seat, notebook, shutdown=not kernel)
+        assert not problems, "\n".join(problems)
+        return self.open(notebook.path, fresh=True, **vars(seat.look))
+
+    def page(self, **look: Any) -> Page:
+        """Open an empty page without JupyterLab, watched all the same: for exported files."""
+        context, watch = self._desk.context(Look(**look))
+        self._plain.append((context, watch))
+        return context.new_page()
+
+    def problems(self) -> list[str]:
+        """Hand over what went wrong in any open page since the last call."""
+        return [problem for watch in self._watches() for problem in watch.drain()]
+
+    def console(self) -> str:
+        """Return the recent console of every open page."""
+        return "\n".join(line for watch in self._watches() for line in watch.console)
+
+    def close(self) -> None:
+        """Close the notebooks with their kernels; raise what went wrong and nobody reported."""
+        problems: list[str] = []
+        while self._plain:
+            context, watch = self._plain.pop()
+            problems += watch.drain()
+            context.close()
+        while self._open:
+            problems += self._return(*self._open.pop())
+        assert not problems, "\n".join(problems)
+
+    def _return(self, seat: Seat, notebook: Notebook, *, shutdown: bool = True) -> list[str]:
+        problems = ["the notebook could not be closed"]
+        try:
+            notebook.close(shutdown=shutdown)
+            problems = seat.watch.drain()
+        finally:
+            self._desk.give(seat, sound=not problems)
+        return problems
+
+    def _watches(self) -> list[Watch]:
+        return [seat.watch for seat, _ in self._open] + [watch for _, watch in self._plain]
