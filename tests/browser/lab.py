@@ -85,6 +85,7 @@ class Desk:
 
     def give(self, seat: Seat, *, sound: bool) -> None:
         """Take a page back, to keep it if it is sound."""
+        seat.watch.console.clear()
         if sound and seat.look not in self._idle:
             self._idle[seat.look] = seat
         else:

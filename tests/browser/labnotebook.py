@@ -24,8 +24,9 @@ IDLE = """path => {
     && panel.sessionContext.session?.kernel?.status === 'idle'
     && panel.content.widgets.every(cell => (cell.model.executionState ?? 'idle') === 'idle');
 }"""
-OPEN = """path => jupyterapp.commands.execute(
-  'docmanager:open', { path, factory: 'Notebook' }).then(() => null)"""
+OPEN = """async path => {
+  await jupyterapp.commands.execute('docmanager:open', { path, factory: 'Notebook' });
+}"""
 CLOSE = """async shutdown => {
   const panel = jupyterapp.shell.currentWidget;
   if (shutdown && panel.sessionContext.session) await panel.sessionContext.shutdown();
@@ -34,7 +35,7 @@ CLOSE = """async shutdown => {
 }"""
 
 # A request on the notebook's own kernel connection, as its cells make them.
-EXECUTE = """async ([code, ms]) => {
+EXECUTE = """async code => {
   const kernel = jupyterapp.shell.currentWidget.sessionContext.session.kernel;
   const future = kernel.requestExecute({ code, store_history: false });
   let text = '', error = null;
@@ -43,17 +44,21 @@ EXECUTE = """async ([code, ms]) => {
     else if (type === 'execute_result') text += content.data['text/plain'];
     else if (type === 'error') error = content.traceback.join('\\n');
   };
-  const late = new Promise((_, no) => setTimeout(() => no(new Error(`no reply in ${ms} ms`)), ms));
-  await Promise.race([future.done, late]);
+  await future.done;
   return { text, error };
 }"""
 
-RUN = """async ([command, index, ms]) => {
+RUN = """async ([command, index]) => {
   const notebook = jupyterapp.shell.currentWidget.content;
   if (index !== null) { notebook.deselectAll(); notebook.activeCellIndex = index; }
-  const late = new Promise((_, no) => setTimeout(() => no(new Error(`not done in ${ms} ms`)), ms));
-  await Promise.race([jupyterapp.commands.execute(command), late]);
+  await jupyterapp.commands.execute(command);
 }"""
+
+# What waits for the server or the kernel waits so long and no longer.
+BOUNDED = """([arg, ms]) => Promise.race([
+  (%s)(arg),
+  new Promise((_, no) => setTimeout(() => no(new Error(`no answer in ${ms} ms`)), ms)),
+])"""
 
 CELLS = "jupyterapp.shell.currentWidget.content.model.sharedModel.cells"
 ERRORS = f"""() => {CELLS}.flatMap(cell => cell.toJSON().outputs ?? [])
@@ -94,16 +99,16 @@ class Notebook:
 
     def show(self, timeout: float = 30_000) -> None:
         """Open it in the page, and wait for its kernel."""
-        self.page.evaluate(OPEN, self.path.name)
+        self._ask(OPEN, self.path.name, timeout)
         self._wait(IDLE, timeout)
 
     def close(self, *, shutdown: bool = True) -> None:
         """Shut the kernel down unless told not to, and close the notebook unsaved."""
-        self.page.evaluate(CLOSE, shutdown)
+        self._ask(CLOSE, shutdown)
 
     def shutdown_kernel(self) -> None:
         """End the kernel and leave the notebook open: its widgets stay, nobody answers."""
-        self.page.evaluate("() => jupyterapp.shell.currentWidget.sessionContext.shutdown()")
+        self._ask("() => jupyterapp.shell.currentWidget.sessionContext.shutdown()")
 
     def run_all(self, timeout: float = 60_000) -> None:
         """Run every cell and wait until all are done; AssertionError with a failed cell's trace."""
@@ -116,10 +121,10 @@ class Notebook:
     def run_cell(self, source: str, timeout: float = 30_000) -> str:
         """Execute source in the notebook's kernel; what it printed, and the repr of its result.
 
-        JupyterLab hands widget messages to a thread of the kernel beside the one that executes
-        (a subshell), so this may overtake a click that came before it: see `run_until`.
+        JupyterLab hands most widget messages to a thread of the kernel beside the one that runs
+        cells (a subshell), so this may overtake a click that came before it: see `run_until`.
         """
-        answer = self.page.evaluate(EXECUTE, [source, timeout])
+        answer = self._ask(EXECUTE, source, timeout)
         assert answer["error"] is None, f"{source}\n{answer['error']}"
         return str(answer["text"]).rstrip("\n")
 
@@ -141,7 +146,7 @@ class Notebook:
 
     def save(self) -> nbformat.NotebookNode:
         """Save as Ctrl+S does, widget state included; the notebook as it lies on disk."""
-        self.page.evaluate("() => jupyterapp.commands.execute('docmanager:save').then(() => null)")
+        self._ask("async () => { await jupyterapp.commands.execute('docmanager:save'); }")
         return nbformat.read(self.path, as_version=4)
 
     def set_theme(self, theme: str) -> None:
@@ -180,9 +185,12 @@ class Notebook:
         """Write a PNG of one element, animations ended."""
         locator.screenshot(path=path, animations="disabled")
 
+    def _ask(self, script: str, arg: Any = None, timeout: float = 30_000) -> Any:
+        return self.page.evaluate(BOUNDED % script, [arg, timeout])
+
     def _command(self, command: str, index: int | None, timeout: float) -> None:
         self._wait(IDLE, timeout)
-        self.page.evaluate(RUN, [command, index, timeout])
+        self._ask(RUN, [command, index], timeout)
         self._wait(IDLE, timeout)
         errors = self.page.evaluate(ERRORS)
         assert not errors, "\n".join(errors)

@@ -90,6 +90,8 @@ def test_run_cell_returns_text_and_raises(counter):
     assert counter.run_cell("print('one')\n6 * 7") == "one\n42"
     with pytest.raises(AssertionError, match="ZeroDivisionError"):
         counter.run_cell("1 / 0")
+    with pytest.raises(Exception, match="no answer in 50 ms"):
+        counter.run_cell("import time; time.sleep(0.3)", timeout=50)
     with pytest.raises(AssertionError, match=r"printed '1' and not '2'"):
         counter.run_until("1", "2", timeout=50)
 
