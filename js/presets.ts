@@ -15,17 +15,17 @@ export function paddedKeys(tokens: readonly string[]): number {
   return first === tokens.length ? tokens.length - 1 : first;
 }
 
-export function presetMask(preset: Preset, nQ: number, keys: readonly string[]): Uint8Array {
-  const nK = keys.length;
-  const mask = new Uint8Array(nQ * nK);
-  if (preset === "none") return mask;
+/** Whether a preset hides key `k` from query `q`. */
+export function hides(preset: Preset, keys: readonly string[]): (q: number, k: number) => boolean {
   const pad = paddedKeys(keys);
-  for (let i = 0; i < nQ; i++) {
-    for (let j = 0; j < nK; j++) {
-      const hidden =
-        preset === "causal" ? j > i : preset === "window" ? Math.abs(i - j) > 1 : j >= pad;
-      if (hidden) mask[i * nK + j] = 1;
-    }
+  switch (preset) {
+    case "none":
+      return () => false;
+    case "causal":
+      return (q, k) => k > q;
+    case "padding":
+      return (_, k) => k >= pad;
+    case "window":
+      return (q, k) => Math.abs(q - k) > 1;
   }
-  return mask;
 }

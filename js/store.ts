@@ -2,7 +2,7 @@
 import type { AnyModel } from "@anywidget/types";
 import { decode, type Flat, type Matrix, matrix } from "./codec";
 import { createHistory, type Step } from "./history";
-import { type Preset, presetMask } from "./presets";
+import { hides, type Preset } from "./presets";
 import { cells, toRuns } from "./runs";
 import { outputRow, softmaxRow } from "./softmax";
 import type { Op, Packed, Patch, Traits } from "./types";
@@ -164,12 +164,14 @@ export function createStore(model: AnyModel<Traits>, signal: AbortSignal) {
     enqueue();
   }
 
-  function change(wanted: Iterable<readonly [number, boolean]>, stroke: number) {
+  /** Set cells of the mask as `wanted` says, those that are not locked and not so already. */
+  function change(list: Iterable<number>, wanted: (cell: number) => boolean, stroke: number) {
     const mask = flat("mask") as Uint8Array;
     const locked = flat("locked");
     const on: number[] = [];
     const off: number[] = [];
-    for (const [cell, masked] of wanted) {
+    for (const cell of list) {
+      const masked = wanted(cell);
       if (locked?.[cell] || Boolean(mask[cell]) === masked) continue;
       (masked ? on : off).push(cell);
     }
@@ -271,16 +273,23 @@ export function createStore(model: AnyModel<Traits>, signal: AbortSignal) {
     stroke: () => ++strokes,
     /** Mask or free cells (flat indices); locked cells stay. Painted before this returns. */
     paint(list: Iterable<number>, masked: boolean, stroke: number) {
-      change(
-        [...list].map((cell) => [cell, masked] as const),
-        stroke,
-      );
+      change(list, () => masked, stroke);
     },
     preset(name: Preset) {
-      const wanted = presetMask(name, nQ(), get("tokens"));
-      change(
-        Array.from(wanted, (v, cell) => [cell, Boolean(v)] as const),
-        ++strokes,
+      const hidden = hides(name, get("tokens"));
+      const k = nK();
+      const all = Array(nQ() * k).keys();
+      change(all, (cell) => hidden(Math.floor(cell / k), cell % k), ++strokes);
+    },
+    /** Whether the mask is this preset, but for what the model itself masks. */
+    isPreset(name: Preset): boolean {
+      const hidden = hides(name, get("tokens"));
+      const mask = flat("mask") as Uint8Array;
+      const locked = flat("locked");
+      const k = nK();
+      return mask.every(
+        (masked, cell) =>
+          locked?.[cell] || Boolean(masked) === hidden(Math.floor(cell / k), cell % k),
       );
     },
     undo: () => travel("undo"),

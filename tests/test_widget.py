@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -221,6 +222,24 @@ def test_what_is_computed_cannot_be_set(w, name):
 def test_an_unknown_keyword_gets_a_hint():
     with pytest.raises(TypeError, match="unknown keyword 'nheads'; did you mean 'n_heads'"):
         AttentionWidget("a b", nheads=2)
+
+
+def test_two_threads_may_edit_at_once(w):
+    # JupyterLab hands widget messages to a thread beside the one that runs cells.
+    def click(row):
+        for i in range(60):
+            op = {"seq": i + 1, "stroke": i, "on": [row * 6 + i % 6, 1]}
+            w.set_state({"_edits": {"client": f"page{row}", "ops": [{"off": [], **op}]}})
+            w.toggle(row + 3, i % 6)
+
+    threads = [threading.Thread(target=click, args=(row,)) for row in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert w.mask[:3].all()
+    assert not w.mask[3:].any()
+    check(w)
 
 
 def test_hostile_tokens_are_just_text():

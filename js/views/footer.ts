@@ -17,33 +17,45 @@ export function createFooter(parent: HTMLElement, store: Store, { signal }: Env)
   );
   parent.append(masked, keys, sums);
 
-  function update() {
-    const { nQ, nK, mask } = store;
+  // What each row holds, kept from change to change: a click costs a row here too.
+  let totals = new Float64Array(0);
+  let hidden = new Uint32Array(0);
+
+  function count(rows: Iterable<number>) {
+    const { nK, mask } = store;
     const { data } = store.attention;
-    let count = 0;
-    let empty = 0;
-    let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
-    for (let q = 0; q < nQ; q++) {
+    for (const q of rows) {
       let sum = 0;
-      let hidden = 0;
-      for (let k = 0; k < nK; k++) {
-        sum += data[q * nK + k] as number;
-        hidden += mask[q * nK + k] as number;
+      let masked = 0;
+      for (let at = q * nK; at < (q + 1) * nK; at++) {
+        sum += data[at] as number;
+        masked += mask[at] as number;
       }
-      count += hidden;
-      if (hidden === nK) empty++;
-      else [low, high] = [Math.min(low, sum), Math.max(high, sum)];
+      totals[q] = sum;
+      hidden[q] = masked;
     }
-    text(masked, `masked ${count} of ${nQ * nK}`);
-    const range =
-      empty === nQ
-        ? ""
-        : high - low < 5e-4
-          ? `row sums ${high.toFixed(3)}`
-          : `row sums ${low.toFixed(3)} to ${high.toFixed(3)}`;
-    const none = empty ? `${empty} row${empty > 1 ? "s" : ""} without a key` : "";
-    text(sums, [range, none].filter(Boolean).join(" · "));
   }
-  store.subscribe((change) => (change.all || change.rows.size) && update(), signal);
-  update();
+
+  function update(changed: ReadonlySet<number> | null) {
+    const { nQ, nK } = store;
+    if (changed === null) {
+      totals = new Float64Array(nQ);
+      hidden = new Uint32Array(nQ);
+    }
+    count(changed ?? Array(nQ).keys());
+    const all = hidden.reduce((a, b) => a + b, 0);
+    const seeing = totals.filter((_, q) => hidden[q] !== nK);
+    const empty = nQ - seeing.length;
+    text(masked, `masked ${all} of ${nQ * nK}`);
+    const low = seeing.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY).toFixed(3);
+    const high = seeing.reduce((a, b) => Math.max(a, b), 0).toFixed(3);
+    const range = low === high ? `row sums ${high}` : `row sums ${low} to ${high}`;
+    const none = `${empty} row${empty > 1 ? "s" : ""} without a key`;
+    text(sums, [seeing.length ? range : "", empty ? none : ""].filter(Boolean).join(" · "));
+  }
+  store.subscribe((change) => {
+    if (change.all) update(null);
+    else if (change.rows.size) update(change.rows);
+  }, signal);
+  update(null);
 }

@@ -1,6 +1,6 @@
 /** The head of the card: what this is, which view, which mask, which layer and head. */
 import { type Env, h, text } from "../dom";
-import { PRESETS, type Preset, presetMask } from "../presets";
+import { PRESETS, type Preset } from "../presets";
 import type { Store } from "../store";
 import { type IconName, icon } from "./icons";
 import { segmented } from "./segmented";
@@ -67,17 +67,6 @@ export function createToolbar(parent: HTMLElement, store: Store, { signal }: Env
     };
   }
 
-  function activePreset(): Preset | null {
-    const { mask, locked } = store;
-    return (
-      PRESETS.find((name) =>
-        presetMask(name, store.nQ, store.keyTokens).every(
-          (wanted, cell) => locked?.[cell] || Boolean(mask[cell]) === Boolean(wanted),
-        ),
-      ) ?? null
-    );
-  }
-
   function update() {
     const model = isModel();
     text(title, store.get("title") || (model ? "Attention" : "Self-attention"));
@@ -85,11 +74,10 @@ export function createToolbar(parent: HTMLElement, store: Store, { signal }: Env
     views.set(store.get("view"));
     views.element.hidden = !model && store.get("view") === "heatmap";
     edits.hidden = store.get("view") !== "heatmap";
-    presets.set(activePreset());
+    presets.set(PRESETS.find(store.isPreset) ?? null);
     undo.disabled = !store.canUndo;
     redo.disabled = !store.canRedo;
-    const { mask, locked } = store;
-    clear.disabled = !mask.some((masked, cell) => masked && !locked?.[cell]);
+    clear.disabled = store.isPreset("none");
     const layers = store.get("layers");
     const heads = Array.from({ length: store.nHeads }, (_, i) => i);
     layer.update(

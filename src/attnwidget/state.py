@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import threading
 from typing import TYPE_CHECKING, Any
 
 import anywidget
@@ -36,6 +38,17 @@ _NOT_RE_RUN = "What-if on this head alone: the model itself has not been re-run.
 
 def _synced(trait: Any) -> Any:
     return trait.tag(sync=True, echo_update=False)
+
+
+def exclusive(method: Any) -> Any:
+    """Let one thread at a time into the state: what is read is still so when it is changed."""
+
+    @functools.wraps(method)
+    def guarded(self: AttentionState, *arguments: Any, **keywords: Any) -> Any:
+        with self._mutex:
+            return method(self, *arguments, **keywords)
+
+    return guarded
 
 
 class AttentionState(anywidget.AnyWidget):
@@ -91,6 +104,8 @@ class AttentionState(anywidget.AnyWidget):
         **state: str,
     ) -> None:
         """Start from `source`; everything is checked before a comm is opened."""
+        # A notebook may hand the browser's messages to a thread beside the one that runs cells.
+        self._mutex = threading.RLock()
         self._source = source
         self._history = History()
         self._log = EditLog()
@@ -146,6 +161,7 @@ class AttentionState(anywidget.AnyWidget):
         mask = self._computation.mask
         return mask if self.locked is None else mask & ~self.locked
 
+    @exclusive
     def _show(self, source: Source, layer: int, head: int, mask: ArrayLike | None) -> None:
         """Compute the maps of one head and set every trait that follows, in one message."""
         inputs = source.head(layer, head)
@@ -179,6 +195,7 @@ class AttentionState(anywidget.AnyWidget):
     def _set_mask(self, mask: ArrayLike | None) -> None:
         self._remask(as_mask(mask, *self._computation.mask.shape))
 
+    @exclusive
     def _remask(
         self,
         mask: NDArray[np.bool_],
@@ -221,6 +238,7 @@ class AttentionState(anywidget.AnyWidget):
         self.set_trait("history", self._history.depth)
         self.set_trait("revision", self.revision + 1)
 
+    @exclusive
     def _travel(self, move: str, **sent: Any) -> bool:
         mask = getattr(self._history, move)(self._computation.mask)
         self._remask(self._computation.mask if mask is None else mask, record=False, **sent)
@@ -241,7 +259,7 @@ class AttentionState(anywidget.AnyWidget):
 
     def notify_change(self, event: Any) -> None:
         """Send a change together with all that follows from it: one message."""
-        with self.hold_sync():
+        with self._mutex, self.hold_sync():
             super().notify_change(event)
 
     # What comes from the browser may be wrong or late: it is answered in words, and with the truth.
@@ -249,7 +267,8 @@ class AttentionState(anywidget.AnyWidget):
     def set_state(self, sync_data: dict[str, Any]) -> None:
         """Take the browser's state; what can't be taken is said in `error`, and taken back."""
         try:
-            super().set_state(sync_data)
+            with self._mutex:
+                super().set_state(sync_data)
         except (TypeError, ValueError, KeyError, traitlets.TraitError) as error:
             self.error = str(error)
             self.send_state([name for name in sync_data if name in self.keys])

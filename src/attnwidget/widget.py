@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from attnwidget.checks import index
 from attnwidget.sources.lab import LabSource
-from attnwidget.state import AttentionState
+from attnwidget.state import AttentionState, exclusive
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -165,6 +165,7 @@ class AttentionWidget(AttentionState):
         else:
             self.send(reply, buffers=[html.encode()])
 
+    @exclusive
     def toggle(self, query: int, key: int) -> None:
         """Mask cell (`query`, `key`), or free it: positions from 0, rows are queries.
 

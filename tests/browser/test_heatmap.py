@@ -310,7 +310,8 @@ def test_a_page_loaded_again_on_a_running_kernel_has_everything(lab):
 
 def test_hostile_tokens_are_text(lab):
     tokens = [
-        "<img src=x onerror='window.hacked=1'>", "", "\n", "x" * 300, "שלום", "👩\u200d👧", "</script>",
+        "<img src=x onerror='window.hacked=1'>", "", "\n", "x" * 300, "שלום",
+        "👩\u200d👧", "</script>",
     ]  # fmt: skip
     notebook = lab.notebook([MAKE + f"w = AttentionWidget({tokens!r})\nw"])
     view = MapView(notebook)
