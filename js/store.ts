@@ -3,11 +3,24 @@ import type { AnyModel } from "@anywidget/types";
 import { decode, type Flat, type Matrix, matrix } from "./codec";
 import { createHistory, type Step } from "./history";
 import { hides, type Preset } from "./presets";
+import { copyRows, type Maps, recomputeRows, writeMask } from "./rows";
 import { cells, toRuns } from "./runs";
-import { outputRow, softmaxRow } from "./softmax";
 import type { Op, Packed, Patch, Traits } from "./types";
 
-const ARRAYS = ["Q", "K", "V", "scores", "mask", "locked", "attention", "output"] as const;
+const ARRAYS = [
+  "embeddings",
+  "W_q",
+  "W_k",
+  "W_v",
+  "Q",
+  "K",
+  "V",
+  "scores",
+  "mask",
+  "locked",
+  "attention",
+  "output",
+] as const;
 const STATES = [
   "tokens", "scale", "layers", "layer", "head", "view", "cmap", "color_scale", "selection",
   "title", "subtitle", "notice", "error", "shown", "revision", "history",
@@ -48,7 +61,23 @@ export function createStore(model: AnyModel<Traits>, signal: AbortSignal) {
     const shape = packed("scores").shape;
     return shape.length > 2 ? (shape[0] as number) : 1;
   };
+  const input = (name: "embeddings" | "W_q" | "W_k" | "W_v") => {
+    const value = get(name);
+    return value && matrix(value, headIndex());
+  };
   const headIndex = () => (stack() > 1 ? get("head") : 0);
+
+  const maps = (): Maps => ({
+    n: nQ(),
+    nK: nK(),
+    heads: stack(),
+    d: packed("V").shape.at(-1) as number,
+    mask: flat("mask") as Uint8Array,
+    scores: flat("scores") as Float32Array,
+    V: flat("V") as Float32Array,
+    attention: flat("attention") as Float32Array,
+    output: flat("output") as Float32Array,
+  });
 
   function flush() {
     queued = false;
@@ -90,44 +119,16 @@ export function createStore(model: AnyModel<Traits>, signal: AbortSignal) {
     if (patch) receive(patch);
   });
 
-  /** Recompute rows from the scores, for every head of the stack, in the model's own buffers. */
-  function recompute(rows: Iterable<number>) {
-    const [q, k, heads] = [nQ(), nK(), stack()];
-    const mask = flat("mask") as Uint8Array;
-    const scores = flat("scores") as Float32Array;
-    const attention = flat("attention") as Float32Array;
-    const output = flat("output") as Float32Array;
-    const V = flat("V") as Float32Array;
-    const d = packed("V").shape.at(-1) as number;
-    for (const row of rows) {
-      for (let h = 0; h < heads; h++) {
-        const at = (h * q + row) * k;
-        softmaxRow(scores, mask, at, row * k, k, attention);
-        const v = V.subarray(h * k * d, (h + 1) * k * d);
-        outputRow(attention, at, k, v, d, output, (h * q + row) * d);
-      }
-      dirty.rows.add(row);
-    }
-  }
-
-  function write(mask: Uint8Array, step: Pick<Step, "on" | "off">): Set<number> {
-    const k = nK();
-    const rows = new Set<number>();
-    for (const [runs, value] of [
-      [step.on, 1],
-      [step.off, 0],
-    ] as const) {
-      for (const cell of cells(runs)) {
-        mask[cell] = value;
-        rows.add(Math.floor(cell / k));
-      }
-    }
-    return rows;
+  /** Write a step into the mask and recompute its rows, in the model's own buffers. */
+  function redraw(step: Pick<Step, "on" | "off">) {
+    const rows = writeMask(flat("mask") as Uint8Array, step, nK());
+    recomputeRows(maps(), rows);
+    for (const row of rows) dirty.rows.add(row);
   }
 
   /** Answer a step here and now, and tell Python. */
   function apply(step: Step, move?: "undo" | "redo") {
-    recompute(write(flat("mask") as Uint8Array, step));
+    redraw(step);
     pending.push({ seq: ++seq, ...step, ...(move && { move }) });
     model.set("_edits", { client, ops: [...pending] });
     model.save_changes();
@@ -139,28 +140,10 @@ export function createStore(model: AnyModel<Traits>, signal: AbortSignal) {
     const acked = patch.acks[client] ?? 0;
     pending = pending.filter((op) => op.seq > acked);
     if (patch.origin !== client) history.reset();
-    const k = nK();
-    const [q, heads] = [nQ(), stack()];
-    const rows = decode(patch.rows);
-    const parts = [
-      ["mask", patch.mask, 1, k],
-      ["attention", patch.attention, heads, k],
-      ["output", patch.output, heads, packed("output").shape.at(-1) as number],
-    ] as const;
     // A patch for a map that has changed its shape since is stale: the whole arrays are on their way.
-    if (patch.mask.shape[1] !== k || rows.some((row) => row >= q)) return;
-    for (const [name, part, n, width] of parts) {
-      const target = flat(name) as Flat;
-      const source = decode(part);
-      for (let h = 0; h < n; h++) {
-        rows.forEach((row, r) => {
-          const from = (h * rows.length + r) * width;
-          target.set(source.subarray(from, from + width), (h * q + row) * width);
-        });
-      }
-    }
+    const rows = copyRows(maps(), patch);
     for (const row of rows) dirty.rows.add(row);
-    for (const op of pending) recompute(write(flat("mask") as Uint8Array, op));
+    if (rows.length) pending.forEach(redraw);
     enqueue();
   }
 
@@ -246,6 +229,19 @@ export function createStore(model: AnyModel<Traits>, signal: AbortSignal) {
     },
     get V(): Matrix {
       return matrix(packed("V"), headIndex());
+    },
+    /** The toy's inputs; null where a model makes Q, K and V itself. */
+    get embeddings(): Matrix | null {
+      return input("embeddings");
+    },
+    get W_q(): Matrix | null {
+      return input("W_q");
+    },
+    get W_k(): Matrix | null {
+      return input("W_k");
+    },
+    get W_v(): Matrix | null {
+      return input("W_v");
     },
     /** Edits that Python has not answered yet. */
     get pending() {

@@ -5,13 +5,14 @@ import type { Cell } from "../../focus";
 import type { Store } from "../../store";
 import type { ColorScale } from "../../types";
 import { segmented } from "../segmented";
+import { watchDensity } from "./density";
 import { type Geometry, layout } from "./geometry";
 import { listenToKeys } from "./keyboard";
 import type { Measure } from "./labels";
 import { type Marks, paintOverlay } from "./overlay";
 import { createImage, paintMap, palette } from "./paint";
 import { listenToPointer } from "./pointer";
-import { describe } from "./words";
+import { describe, labelTitle, opening } from "./words";
 
 export function createHeatmap(parent: HTMLElement, store: Store, env: Env): void {
   const { signal, focus, theme } = env;
@@ -170,7 +171,7 @@ export function createHeatmap(parent: HTMLElement, store: Store, env: Env): void
         marks.row = hoveredRow;
         marks.column = column;
         focus.set(cell);
-        over.title = labelTitle(hoveredRow, column);
+        over.title = labelTitle(store, hoveredRow, column);
         mark();
       },
       select(cell) {
@@ -185,16 +186,6 @@ export function createHeatmap(parent: HTMLElement, store: Store, env: Env): void
     },
     signal,
   );
-
-  function labelTitle(hoveredRow: number | null, column: number | null): string {
-    if (hoveredRow !== null) {
-      return `“${store.tokens[hoveredRow]}” as query: a click masks or frees its whole row`;
-    }
-    if (column !== null) {
-      return `“${store.keyTokens[column]}” as key: a click masks or frees its whole column`;
-    }
-    return "";
-  }
 
   listenToKeys(
     map,
@@ -306,27 +297,4 @@ export function createHeatmap(parent: HTMLElement, store: Store, env: Env): void
   activate(active);
   rest();
   paint();
-}
-
-/** The cell to begin with: where the middle query looks most. */
-function opening(store: Store): Cell {
-  const query = store.nQ >> 1;
-  const row = store.attention.data.subarray(query * store.nK, (query + 1) * store.nK);
-  return [query, row.reduce((best, p, k) => (p > (row[best] as number) ? k : best), 0)];
-}
-
-/** Another screen, or a zoomed page: the canvas must be as sharp as the new pixels are. */
-function watchDensity(changed: () => void, signal: AbortSignal): void {
-  const watch = () => {
-    const query = matchMedia(`(resolution: ${devicePixelRatio}dppx)`);
-    query.addEventListener(
-      "change",
-      () => {
-        changed();
-        watch();
-      },
-      { once: true, signal },
-    );
-  };
-  watch();
 }

@@ -27,3 +27,21 @@ export function labelEdit(
   const own = cells.filter((cell) => !store.locked?.[cell]);
   return { free: own.length > 0 && own.every((cell) => store.mask[cell]), cells: own };
 }
+
+/** The cell to begin with: where the middle query looks most. */
+export function opening(store: Store): Cell {
+  const query = store.nQ >> 1;
+  const row = store.attention.data.subarray(query * store.nK, (query + 1) * store.nK);
+  return [query, row.reduce((best, p, k) => (p > (row[best] as number) ? k : best), 0)];
+}
+
+/** What a click on the label under the pointer does. */
+export function labelTitle(store: Store, row: number | null, column: number | null): string {
+  if (row !== null) {
+    return `“${store.tokens[row]}” as query: a click masks or frees its whole row`;
+  }
+  if (column !== null) {
+    return `“${store.keyTokens[column]}” as key: a click masks or frees its whole column`;
+  }
+  return "";
+}

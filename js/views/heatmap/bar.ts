@@ -1,0 +1,47 @@
+/** The colour bar: what the colours mean, by the scale that is chosen. */
+import { cssColor, type Lut, ticks } from "../../color";
+import type { Geometry } from "./geometry";
+import type { Palette } from "./paint";
+
+const BAR_NAME = {
+  unit: "attention weight",
+  row: "share of the row's maximum",
+  map: "attention, up to the map's maximum",
+} as const;
+
+export function paintBar(
+  ctx: CanvasRenderingContext2D,
+  g: Geometry,
+  table: Lut,
+  colors: Palette,
+  ceiling: number,
+  scale: keyof typeof BAR_NAME,
+): void {
+  const { x, y, width, height } = g.bar;
+  const gradient = ctx.createLinearGradient(0, y + height, 0, y);
+  for (let i = 0; i <= 32; i++) gradient.addColorStop(i / 32, cssColor(table, i / 32));
+  ctx.fillStyle = gradient;
+  ctx.fillRect(x, y, width, height);
+  ctx.strokeStyle = colors.line;
+  ctx.strokeRect(x + 0.5, y + 0.5, width - 1, height - 1);
+  ctx.fillStyle = colors.muted;
+  ctx.font = `11px ${colors.font}`;
+  ctx.textAlign = "left";
+  ctx.textBaseline = "middle";
+  const all = ticks(ceiling);
+  const list = height < 100 ? [all[0], all[all.length - 1]] : all;
+  for (const tick of list) {
+    if (!tick) continue;
+    const at = y + height * (1 - (ceiling > 0 ? tick.value / ceiling : 0));
+    ctx.fillRect(x + width, at - 0.5, 3, 1);
+    ctx.fillText(tick.text, x + width + 6, Math.min(Math.max(at, y + 4), y + height - 4));
+  }
+  const name = BAR_NAME[scale];
+  ctx.save();
+  ctx.translate(x + width + 43, y + height / 2);
+  ctx.rotate(Math.PI / 2);
+  ctx.textAlign = "center";
+  if (ctx.measureText(name).width <= height) ctx.fillText(name, 0, 0);
+  else if (height >= 56) ctx.fillText("attention", 0, 0);
+  ctx.restore();
+}
