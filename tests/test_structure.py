@@ -56,7 +56,15 @@ ARROWS = {
         "sources.base",
         "wire",
     },
-    "widget": {"bertviz", "checks", "sources.base", "sources.lab", "sources.model", "state"},
+    "widget": {
+        "bertviz",
+        "check",
+        "checks",
+        "sources.base",
+        "sources.lab",
+        "sources.model",
+        "state",
+    },
     "": {"masks", "widget"},
 }
 

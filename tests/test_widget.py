@@ -242,6 +242,40 @@ def test_two_threads_may_edit_at_once(w):
     check(w)
 
 
+def unmasked(Q, K, mask=None):
+    return torch.softmax(torch.tensor(Q @ K.T / K.shape[1] ** 0.5), -1)
+
+
+def masked(Q, K, mask=None):
+    scores = torch.tensor(Q @ K.T / K.shape[1] ** 0.5)
+    if mask is not None:
+        scores = scores.masked_fill(torch.tensor(np.broadcast_to(mask, scores.shape) != 0), -1e30)
+    return torch.softmax(scores, -1).numpy()
+
+
+def test_a_students_function_is_checked_on_this_widget(w):
+    assert w.check(masked)
+    w.mask = causal_mask(6)
+    assert w.check(masked)
+    result = w.check(unmasked)
+    assert not result
+    assert result.case == "given"
+    want, _ = reference(w.Q, w.K, w.V, w.mask)
+    np.testing.assert_allclose(result.difference, unmasked(w.Q, w.K).numpy() - want, atol=1e-12)
+    assert w.check(lambda Q, K: masked(Q * K.shape[1] ** 0.5, K)).mistake == "no-scale"
+
+
+def test_the_lab_s_own_masked_scores_are_named(w):
+    def lab_s(Q, K, mask=None):
+        scores = Q @ K.T / np.sqrt(Q.shape[1])
+        if mask is not None:
+            scores += mask * -1e9
+        return np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
+
+    result = w.check(lab_s, mask=np.array([[0, 0, 0, 0, 0, -1]]))
+    assert (result.ok, result.mistake) == (False, "mask-sign")
+
+
 def test_hostile_tokens_are_just_text():
     tokens = [
         "",

@@ -11,11 +11,12 @@ from attnwidget.sources.lab import LabSource
 from attnwidget.state import AttentionState, exclusive
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from numpy.typing import ArrayLike
 
     from attnwidget.bertviz import Document
+    from attnwidget.check import CheckResult
     from attnwidget.sources.base import Source
 
 _STATIC = Path(__file__).parent / "static"
@@ -189,6 +190,27 @@ class AttentionWidget(AttentionState):
     def redo(self) -> bool:
         """Make the edit again that was undone last; False if there is none."""
         return self._travel("redo")
+
+    def check(self, fn: Callable[..., Any], mask: ArrayLike | None = None) -> CheckResult:
+        """Try a student's own ``fn(Q, K)`` or ``fn(Q, K, mask)`` and name its mistake.
+
+        `fn` is to return the attention weights, (n_q, n_k). It runs on copies of the shown head's
+        Q and K, on `mask` (this widget's own where None) handed over as it is written, and on
+        inputs of other shapes and sizes. The record says `ok`, `mistake`, `message` and
+        `difference` (got - expected); it is true where `fn` is right. See `attnwidget.check`.
+
+        Raises
+        ------
+        TypeError, ValueError
+            Where `fn` can't be called, or `mask` is no mask for this map. What `fn` itself does
+            wrong, raising included, is in the record.
+        """
+        from attnwidget.check import check
+
+        Q, K = (a[self.head] if a.ndim > 2 else a for a in (self.Q, self.K))
+        if mask is None and self.mask.any():
+            mask = self.mask
+        return check(fn, Q, K, mask, scale=self.scale)
 
     # Documents
 
