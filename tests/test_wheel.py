@@ -35,6 +35,11 @@ def test_it_holds_the_bundle_and_nothing_else(wheel):
     assert {name.split("/")[0].split("-")[0] for name in names} == {"attnwidget"}
 
 
+def test_the_bundle_is_small(wheel):
+    # It is stored in every saved widget: 80 kB is the budget, BertViz's libraries apart.
+    assert zipfile.ZipFile(wheel).getinfo("attnwidget/static/widget.js").file_size <= 80_000
+
+
 def test_it_works_away_from_the_checkout(wheel, tmp_path):
     pip("install", str(wheel), "--no-deps", "--target", str(tmp_path / "site"))
     code = (

@@ -1,0 +1,166 @@
+"""A click in a real JupyterLab: to changed pixels, and to Python's result, beside a bare echo.
+
+For each n, three kinds of click take turns in one notebook: on a cell of the heatmap, timed to the
+first animation frame that has painted it and to Python's answer; and on a bare anywidget that sends
+one number and gets it back, the floor. All times are from the pointer event's own time stamp.
+Wanted at every n: pixels in the first frame, and an answer within 1.5 times the floor's.
+Run: python benchmarks/click.py [--sizes 6 32 128 512] [--clicks 30]
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+sys.path[:0] = [str(Path(__file__).parents[1] / "tests" / "browser")]
+
+from lab import Desk, Lab, launch
+from labnotebook import IDLE
+from labserver import Server
+from mapview import MapView
+from playwright.sync_api import sync_playwright
+
+WARM_UP = 4
+
+FLOOR = """
+import anywidget, traitlets
+class Floor(anywidget.AnyWidget):
+    _esm = '''export default { render({ model, el }) {
+      const button = document.createElement("button");
+      button.className = "floor";
+      button.textContent = "floor";
+      button.onpointerdown = event => {
+        window.floor = null;
+        model.set("up", model.get("up") + 1);
+        model.save_changes();
+        button.started = event.timeStamp;
+      };
+      model.on("change:down", () => { window.floor = performance.now() - button.started; });
+      el.append(button);
+    } }'''
+    up = traitlets.Int().tag(sync=True, echo_update=False)
+    down = traitlets.Int().tag(sync=True)
+    @traitlets.observe("up")
+    def _echo(self, change):
+        self.down = change["new"]
+Floor()
+"""
+
+# Frames are counted from the pointer event on; the count is asked before the widget paints.
+PROBE = """() => {
+  const root = document.querySelector('.aw-root'), map = root.querySelector('.aw-map');
+  addEventListener('pointerdown', event => {
+    if (!map.contains(event.target)) return;
+    const probe = window.probe = { start: event.timeStamp, frames: 0 };
+    const count = () => { probe.frames++; if (!probe.painted) requestAnimationFrame(count); };
+    requestAnimationFrame(count);
+  }, true);
+  new MutationObserver(() => {
+    const probe = window.probe;
+    if (probe && !probe.painted) {
+      probe.painted = performance.now() - probe.start;
+      probe.paintedIn = probe.frames;
+    }
+  }).observe(map, { attributeFilter: ['data-painted'] });
+  new MutationObserver(() => {
+    const probe = window.probe;
+    if (probe && !probe.answered && root.dataset.pending === '0') {
+      probe.answered = performance.now() - probe.start;
+    }
+  }).observe(root, { attributeFilter: ['data-pending'] });
+}"""
+
+CHECK = """
+import numpy as np
+hidden = np.where(w.mask, -np.inf, w.scores.astype(float))
+rows = np.exp(hidden - hidden.max(1, keepdims=True))
+print(bool(abs(rows / rows.sum(1, keepdims=True) - w.attention).max() < 1e-6))
+"""
+
+
+def measure(lab: Lab, n: int, clicks: int) -> dict[str, list[float]]:
+    cells = [
+        "from attnwidget import AttentionWidget\n"
+        f"w = AttentionWidget([f't{{i}}' for i in range({n})], d_model=32)\nw",
+        FLOOR,
+    ]
+    notebook = lab.notebook(cells)
+    view = MapView(notebook)
+    page = notebook.page
+    page.evaluate(PROBE)
+    button = page.locator("button.floor")
+    got: dict[str, list[float]] = {"painted": [], "frames": [], "answered": [], "floor": []}
+    for i in range(WARM_UP + clicks):
+        counted = i >= WARM_UP
+        query, key = (i * 7 + 1) % n, (i * 5 + 2) % n
+        press(view, query, key)
+        page.wait_for_function("() => window.probe?.answered && window.probe.painted")
+        probe: dict[str, Any] = page.evaluate("() => window.probe")
+        settle(page, notebook.path.name)
+        button.scroll_into_view_if_needed()
+        button.click()
+        page.wait_for_function("() => window.floor")
+        floor = page.evaluate("() => window.floor")
+        settle(page, notebook.path.name)
+        if counted:
+            got["painted"].append(probe["painted"])
+            got["frames"].append(probe["paintedIn"])
+            got["answered"].append(probe["answered"])
+            got["floor"].append(floor)
+    assert notebook.run_cell(CHECK) == "True", "Python's arrays are not right after the clicks"
+    return got
+
+
+def press(view: MapView, query: int, key: int) -> None:
+    view.over.scroll_into_view_if_needed()
+    box = view.over.bounding_box()
+    assert box
+    x, y = view.at(query, key)
+    mouse = view.notebook.page.mouse
+    mouse.move(box["x"] + x, box["y"] + y)
+    view.notebook.page.evaluate("() => new Promise(requestAnimationFrame)")  # the hover is drawn
+    mouse.down()
+    mouse.up()
+
+
+def settle(page: Any, name: str) -> None:
+    page.wait_for_function(IDLE, arg=name)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--sizes", type=int, nargs="+", default=[6, 32, 128, 512])
+    parser.add_argument("--clicks", type=int, default=30)
+    options = parser.parse_args()
+    middle = statistics.median
+    print(
+        f"{'n':>4}  {'painted ms':>10} {'first frame':>11}   {'answer ms':>9} {'floor ms':>8} "
+        f"{'ratio':>6}   (medians of {options.clicks})"
+    )
+    with tempfile.TemporaryDirectory() as home, sync_playwright() as playwright:
+        server = Server(Path(home) / "home")
+        browser = launch(playwright)
+        try:
+            lab = Lab(Desk(browser, lambda: server))
+            for n in options.sizes:
+                got = measure(lab, n, options.clicks)
+                first = sum(f == 1 for f in got["frames"]) / len(got["frames"])
+                answer, floor = middle(got["answered"]), middle(got["floor"])
+                print(
+                    f"{n:4}  {middle(got['painted']):10.1f} {first:11.0%}   {answer:9.1f} "
+                    f"{floor:8.1f} {answer / floor:6.2f}",
+                    flush=True,
+                )
+            lab.close()
+        finally:
+            browser.close()
+            server.stop()
+    print("wanted: 100% in the first frame, and a ratio of at most 1.5 at every n")
+
+
+if __name__ == "__main__":
+    main()
