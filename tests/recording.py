@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
+
+from ipywidgets.widgets.widget import _put_buffers
 
 
 class RecordingComm:
@@ -24,7 +27,14 @@ class RecordingComm:
         pass
 
     def states(self) -> list[dict[str, Any]]:
-        return [data["state"] for data, _ in self.sent if data.get("method") == "update"]
+        """Every update, with its buffers where they belong."""
+        found = []
+        for data, buffers in self.sent:
+            if data.get("method") == "update":
+                state = copy.deepcopy(data["state"])
+                _put_buffers(state, data["buffer_paths"], buffers)
+                found.append(state)
+        return found
 
     def bytes(self) -> int:
         return sum(memoryview(b).nbytes for _, buffers in self.sent for b in buffers)

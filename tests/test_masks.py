@@ -47,7 +47,6 @@ def test_other_numbers_are_refused_with_the_rule_and_the_place(value):
         [None, None],
         [0, 1j],
         [[0, 1], [0]],
-        torch.zeros(2, requires_grad=True),
     ],
 )
 def test_what_is_no_number_is_refused(mask):

@@ -128,8 +128,13 @@ def test_tokens_resize_and_masks_survive(w):
 
 
 def edits(*ops):
-    """Return what the browser sends: edits with their numbers."""
-    return {"_edits": {"client": "p", "ops": [{"on": [], "off": [], **op} for op in ops]}}
+    """What the browser sends: edits of a 6 by 6 map, with their numbers."""
+    return {
+        "_edits": {
+            "client": "p",
+            "ops": [{"on": [], "off": [], "shape": [6, 6], **op} for op in ops],
+        }
+    }
 
 
 def test_undo_and_redo_span_python_and_the_browser(w):
@@ -157,7 +162,7 @@ def test_a_stroke_undoes_at_once_and_a_resent_edit_counts_once(w):
     assert w.history == (1, 0)
     w.set_state(edits(*ops))
     assert w.history == (1, 0)
-    assert w._patch["acks"] == {"p": 3}
+    assert w.get_state("_patch")["_patch"]["acks"] == {"p": 3}
 
 
 @pytest.mark.parametrize(
@@ -224,12 +229,128 @@ def test_an_unknown_keyword_gets_a_hint():
         AttentionWidget("a b", nheads=2)
 
 
+def page_after(w):
+    """The maps as a page has them that got every message: whole arrays, then rows on top."""
+    page = {}
+    for state in w.comm.states():
+        page |= {k: unpack(v) for k, v in state.items() if k in ("mask", "attention", "output")}
+        if patch := state.get("_patch"):
+            for name in ("mask", "attention", "output"):
+                page[name][unpack(patch["rows"])] = unpack(patch[name])
+    return page
+
+
+def unpack(packed):
+    return np.frombuffer(packed["data"], packed["dtype"]).reshape(packed["shape"]).copy()
+
+
+def several_toggles(w):
+    for cell in [(0, 0), (1, 1), (2, 2)]:
+        w.toggle(*cell)
+
+
+def toggle_then_inputs(w):
+    w.toggle(0, 0)
+    w.embeddings = np.arange(30.0).reshape(6, 5) / 30
+
+
+def inputs_then_toggle(w):
+    w.Q = np.arange(18.0).reshape(6, 3) / 18
+    w.toggle(4, 4)
+
+
+@pytest.mark.parametrize("change", [several_toggles, toggle_then_inputs, inputs_then_toggle])
+def test_one_message_of_many_changes_leaves_the_page_right(w, change):
+    w.send_state()
+    with w.hold_sync():
+        change(w)
+    page = page_after(w)
+    np.testing.assert_array_equal(page["mask"], w.mask)
+    np.testing.assert_allclose(page["attention"], w.attention, atol=1e-6)
+    np.testing.assert_allclose(page["output"], w.output, atol=1e-5)
+
+
+def test_a_click_on_a_map_that_is_gone_changes_nothing(w):
+    w.tokens = "eight tokens are more than six of them"
+    w.set_state(edits({"seq": 1, "on": [28, 1]}))
+    assert not w.mask.any()
+    assert not w.error
+    assert w.get_state("_patch")["_patch"]["acks"] == {"p": 1}
+
+
+def test_an_observer_that_raises_leaves_nothing_half_sent(w):
+    def fails(_):
+        raise RuntimeError("mine")
+
+    w.send_state()
+    w.observe(fails, ["Q", "mask"])
+    with pytest.raises(RuntimeError, match="mine"):
+        w.embeddings = np.ones((6, 5))
+    with pytest.raises(RuntimeError, match="mine"):
+        w.toggle(1, 1)
+    np.testing.assert_allclose(page_after(w)["attention"], w.attention, atol=1e-6)
+    assert w.history == (1, 0)
+    w.set_state(edits({"seq": 1, "on": [0, 1]}, {"seq": 2, "on": [1, 1]}))
+    assert w.mask[0, :2].all()
+    assert "mine" in w.error
+
+
+@pytest.mark.parametrize(
+    "sent", [{"view": "pie"}, {"layer": 7}, {"head": None}, {"cmap": None}, {"color_scale": 1}]
+)
+def test_what_the_browser_may_not_set_is_as_it_was(w, sent):
+    (name,) = sent
+    before = getattr(w, name)
+    w.set_state(sent)
+    assert getattr(w, name) == before
+    assert name in w.error
+
+
+def test_a_late_selection_is_none(w):
+    w.set_state({"selection": [9, 9]})
+    assert w.selection is None
+    assert not w.error
+
+
+def test_a_group_of_bad_values_is_taken_back(w):
+    before = w.Q
+    with pytest.raises(ValueError, match="Q: got shape"), w.hold_trait_notifications():
+        w.Q = np.ones((3, 3))
+    np.testing.assert_array_equal(w.Q, before)
+    check(w)
+
+
+@pytest.mark.parametrize("name", ["tokens", "embeddings", "W_q", "Q", "scale", "layer", "view"])
+def test_none_is_no_value(w, name):
+    if name == "scale":
+        w.scale = None  # the default
+        assert w.scale == pytest.approx(3**-0.5)
+        return
+    before = getattr(w, name)
+    with pytest.raises((TypeError, ValueError), match=name):
+        setattr(w, name, None)
+    np.testing.assert_array_equal(getattr(w, name), before)
+    check(w)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("embeddings", np.full((6, 5), 1e200)), ("Q", np.full((6, 3), 1e20)), ("scale", 1e38)],
+)
+def test_what_would_overflow_is_refused_by_name(w, name, value):
+    before = w.attention
+    with pytest.raises(ValueError, match="finite"):
+        setattr(w, name, value)
+    np.testing.assert_array_equal(w.attention, before)
+    check(w)
+
+
 def test_two_threads_may_edit_at_once(w):
     # JupyterLab hands widget messages to a thread beside the one that runs cells.
     def click(row):
         for i in range(60):
-            op = {"seq": i + 1, "stroke": i, "on": [row * 6 + i % 6, 1]}
-            w.set_state({"_edits": {"client": f"page{row}", "ops": [{"off": [], **op}]}})
+            message = edits({"seq": i + 1, "stroke": i, "on": [row * 6 + i % 6, 1]})
+            w.set_state({"_edits": {**message["_edits"], "client": f"page{row}"}})
             w.toggle(row + 3, i % 6)
 
     threads = [threading.Thread(target=click, args=(row,)) for row in range(3)]

@@ -25,22 +25,37 @@ def same(a: Any, b: Any) -> bool:
     return type(a) is type(b) and bool(a == b)
 
 
-class Array(traitlets.TraitType):
-    """An array that is set as a whole; its owner's validator decides what may be set."""
+class Checked(traitlets.Any):
+    """A value that its owner's validator always decides on, None included.
+
+    Setting it is exclusive: the owner's ``_mutex`` is held from the check to the last observer.
+    """
+
+    def __init__(self, default: Any = None, **keywords: Any) -> None:
+        super().__init__(default, **keywords)
+        self.tag(sync=True, echo_update=False)
+
+    def _validate(self, obj: Any, value: Any) -> Any:
+        return value if obj._cross_validation_lock else self._cross_validate(obj, value)
+
+    def set(self, obj: Any, value: Any) -> None:
+        """Store `value`; observers hear of it unless it equals what was there."""
+        with obj._mutex:
+            new = self._validate(obj, value)
+            old = obj._trait_values.get(self.name, self.default_value)
+            obj._trait_values[self.name] = new
+            if not same(old, new):
+                obj._notify_trait(self.name, old, new)
+
+
+class Array(Checked):
+    """A read-only array (or None) that is set as a whole."""
 
     info_text = "a NumPy array"
 
     def __init__(self, **keywords: Any) -> None:
-        super().__init__(default_value=None, allow_none=True, **keywords)
-        self.tag(sync=True, to_json=_to_json, echo_update=False)
-
-    def set(self, obj: Any, value: Any) -> None:
-        """Store `value`; observers hear of it unless it equals what was there."""
-        new = self._validate(obj, value)
-        old = obj._trait_values.get(self.name)
-        obj._trait_values[self.name] = new
-        if not same(old, new):
-            obj._notify_trait(self.name, old, new)
+        super().__init__(None, **keywords)
+        self.tag(to_json=_to_json)
 
 
 class Computed(Array):

@@ -21,12 +21,7 @@ def floats(name: str, value: Any, shape: Sequence[int | None] | None = None) -> 
         TypeError: if the values are no real numbers.
         ValueError: if the shape is another one, or a value is NaN or infinite.
     """
-    if hasattr(value, "detach"):  # a torch tensor: off the graph and the device, bfloat16 widened
-        value = value.detach().cpu().double()
-    try:
-        array = np.asarray(value)
-    except ValueError as error:
-        raise ValueError(f"{name}: the rows have different lengths ({error})") from None
+    array = plain(name, value)
     if array.dtype.kind not in "fiu":
         raise TypeError(f"{name}: got dtype {array.dtype}, want real numbers")
     if shape is not None and not _fits(array.shape, shape):
@@ -41,6 +36,24 @@ def floats(name: str, value: Any, shape: Sequence[int | None] | None = None) -> 
         )
     array.flags.writeable = False
     return array
+
+
+def plain(name: str, value: Any) -> NDArray:
+    """Return `value` as an array; a torch tensor comes off its graph and device, widened.
+
+    Raises
+        TypeError: if it can't be read as an array.
+        ValueError: if its rows have different lengths.
+    """
+    if hasattr(value, "detach"):
+        value = value.detach().cpu()
+        value = value.double() if value.is_floating_point() else value
+    try:
+        return np.asarray(value)
+    except ValueError:
+        raise ValueError(f"{name}: its rows have different lengths, want an array") from None
+    except (TypeError, RuntimeError) as error:
+        raise TypeError(f"{name}: it can't be read as an array ({error})") from None
 
 
 def _fits(got: Sequence[int], want: Sequence[int | None]) -> bool:
@@ -86,12 +99,26 @@ def index(name: str, value: Any, choices: Collection[int]) -> int:
     return int(value)
 
 
+def cell(name: str, value: Any, shape: tuple[int, int]) -> tuple[int, int]:
+    """Return `value` as a (query, key) inside a map of `shape`.
+
+    Raises
+        TypeError: if it is no pair of whole numbers.
+        ValueError: if it lies outside.
+    """
+    try:
+        query, key = value
+    except (TypeError, ValueError):
+        raise TypeError(f"{name}: got {value!r}, want a pair (query, key) or None") from None
+    return index(name, query, range(shape[0])), index(name, key, range(shape[1]))
+
+
 def choice(name: str, value: Any, choices: Sequence[str]) -> str:
     """Return `value` if it is one of `choices`.
 
     Raises
         ValueError: if it is none of them.
     """
-    if value not in choices:
+    if not isinstance(value, str) or value not in choices:
         raise ValueError(f"{name}: got {value!r}, want one of {', '.join(choices)}")
     return str(value)

@@ -30,7 +30,6 @@ class Computation:
         dtype = np.float64 if n_q * n_k <= FLOAT64_CELLS else np.float32
         Q, K = np.asarray(inputs.Q, dtype=dtype), np.asarray(inputs.K, dtype=dtype)
         self._V: NDArray = np.asarray(inputs.V, dtype=dtype)
-        self.locked = inputs.locked
         self._mask = mask
         self._scores = scores(Q, K, scale=inputs.scale)
         self._attention = softmax(self._scores, mask)

@@ -30,6 +30,19 @@ class Edit:
         return np.unique(np.concatenate([self.on, self.off]) // n_k)
 
 
+@dataclass(frozen=True, eq=False)
+class Patch:
+    """The query rows to send to the page, and who changed them: a page, or "python"."""
+
+    rows: NDArray[np.intp]
+    origin: str
+
+    def merged(self, other: Patch) -> Patch:
+        """Return one patch for both."""
+        origin = self.origin if self.origin == other.origin else "python"
+        return Patch(np.union1d(self.rows, other.rows), origin)
+
+
 class EditLog:
     """Which edits have been applied, by browser page.
 
@@ -40,8 +53,11 @@ class EditLog:
     def __init__(self) -> None:
         self.acks: dict[str, int] = {}
 
-    def fresh(self, message: Mapping[str, Any], size: int) -> list[Edit]:
-        """Return the edits of `message` not seen before; `size` is the mask's number of cells.
+    def fresh(self, message: Mapping[str, Any], shape: tuple[int, int]) -> list[Edit]:
+        """Return the edits of `message` not seen before, for a mask of `shape`.
+
+        An edit that was made on a map of another shape (new tokens were under way) changes
+        nothing, and counts as seen.
 
         Raises
             ValueError: if the message is malformed. What it held counts as seen.
@@ -52,13 +68,16 @@ class EditLog:
         if not ops:
             return []
         self.acks[client] = max(int(op["seq"]) for op in ops)
-        return [
-            Edit(
-                client=client,
-                stroke=int(op.get("stroke", 0)),
-                on=runs_to_cells(op["on"], size),
-                off=runs_to_cells(op["off"], size),
-                move=op["move"] if op.get("move") in {"undo", "redo"} else None,
-            )
-            for op in ops
-        ]
+        return [_edit(client, op, shape) for op in ops]
+
+
+def _edit(client: str, op: Mapping[str, Any], shape: tuple[int, int]) -> Edit:
+    fits = tuple(op["shape"]) == shape
+    size = shape[0] * shape[1]
+    return Edit(
+        client=client,
+        stroke=int(op.get("stroke", 0)),
+        on=runs_to_cells(op["on"] if fits else (), size),
+        off=runs_to_cells(op["off"] if fits else (), size),
+        move=op["move"] if fits and op.get("move") in {"undo", "redo"} else None,
+    )

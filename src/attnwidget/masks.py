@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from attnwidget.checks import plain
+
 __all__ = ["as_mask", "causal_mask", "padding_mask", "window_mask"]
 
 Mask = NDArray[np.bool_]
@@ -128,10 +130,9 @@ def _length(name: str, value: int) -> int:
 
 def _array(name: str, value: ArrayLike) -> NDArray[Any]:
     try:
-        return np.asarray(value)
-    except (TypeError, ValueError, RuntimeError) as error:
-        kind = type(value).__name__
-        raise ValueError(f"{name} can't be read as an array, got {kind}: {error}") from error
+        return plain(name, value)
+    except TypeError as error:
+        raise ValueError(str(error)) from None
 
 
 def _refuse(name: str, array: NDArray[Any], bad: Mask, rule: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -10,10 +9,11 @@ import anywidget
 import numpy as np
 import traitlets
 
-from attnwidget.arrays import Array, Computed, change, same
-from attnwidget.checks import choice, index
+from attnwidget.arrays import Array, Checked, Computed, change, same
+from attnwidget.checks import cell, choice, index
 from attnwidget.computation import Computation
-from attnwidget.edits import EditLog
+from attnwidget.edits import Edit, EditLog, Patch
+from attnwidget.guard import Notified, RefusedTypeError, RefusedValueError, exclusive
 from attnwidget.history import History
 from attnwidget.masks import as_mask
 from attnwidget.wire import pack
@@ -32,23 +32,14 @@ COLOR_SCALES = ("unit", "row", "map")
 _SOURCE = ("tokens", "embeddings", "W_q", "W_k", "W_v", "layers", "subtitle")
 _SHOWN = ("Q", "K", "V", "scale", "locked")
 _INPUTS = (*_SOURCE[:5], *_SHOWN[:4])
+_SHOWN_STATE = ("layer", "head", "view", "cmap", "color_scale", "selection")
 _COMPUTED = ("scores", "mask", "attention", "output")
+_AS_COMPUTED = "As the model computed it. A click is a what-if on the shown head."
 _NOT_RE_RUN = "What-if on this head alone: the model itself has not been re-run."
 
 
 def _synced(trait: Any) -> Any:
     return trait.tag(sync=True, echo_update=False)
-
-
-def exclusive(method: Any) -> Any:
-    """Let one thread at a time into the state: what is read is still so when it is changed."""
-
-    @functools.wraps(method)
-    def guarded(self: AttentionState, *arguments: Any, **keywords: Any) -> Any:
-        with self._mutex:
-            return method(self, *arguments, **keywords)
-
-    return guarded
 
 
 class AttentionState(anywidget.AnyWidget):
@@ -58,7 +49,7 @@ class AttentionState(anywidget.AnyWidget):
     message. What can't be set raises before anything changes.
     """
 
-    tokens = _synced(traitlets.Any(()))
+    tokens = Checked(())
     embeddings = Array()
     W_q = Array()
     W_k = Array()
@@ -66,32 +57,32 @@ class AttentionState(anywidget.AnyWidget):
     Q = Array()
     K = Array()
     V = Array()
-    scale = _synced(traitlets.Any(1.0))
+    scale = Checked(1.0)
     scores = Computed()
     mask = Computed()
     attention = Computed()
     output = Computed()
     locked = Array(read_only=True)
 
-    layers = traitlets.Any((), read_only=True).tag(
-        sync=True, to_json=lambda layers, _: [vars(layer) for layer in layers]
+    layers = Checked((), read_only=True).tag(
+        to_json=lambda layers, _: [vars(layer) for layer in layers]
     )
-    layer = _synced(traitlets.Any(0))
-    head = _synced(traitlets.Any(0))
-    view = _synced(traitlets.Any("heatmap"))
-    cmap = _synced(traitlets.Any("viridis"))
-    color_scale = _synced(traitlets.Any("unit"))
-    selection = _synced(traitlets.Any(None))
+    layer = Checked(0)
+    head = Checked(0)
+    view = Checked("heatmap")
+    cmap = Checked("viridis")
+    color_scale = Checked("unit")
+    selection = Checked(None)
     title = _synced(traitlets.Unicode())
     subtitle = _synced(traitlets.Unicode(read_only=True))
     notice = _synced(traitlets.Unicode(read_only=True))
     error = _synced(traitlets.Unicode())
 
-    shown = _synced(traitlets.Any((0, 0), read_only=True))
+    shown = Checked((0, 0), read_only=True)
     revision = _synced(traitlets.Int(0, read_only=True))
-    history = _synced(traitlets.Any((0, 0), read_only=True))
+    history = Checked((0, 0), read_only=True)
     _edits = _synced(traitlets.Dict())
-    _patch = _synced(traitlets.Any(None))
+    _patch: Any = Checked(None).tag(to_json=lambda patch, widget: widget._pack_patch(patch))
 
     def _open(
         self,
@@ -123,22 +114,34 @@ class AttentionState(anywidget.AnyWidget):
         return index("layer", layer, [one.index for one in self._source.layers])
 
     def _check_head(self, head: Any, layer: int) -> int:
-        one = next(one for one in self._source.layers if one.index == layer)
-        return index("head", head, range(one.n_heads))
+        return index("head", head, range(self._n_heads(layer)))
 
-    @traitlets.validate(*_INPUTS)
-    def _check_input(self, proposal: Any) -> Any:
-        return self._source.check(proposal["trait"].name, proposal["value"], self.layer, self.head)
+    def _n_heads(self, layer: int) -> int:
+        return next(one.n_heads for one in self._source.layers if one.index == layer)
 
-    @traitlets.validate("layer", "head", "view", "cmap", "color_scale", "selection")
-    def _check_state(self, proposal: Any) -> Any:
+    @traitlets.validate(*_INPUTS, *_SHOWN_STATE)
+    def _check(self, proposal: Any) -> Any:
         name, value = proposal["trait"].name, proposal["value"]
+        try:
+            if name in _INPUTS:
+                checked = self._source.check(name, value, self.layer, self.head)
+                follows = self._source.replace(name, checked, self.layer, self.head)
+                follows.head(self.layer, self.head)  # raises for what can't be computed with
+                return checked
+            return self._check_state(name, value)
+        # As TraitErrors too, for traitlets takes a group of values back on no other error.
+        except TypeError as error:
+            raise RefusedTypeError(str(error)) from None
+        except ValueError as error:
+            raise RefusedValueError(str(error)) from None
+
+    def _check_state(self, name: str, value: Any) -> Any:
         if name == "layer":
             return self._check_layer(value)
         if name == "head":
-            return self._check_head(value, self.layer)
+            return self._check_head(value, self._check_layer(self.layer))
         if name == "selection":
-            return _check_selection(value, self._computation.mask.shape)
+            return None if value is None else cell(name, value, self._computation.mask.shape)
         return choice(name, value, {"view": VIEWS, "cmap": CMAPS}.get(name, COLOR_SCALES))
 
     @traitlets.observe(*_INPUTS)
@@ -153,8 +156,8 @@ class AttentionState(anywidget.AnyWidget):
     def _head_picked(self, _event: Any) -> None:
         if (self.layer, self.head) == self.shown:
             return
-        n_heads = next(one.n_heads for one in self.layers if one.index == self.layer)
-        self._show(self._source, self.layer, min(self.head, n_heads - 1), self._own_mask())
+        head = min(self.head, self._n_heads(self.layer) - 1)
+        self._show(self._source, self.layer, head, self._own_mask())
 
     def _own_mask(self) -> NDArray[np.bool_]:
         """Return what was masked by hand: the mask without what the model itself masks."""
@@ -182,16 +185,17 @@ class AttentionState(anywidget.AnyWidget):
         # Everything is in place before anyone hears of anything: an observer sees one state.
         self._source, self._inputs, self._computation = source, inputs, computation
         self._trait_values.update(values)
-        with self.hold_sync():
+        with self.hold_sync(), Notified() as notified:
+            if self.selection and not _inside(self.selection, (n_q, n_k)):
+                self.set_trait("selection", None)
             for event in events:
                 if not same(event["old"], event["new"]):
-                    self.notify_change(event)
-            if self.selection and not _inside(self.selection, (n_q, n_k)):
-                self.selection = None
+                    notified.call(self.notify_change, event)
             self._after_edit()
 
     # The mask: one way in for Python and the browser
 
+    @exclusive
     def _set_mask(self, mask: ArrayLike | None) -> None:
         self._remask(as_mask(mask, *self._computation.mask.shape))
 
@@ -216,16 +220,27 @@ class AttentionState(anywidget.AnyWidget):
         if record and rows.size:
             self._history.record(before, stroke)
         sent = rows if touched is None else np.union1d(rows, touched)
-        with self.hold_sync():
+        with self.hold_sync(), Notified() as notified:
             if sent.size or origin != "python":
-                parts = {"rows": sent.astype(np.int32), **computation.rows(sent)}
-                packed = {name: pack(part) for name, part in parts.items()}
-                self._patch = {"acks": dict(self._log.acks), "origin": origin, **packed}
+                self._queue_patch(Patch(sent, origin))
             for name in watched if rows.size else ():
                 # The rows are on their way: observers hear of the array, the wire does not.
                 event = change(self, name, old[name], getattr(computation, name))
-                traitlets.HasTraits.notify_change(self, event)
+                notified.call(traitlets.HasTraits.notify_change, self, event)
             self._after_edit()
+
+    def _queue_patch(self, patch: Patch) -> None:
+        """Say which rows to send: their values are read when they go, once for several edits."""
+        waiting = self._patch if self._holding_sync and "_patch" in self._states_to_send else None
+        self._patch = waiting.merged(patch) if waiting else patch
+
+    def _pack_patch(self, patch: Patch | None) -> dict[str, Any] | None:
+        if patch is None:
+            return None
+        rows = patch.rows[patch.rows < self._computation.mask.shape[0]]
+        parts = {"rows": rows.astype(np.int32), **self._computation.rows(rows)}
+        packed = {name: pack(part) for name, part in parts.items()}
+        return {"acks": dict(self._log.acks), "origin": patch.origin, **packed}
 
     def _is_observed(self, name: str) -> bool:
         notifiers = self._trait_notifiers
@@ -234,7 +249,7 @@ class AttentionState(anywidget.AnyWidget):
     def _after_edit(self) -> None:
         own = bool(self._own_mask().any())
         is_model = bool(self._source.layers[0].module)
-        self.set_trait("notice", _NOT_RE_RUN if own and is_model else "")
+        self.set_trait("notice", (_NOT_RE_RUN if own else _AS_COMPUTED) if is_model else "")
         self.set_trait("history", self._history.depth)
         self.set_trait("revision", self.revision + 1)
 
@@ -246,16 +261,20 @@ class AttentionState(anywidget.AnyWidget):
 
     @traitlets.observe("_edits")
     def _edited(self, event: Any) -> None:
-        mask = self._computation.mask
-        for edit in self._log.fresh(event["new"], mask.size):
-            sent: dict[str, Any] = {"touched": edit.rows(mask.shape[1]), "origin": edit.client}
-            if edit.move:
-                self._travel(edit.move, **sent)
-                continue
-            mask = self._computation.mask.copy()
-            mask.flat[edit.on] = True
-            mask.flat[edit.off] = False
-            self._remask(mask, stroke=(edit.client, edit.stroke), **sent)
+        with Notified() as notified:
+            for edit in self._log.fresh(event["new"], self._computation.mask.shape):
+                notified.call(self._apply, edit)
+
+    def _apply(self, edit: Edit) -> None:
+        current = self._computation.mask
+        sent: dict[str, Any] = {"touched": edit.rows(current.shape[1]), "origin": edit.client}
+        if edit.move:
+            self._travel(edit.move, **sent)
+            return
+        mask = current.copy()
+        mask.flat[edit.on] = True
+        mask.flat[edit.off] = False
+        self._remask(mask, stroke=(edit.client, edit.stroke), **sent)
 
     def notify_change(self, event: Any) -> None:
         """Send a change together with all that follows from it: one message."""
@@ -266,23 +285,21 @@ class AttentionState(anywidget.AnyWidget):
 
     def set_state(self, sync_data: dict[str, Any]) -> None:
         """Take the browser's state; what can't be taken is said in `error`, and taken back."""
+        selection = sync_data.get("selection")
         try:
             with self._mutex:
+                if selection and not _inside(selection, self._computation.mask.shape):
+                    sync_data = {**sync_data, "selection": None}  # of a map that is gone
                 super().set_state(sync_data)
-        except (TypeError, ValueError, KeyError, traitlets.TraitError) as error:
-            self.error = str(error)
+        except Exception as error:
+            known = isinstance(error, (traitlets.TraitError, ValueError))
+            self.error = str(error) if known else f"{type(error).__name__}: {error}"
+            self.log.debug("the browser's state was refused", exc_info=True)
             self.send_state([name for name in sync_data if name in self.keys])
 
 
-def _check_selection(value: Any, shape: tuple[int, int]) -> tuple[int, int] | None:
-    if value is None:
-        return None
-    query, key = value
-    return index("selection", query, range(shape[0])), index("selection", key, range(shape[1]))
-
-
 def _inside(cell: tuple[int, int], shape: tuple[int, int]) -> bool:
-    return cell[0] < shape[0] and cell[1] < shape[1]
+    return 0 <= cell[0] < shape[0] and 0 <= cell[1] < shape[1]
 
 
 def _fit(mask: NDArray[np.bool_], n_q: int, n_k: int) -> NDArray[np.bool_]:

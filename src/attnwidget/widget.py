@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from attnwidget.checks import index
+from attnwidget.guard import exclusive
 from attnwidget.sources.lab import LabSource
-from attnwidget.state import AttentionState, exclusive
+from attnwidget.state import AttentionState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

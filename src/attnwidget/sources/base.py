@@ -5,8 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+import numpy as np
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+# float32 ends at 3.4e38.
+_LARGEST = 1e17
+_LARGEST_SCORE = 1e37
 
 
 @dataclass(frozen=True)
@@ -38,6 +44,21 @@ class HeadInputs:
     V: NDArray
     scale: float
     locked: NDArray | None = None
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for what would not stay finite in the float32 that the page holds."""
+        sizes = {name: float(np.abs(getattr(self, name)).max(initial=0)) for name in "QKV"}
+        for name, size in sizes.items():
+            if not size <= _LARGEST:
+                raise ValueError(
+                    f"{name}: it reaches {size:.3g}, want finite, at most {_LARGEST:g}"
+                )
+        score = sizes["Q"] * sizes["K"] * self.Q.shape[-1] * abs(self.scale)
+        if not score <= _LARGEST_SCORE:
+            raise ValueError(
+                f"scale: with {self.scale:g} a score may reach {score:.3g}, want finite, at most "
+                f"{_LARGEST_SCORE:g}"
+            )
 
 
 class Source(Protocol):

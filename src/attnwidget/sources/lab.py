@@ -70,6 +70,8 @@ class LabSource:
         d_k = _infer("d_k", d_k, sizes.of("d_k"), default=max(1, d_model // heads))
         d_v = _infer("d_v", d_v, sizes.of("d_v"), default=d_k)
         seed = size("seed", seed, at_least=0)
+        if seed >= 2**32:
+            raise ValueError(f"seed: got {seed}, want less than 2**32, as NumPy's generator does")
 
         shapes = _shapes(lead, len(tokens), d_model, d_k, d_v)
         for name, array in arrays.items():
@@ -78,7 +80,7 @@ class LabSource:
         drawn = _draw(seed, shapes)
         X = arrays.get("embeddings", drawn["embeddings"])
         W = {name: arrays.get(name, drawn[name]) for name in _PROJECTED}
-        made = {out: arrays.get(out, _frozen(project(X, W[w]))) for w, out in _PROJECTED.items()}
+        made = {out: arrays.get(out, _product(X, W[w])) for w, out in _PROJECTED.items()}
         return cls(
             tokens=tokens,
             embeddings=X,
@@ -142,15 +144,13 @@ class LabSource:
         if name == "embeddings":
             return new.replace_embeddings(value)
         if name in _PROJECTED:
-            made: dict[str, Any] = {_PROJECTED[name]: _frozen(project(self.embeddings, value))}
+            made: dict[str, Any] = {_PROJECTED[name]: _product(self.embeddings, value)}
             return replace(new, **made)
         return new
 
     def replace_embeddings(self, X: NDArray) -> LabSource:
         """Return the source with embeddings `X` (n, d_model) and their Q, K and V."""
-        made: dict[str, Any] = {
-            out: _frozen(project(X, getattr(self, w))) for w, out in _PROJECTED.items()
-        }
+        made: dict[str, Any] = {out: _product(X, getattr(self, w)) for w, out in _PROJECTED.items()}
         return replace(self, embeddings=_frozen(X), **made)
 
 
@@ -222,6 +222,12 @@ def _draw(seed: int, shapes: dict[str, tuple[int, ...]]) -> dict[str, NDArray]:
 
 def _scale(scale: float | None, d_k: int) -> float:
     return 1 / float(np.sqrt(d_k)) if scale is None else float(floats("scale", scale, ()))
+
+
+def _product(X: NDArray, W: NDArray) -> NDArray:
+    # What overflows here is refused by name before it is shown.
+    with np.errstate(over="ignore", invalid="ignore"):
+        return _frozen(project(X, W))
 
 
 def _frozen(array: NDArray) -> NDArray:
