@@ -44,6 +44,7 @@ export function createStore(model: AnyModel<Traits>, signal: AbortSignal) {
   let strokes = 0;
   const decoded = new Map<string, Flat | null>();
   const dirty = { all: false, rows: new Set<number>(), names: new Set<string>() };
+  const patches: Patch[] = [];
   let queued = false;
 
   const get = <K extends keyof Traits>(name: K): Traits[K] => model.get(name);
@@ -81,6 +82,10 @@ export function createStore(model: AnyModel<Traits>, signal: AbortSignal) {
 
   function flush() {
     queued = false;
+    const renewed = dirty.all;
+    for (const patch of patches.splice(0)) receive(patch);
+    // What Python has not seen yet goes on top of what it sent.
+    if (renewed) pending.forEach(redraw);
     const change = { all: dirty.all, rows: new Set(dirty.rows), names: new Set(dirty.names) };
     dirty.all = false;
     dirty.rows.clear();
@@ -103,7 +108,10 @@ export function createStore(model: AnyModel<Traits>, signal: AbortSignal) {
     listen(name, () => {
       decoded.delete(name);
       dirty.all = true;
-      if (name === "mask") history.reset();
+      if (name === "mask") {
+        history.reset();
+        pending = pending.filter((op) => op.shape[0] === nQ() && op.shape[1] === nK());
+      }
       enqueue();
     });
   }
@@ -114,9 +122,11 @@ export function createStore(model: AnyModel<Traits>, signal: AbortSignal) {
       enqueue();
     });
   }
+  // Taken in when the whole message is: the arrays beside it may be new.
   listen("_patch", () => {
     const patch = get("_patch");
-    if (patch) receive(patch);
+    if (patch) patches.push(patch);
+    enqueue();
   });
 
   /** Write a step into the mask and recompute its rows, in the model's own buffers. */
@@ -129,7 +139,7 @@ export function createStore(model: AnyModel<Traits>, signal: AbortSignal) {
   /** Answer a step here and now, and tell Python. */
   function apply(step: Step, move?: "undo" | "redo") {
     redraw(step);
-    pending.push({ seq: ++seq, ...step, ...(move && { move }) });
+    pending.push({ seq: ++seq, ...step, shape: [nQ(), nK()], ...(move && { move }) });
     model.set("_edits", { client, ops: [...pending] });
     model.save_changes();
     flush();
@@ -144,7 +154,6 @@ export function createStore(model: AnyModel<Traits>, signal: AbortSignal) {
     const rows = copyRows(maps(), patch);
     for (const row of rows) dirty.rows.add(row);
     if (rows.length) pending.forEach(redraw);
-    enqueue();
   }
 
   /** Set cells of the mask as `wanted` says, those that are not locked and not so already. */

@@ -25,6 +25,8 @@ export interface Op {
   stroke: number;
   on: Runs;
   off: Runs;
+  /** The map that it was made on: an edit of a map that is gone changes nothing. */
+  shape: [number, number];
   /** "undo" and "redo" move through Python's history; on/off say what the browser showed. */
   move?: "undo" | "redo";
 }

@@ -5,8 +5,11 @@ import type { Cell } from "../focus";
 import type { Store } from "../store";
 import { shift, softmaxParts, terms } from "./arithmetic";
 import { visible } from "./heatmap/labels";
+import { largest } from "./heatmap/paint";
+import { rowIsEmpty } from "./heatmap/words";
 
 const BARS = 10;
+const CAPTION = "this row, after the mask";
 
 export function createInspector(parent: HTMLElement, store: Store, env: Env): void {
   const { signal, focus } = env;
@@ -16,11 +19,14 @@ export function createInspector(parent: HTMLElement, store: Store, env: Env): vo
   const scaled = h("div", {});
   const soft = h("div", {});
   const formula = h("div", { class: "aw-formula" }, product, scaled, soft);
-  const caption = h("p", { class: "aw-where" }, "this row, after the mask");
-  const bars = h("div", { class: "aw-bars", role: "img" });
+  const caption = h("p", { class: "aw-where" }, CAPTION);
+  const bars = h("div", { class: "aw-bars", role: "list" });
   const rest = h("p", { class: "aw-where" });
   const effect = h("p", { class: "aw-effect" });
-  parent.append(pair, where, formula, caption, bars, rest, effect);
+  parent.append(
+    h("div", { class: "aw-of-cell" }, pair, where, formula, effect),
+    h("div", { class: "aw-of-row" }, caption, bars, rest),
+  );
   let table: Lut = lut(store.get("cmap"));
   const lines: ReturnType<typeof barLine>[] = [];
 
@@ -60,6 +66,14 @@ export function createInspector(parent: HTMLElement, store: Store, env: Env): vo
   function updateBars(q: number, k: number) {
     const { nK, mask } = store;
     const row = store.attention.data.subarray(q * nK, (q + 1) * nK);
+    const blind = rowIsEmpty(store, q);
+    text(caption, blind ? "every key of this query is masked: no attention" : CAPTION);
+    // The bars have the map's colours, so they follow its scale.
+    const top = {
+      unit: 1,
+      row: row.reduce((a, b) => Math.max(a, b), 0),
+      map: store.get("color_scale") === "map" ? largest(store.attention.data) : 1,
+    }[store.get("color_scale")];
     let shown = Array.from({ length: nK }, (_, j) => j);
     if (nK > BARS + 2) {
       // The largest, and the one that is looked at, in their own order.
@@ -75,16 +89,25 @@ export function createInspector(parent: HTMLElement, store: Store, env: Env): vo
     }
     lines.forEach((line, i) => {
       const key = shown[i];
-      line.element.hidden = key === undefined;
-      if (key === undefined) return;
+      line.element.hidden = key === undefined || blind;
+      if (key === undefined || blind) return;
       const value = row[key] as number;
       const hidden = Boolean(mask[q * nK + key]);
-      line.set(visible(store.keyTokens[key] as string), value, hidden, key === k, table);
+      line.set(
+        visible(store.keyTokens[key] as string),
+        value,
+        hidden,
+        key === k,
+        cssColor(table, top > 0 ? value / top : 0),
+      );
     });
     bars.setAttribute("aria-label", `attention of query ${q + 1} over its keys`);
     const others = nK - shown.length;
     const left = row.reduce((a, b) => a + b, 0) - shown.reduce((a, j) => a + (row[j] as number), 0);
-    text(rest, others ? `and ${others} more: ${Math.max(0, left).toFixed(3)} together` : "");
+    text(
+      rest,
+      others && !blind ? `and ${others} more: ${Math.max(0, left).toFixed(3)} together` : "",
+    );
   }
 
   function updateEffect([q, k]: Cell, from: string) {
@@ -96,9 +119,9 @@ export function createInspector(parent: HTMLElement, store: Store, env: Env): vo
     } else {
       const moved = shift(store.attention, store.V, store.output, q, k);
       effect.replaceChildren(
-        "A click masks this cell: the output of “",
-        token(from),
-        "” would move by ",
+        "A click masks this cell: the output of ",
+        h("span", { class: "aw-quoted" }, "“", token(from), "”"),
+        " would move by ",
         h("b", {}, number(moved)),
       );
     }
@@ -131,15 +154,15 @@ function barLine() {
   const name = h("bdi", { class: "aw-bar-name" });
   const fill = h("i", { class: "aw-bar-fill" });
   const value = h("span", { class: "aw-bar-value" });
-  const element = h("div", { class: "aw-bar" }, name, fill, value);
+  const element = h("div", { class: "aw-bar", role: "listitem" }, name, fill, value);
   return {
     element,
-    set(token: string, p: number, hidden: boolean, current: boolean, table: Lut) {
+    set(token: string, p: number, hidden: boolean, current: boolean, color: string) {
       text(name, token);
       element.classList.toggle("aw-bar-masked", hidden);
       element.classList.toggle("aw-bar-current", current);
       fill.style.width = hidden ? "" : `${Math.max(0.8, p * 62)}%`;
-      fill.style.background = hidden ? "" : cssColor(table, p);
+      fill.style.background = hidden ? "" : color;
       text(value, hidden ? "masked" : p.toFixed(3));
     },
   };

@@ -11,10 +11,16 @@ export function segmented(
   choices: readonly { value: string; text: string; title?: string }[],
   pick: (value: string) => void,
   signal: AbortSignal,
+  /** Arrow keys choose, as in a radio group; or only move, where a choice undoes work. */
+  arrows: "choose" | "move" = "choose",
 ): Segmented {
   const element = h("div", { class: "aw-segmented", role: "radiogroup", "aria-label": label });
   const buttons = choices.map(({ value, text, title }) =>
-    h("button", { type: "button", role: "radio", "data-value": value, title }, text),
+    h(
+      "button",
+      { type: "button", role: "radio", "data-value": value, "data-text": text, title },
+      text,
+    ),
   );
   element.append(...buttons);
   const set = (value: string | null) => {
@@ -43,7 +49,7 @@ export function segmented(
       const from = buttons.indexOf(event.target as HTMLButtonElement);
       const next = buttons[(from + step + buttons.length) % buttons.length] as HTMLButtonElement;
       next.focus();
-      pick(next.dataset.value as string);
+      if (arrows === "choose") pick(next.dataset.value as string);
     },
     { signal },
   );

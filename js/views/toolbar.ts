@@ -14,7 +14,7 @@ const VIEWS = [
 export function createToolbar(parent: HTMLElement, store: Store, { signal }: Env): void {
   const title = h("h2", { class: "aw-title" });
   const subtitle = h("span", { class: "aw-subtitle" });
-  const busy = h("span", { class: "aw-busy", role: "status" }, "computing…");
+  const busy = h("span", { class: "aw-busy", role: "status", hidden: true });
   const isModel = () => store.get("layers").some((layer) => layer.module !== "");
 
   const views = segmented("view", VIEWS, (value) => store.set("view", value), signal);
@@ -23,6 +23,7 @@ export function createToolbar(parent: HTMLElement, store: Store, { signal }: Env
     PRESETS.map((name) => ({ value: name, text: name, title: PRESET_TITLES[name] })),
     (value) => store.preset(value as Preset),
     signal,
+    "move",
   );
   const undo = button("undo", "undo (Ctrl+Z)", store.undo);
   const redo = button("redo", "redo (Ctrl+Shift+Z)", store.redo);
@@ -67,6 +68,17 @@ export function createToolbar(parent: HTMLElement, store: Store, { signal }: Env
     };
   }
 
+  let patience: ReturnType<typeof setTimeout> | undefined;
+  signal.addEventListener("abort", () => clearTimeout(patience));
+
+  function wait(waiting: boolean) {
+    if (busy.hidden !== waiting) return;
+    busy.hidden = !waiting;
+    text(busy, "computing…");
+    clearTimeout(patience);
+    if (waiting) patience = setTimeout(() => text(busy, NO_ANSWER), 8000);
+  }
+
   function update() {
     const model = isModel();
     text(title, store.get("title") || (model ? "Attention" : "Self-attention"));
@@ -89,11 +101,14 @@ export function createToolbar(parent: HTMLElement, store: Store, { signal }: Env
     head.element.hidden = heads.length < 2;
     pickers.hidden = store.get("view") !== "heatmap" || (layers.length < 2 && heads.length < 2);
     const [shownLayer, shownHead] = store.get("shown");
-    busy.hidden = shownLayer === store.get("layer") && shownHead === store.get("head");
+    // A sentence's heads are all here; a model's come from Python.
+    wait(model && (shownLayer !== store.get("layer") || shownHead !== store.get("head")));
   }
   store.subscribe(update, signal);
   update();
 }
+
+const NO_ANSWER = "no answer yet: another layer or head needs a running kernel";
 
 const PRESET_TITLES: Record<Preset, string> = {
   none: "every query sees every key",

@@ -245,6 +245,27 @@ def test_light_and_dark_follow_the_host(view, opened):
     assert max(dark[:3]) < 60
 
 
+def test_a_map_out_of_sight_comes_back_alive(view, opened):
+    parent = view.root.locator("xpath=..")
+    parent.evaluate("el => { el.style.display = 'none' }")
+    opened.run_cell("w.toggle(2, 2)")
+    view.masked(1, 36)
+    view.over.dispatch_event("pointermove", {"clientX": 5, "clientY": 5})
+    parent.evaluate("el => { el.style.display = '' }")
+    view.click(2, 3)
+    view.masked(2, 36)
+    assert view.pixel(2, 2) == view.pixel(2, 3)
+
+
+def test_many_edits_in_one_message(view, opened):
+    opened.run_cell("with w.hold_sync():\n    for i in range(3): w.toggle(i, i)")
+    view.masked(3, 36)
+    opened.run_cell("with w.hold_sync():\n    w.undo()\n    w.undo()\n    w.toggle(5, 0)")
+    view.masked(2, 36)
+    assert view.value(5, 0) == 0
+    assert view.value(0, 0) == 0
+
+
 @pytest.mark.parametrize("width", [1400, 760, 500])
 def test_it_fits_wherever_it_stands(view, opened, width):
     page = opened.page

@@ -12,7 +12,7 @@ import type { Measure } from "./labels";
 import { type Marks, paintOverlay } from "./overlay";
 import { createImage, paintMap, palette } from "./paint";
 import { listenToPointer } from "./pointer";
-import { describe, labelTitle, opening } from "./words";
+import { describe, labelTitle, opening, rowIsEmpty } from "./words";
 
 export function createHeatmap(parent: HTMLElement, store: Store, env: Env): void {
   const { signal, focus, theme } = env;
@@ -28,7 +28,6 @@ export function createHeatmap(parent: HTMLElement, store: Store, env: Env): void
       role: "grid",
       tabindex: 0,
       "aria-label": "attention: queries down, keys across",
-      "aria-multiselectable": true,
       "aria-activedescendant": id,
     },
     base,
@@ -61,12 +60,14 @@ export function createHeatmap(parent: HTMLElement, store: Store, env: Env): void
   let relayout = true;
   let frame = 0;
   let painted = 0;
+  let empty: number[] = [];
   let active: Cell = store.get("selection") ?? opening(store);
   let anchor: Cell | null = null;
   const marks: Marks = { cell: null, row: null, column: null, range: null, keyboard: false };
 
   function arrange(): Geometry | null {
     parent.classList.toggle("aw-many", store.nK > 12);
+    parent.classList.toggle("aw-crowd", store.nK > 30);
     const width = parent.clientWidth;
     if (width === 0) return null;
     const dpr = devicePixelRatio || 1;
@@ -104,20 +105,24 @@ export function createHeatmap(parent: HTMLElement, store: Store, env: Env): void
   function paint() {
     frame = 0;
     if (relayout) {
-      geometry = arrange();
-      if (!geometry) return;
-      relayout = false;
-      dirty = "all";
+      // Out of sight there is no room to lay it out in: what was drawn stays until there is.
+      const arranged = arrange();
+      if (arranged) {
+        geometry = arranged;
+        relayout = false;
+        dirty = "all";
+      }
     }
     if (!geometry) return;
     const colors = palette(map);
     if (dirty) {
       const ceiling = image.update(store, table, colors.masked, dirty === "all" ? null : dirty);
       paintMap(baseContext, geometry, store, image, table, colors, ceiling);
+      empty = Array.from({ length: store.nQ }, (_, q) => q).filter((q) => rowIsEmpty(store, q));
       dirty = null;
       map.dataset.painted = String(++painted);
     }
-    paintOverlay(overContext, geometry, colors, marks);
+    paintOverlay(overContext, geometry, colors, marks, empty);
   }
 
   function request() {
@@ -149,9 +154,13 @@ export function createHeatmap(parent: HTMLElement, store: Store, env: Env): void
     text(readout, said);
   }
 
+  const inside = (cell: Cell) => cell[0] < store.nQ && cell[1] < store.nK;
+
   function rest() {
     // Nothing under the pointer: the cell reached by keyboard, or the selected one, is what counts.
-    marks.cell = marks.keyboard ? active : (store.get("selection") ?? opening(store));
+    const selection = store.get("selection");
+    const selected = selection && inside(selection) ? selection : opening(store);
+    marks.cell = marks.keyboard && inside(active) ? active : selected;
     marks.row = marks.column = null;
     focus.set(marks.cell);
     mark();
@@ -160,7 +169,7 @@ export function createHeatmap(parent: HTMLElement, store: Store, env: Env): void
   listenToPointer(
     over,
     store,
-    () => geometry as Geometry,
+    () => geometry,
     {
       hover(cell, hoveredRow, column) {
         if (!cell && hoveredRow === null && column === null) {
@@ -212,7 +221,10 @@ export function createHeatmap(parent: HTMLElement, store: Store, env: Env): void
         say(activate(active));
       },
       leave() {
-        map.blur();
+        // JupyterLab's own keys work again where it has the focus, not the page.
+        const notebook = map.closest<HTMLElement>(".jp-Notebook");
+        if (notebook) notebook.focus();
+        else map.blur();
       },
     },
     signal,
@@ -251,7 +263,7 @@ export function createHeatmap(parent: HTMLElement, store: Store, env: Env): void
     if (change.names.has("cmap")) table = lut(store.get("cmap"));
     if (change.names.has("selection")) {
       const selection = store.get("selection");
-      if (selection) active = selection;
+      if (selection && inside(selection)) active = selection;
       rest();
     }
     if (change.names.has("color_scale")) scale.set(store.get("color_scale"));
@@ -259,9 +271,8 @@ export function createHeatmap(parent: HTMLElement, store: Store, env: Env): void
       // Another shape or other tokens lie elsewhere.
       relayout = true;
       anchor = marks.range = null;
-      const inside = (c: Cell | null) => c && c[0] < store.nQ && c[1] < store.nK;
       marks.row = marks.column = null;
-      if (!inside(marks.cell)) rest();
+      if (!marks.cell || !inside(marks.cell)) rest();
     } else if (change.names.has("cmap") || change.names.has("color_scale")) {
       dirty = "all";
     } else if (change.rows.size && dirty !== "all") {
@@ -274,7 +285,7 @@ export function createHeatmap(parent: HTMLElement, store: Store, env: Env): void
   // A canvas mounted out of sight has no size: it is drawn when it gets one, and when that changes.
   let width = 0;
   const observer = new ResizeObserver(() => {
-    if (parent.clientWidth === width) return;
+    if (parent.clientWidth === width && !relayout) return;
     width = parent.clientWidth;
     relayout = true;
     request();

@@ -18,26 +18,37 @@ export function paintOverlay(
   g: Geometry,
   colors: Palette,
   marks: Marks,
+  empty: readonly number[],
 ): void {
   ctx.clearRect(0, 0, g.width, g.height);
   const rows = marks.cell ? [marks.cell[0]] : marks.row === null ? [] : [marks.row];
   const columns = marks.cell ? [marks.cell[1]] : marks.column === null ? [] : [marks.column];
   const [w, h] = [g.nK * g.cell, g.nQ * g.cell];
-  for (const q of rows) outline(ctx, colors, g.left, g.top + q * g.cell, w, g.cell, 1.5);
-  for (const k of columns) outline(ctx, colors, g.left + k * g.cell, g.top, g.cell, h, 1.5);
+  // Small cells are framed from outside, by a line that leaves them to be seen.
+  const width = g.cell < 12 ? Math.max(0.6, g.cell / 12) : 1.5;
+  const out = g.cell < 12 ? 1 : 0;
+  for (const q of rows) {
+    const y = g.top + q * g.cell - out;
+    outline(ctx, colors, g.left, y, w, g.cell + 2 * out, width);
+  }
+  for (const k of columns) {
+    const x = g.left + k * g.cell - out;
+    outline(ctx, colors, x, g.top, g.cell + 2 * out, h, width);
+  }
   if (marks.range) {
     const [[q0, k0], [q1, k1]] = marks.range;
     const [q, k] = [Math.min(q0, q1), Math.min(k0, k1)];
-    const width = (Math.abs(k1 - k0) + 1) * g.cell;
-    const height = (Math.abs(q1 - q0) + 1) * g.cell;
+    const across = (Math.abs(k1 - k0) + 1) * g.cell;
+    const down = (Math.abs(q1 - q0) + 1) * g.cell;
     ctx.save();
     ctx.globalAlpha = 0.25;
     ctx.fillStyle = colors.accent;
-    ctx.fillRect(g.left + k * g.cell, g.top + q * g.cell, width, height);
+    ctx.fillRect(g.left + k * g.cell, g.top + q * g.cell, across, down);
     ctx.restore();
-    ring(ctx, colors, g.left + k * g.cell, g.top + q * g.cell, width, height);
+    ring(ctx, colors, g.left + k * g.cell, g.top + q * g.cell, across, down);
   }
-  if (marks.cell && (marks.keyboard || g.cell >= 6)) {
+  if (g.cell >= 15) for (const q of empty) paintEmptyRow(ctx, g, q, colors);
+  if (marks.cell && (marks.keyboard || g.cell >= 12)) {
     const [q, k] = marks.cell;
     const [x, y] = [g.left + k * g.cell, g.top + q * g.cell];
     if (marks.keyboard) ring(ctx, colors, x, y, g.cell, g.cell);
@@ -112,4 +123,29 @@ function plateColumn(ctx: CanvasRenderingContext2D, g: Geometry, colors: Palette
   }
   ctx.fillStyle = colors.fg;
   columnLabel(ctx, g, k);
+}
+
+function paintEmptyRow(
+  ctx: CanvasRenderingContext2D,
+  g: Geometry,
+  q: number,
+  colors: Palette,
+): void {
+  ctx.save();
+  ctx.font = `${Math.min(12, g.cell - 4)}px ${colors.font}`;
+  ctx.textAlign = "center";
+  ctx.textBaseline = "middle";
+  const said = ["every key is masked: no attention", "every key is masked", "no key"].find(
+    (s) => ctx.measureText(s).width + 16 <= g.nK * g.cell,
+  );
+  if (said) {
+    const width = ctx.measureText(said).width + 12;
+    const [x, y] = [g.left + (g.nK * g.cell) / 2, g.top + (q + 0.5) * g.cell];
+    const height = Math.min(20, g.cell - 2);
+    ctx.fillStyle = colors.masked;
+    ctx.fillRect(x - width / 2, y - height / 2, width, height);
+    ctx.fillStyle = colors.fg;
+    ctx.fillText(said, x, y + 0.5);
+  }
+  ctx.restore();
 }

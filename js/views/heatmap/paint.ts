@@ -87,7 +87,7 @@ export function createImage() {
   };
 }
 
-function largest(values: Float32Array): number {
+export function largest(values: Float32Array): number {
   let max = 0;
   for (let i = 0; i < values.length; i++)
     if ((values[i] as number) > max) max = values[i] as number;
@@ -231,45 +231,18 @@ function paintValues(
 ): void {
   const size = g.cell >= 44 ? 13 : g.cell >= 34 ? 11.5 : 10;
   ctx.font = `${size}px ${colors.font}`;
-  const fits = ctx.measureText("0.00").width + 6 <= g.cell;
+  if (ctx.measureText("0.00").width + 6 > g.cell) return;
   ctx.textAlign = "center";
   ctx.textBaseline = "middle";
   const { data } = store.attention;
   const { mask } = store;
   for (let q = 0; q < g.nQ; q++) {
     const at = q * g.nK;
-    let empty = true;
     for (let k = 0; k < g.nK; k++) {
       if (mask[at + k]) continue;
-      empty = false;
-      if (!fits) continue;
       ctx.fillStyle = image.inkDark(at + k) ? "#101014" : "#ffffff";
       const [x, y] = [g.left + (k + 0.5) * g.cell, g.top + (q + 0.5) * g.cell];
       ctx.fillText((data[at + k] as number).toFixed(2), x, y + 0.5);
     }
-    if (empty && g.cell >= 15) paintEmptyRow(ctx, g, q, colors);
   }
-}
-
-function paintEmptyRow(
-  ctx: CanvasRenderingContext2D,
-  g: Geometry,
-  q: number,
-  colors: Palette,
-): void {
-  ctx.save();
-  ctx.font = `${Math.min(12, g.cell - 4)}px ${colors.font}`;
-  const said = ["every key is masked: no attention", "every key is masked", "no key"].find(
-    (s) => ctx.measureText(s).width + 16 <= g.nK * g.cell,
-  );
-  if (said) {
-    const width = ctx.measureText(said).width + 12;
-    const [x, y] = [g.left + (g.nK * g.cell) / 2, g.top + (q + 0.5) * g.cell];
-    const height = Math.min(20, g.cell - 2);
-    ctx.fillStyle = colors.masked;
-    ctx.fillRect(x - width / 2, y - height / 2, width, height);
-    ctx.fillStyle = colors.fg;
-    ctx.fillText(said, x, y + 0.5);
-  }
-  ctx.restore();
 }

@@ -13,7 +13,7 @@ export interface PointerActions {
 export function listenToPointer(
   surface: HTMLElement,
   store: Store,
-  geometry: () => Geometry,
+  geometry: () => Geometry | null,
   actions: PointerActions,
   signal: AbortSignal,
 ): void {
@@ -37,7 +37,8 @@ export function listenToPointer(
     "pointerdown",
     (event) => {
       if (event.button !== 0) return;
-      const target = hit(geometry(), ...at(event));
+      const g = geometry();
+      const target = g && hit(g, ...at(event));
       if (!target) return;
       if (target.kind !== "cell") {
         const { nQ, nK } = store;
@@ -67,6 +68,7 @@ export function listenToPointer(
     "pointermove",
     (event) => {
       const g = geometry();
+      if (!g) return;
       if (stroke) {
         for (const sample of event.getCoalescedEvents?.() ?? [event]) {
           const next = nearest(g, ...at(sample));
