@@ -102,7 +102,9 @@ def measure(lab: Lab, n: int, clicks: int) -> dict[str, list[float]]:
         probe: dict[str, Any] = page.evaluate("() => window.probe")
         settle(page, notebook.path.name)
         button.scroll_into_view_if_needed()
-        button.click()
+        box = button.bounding_box()
+        assert box
+        tap(page, box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
         page.wait_for_function("() => window.floor")
         floor = page.evaluate("() => window.floor")
         settle(page, notebook.path.name)
@@ -120,11 +122,15 @@ def press(view: MapView, query: int, key: int) -> None:
     box = view.over.bounding_box()
     assert box
     x, y = view.at(query, key)
-    mouse = view.notebook.page.mouse
-    mouse.move(box["x"] + x, box["y"] + y)
-    view.notebook.page.evaluate("() => new Promise(requestAnimationFrame)")  # the hover is drawn
-    mouse.down()
-    mouse.up()
+    tap(view.notebook.page, box["x"] + x, box["y"] + y)
+
+
+def tap(page: Any, x: float, y: float) -> None:
+    """Click at once where the pointer has already been drawn: the same for every kind of click."""
+    page.mouse.move(x, y)
+    page.evaluate("() => new Promise(requestAnimationFrame)")
+    page.mouse.down()
+    page.mouse.up()
 
 
 def settle(page: Any, name: str) -> None:

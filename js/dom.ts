@@ -21,6 +21,16 @@ export function text(el: HTMLElement, value: string): void {
   if (el.textContent !== value) el.textContent = value;
 }
 
+// Weak, and about elements alone: it outlives no view.
+const contents = new WeakMap<Element, string>();
+
+/** Fill an element anew only where `key`, what its content depends on, differs. */
+export function fill(el: HTMLElement, key: string, make: () => (Node | string)[]): void {
+  if (contents.get(el) === key) return;
+  contents.set(el, key);
+  el.replaceChildren(...make());
+}
+
 /** What a view is handed besides its parent and the store. */
 export interface Env {
   signal: AbortSignal;

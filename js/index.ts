@@ -112,13 +112,16 @@ function fill(root: HTMLElement, alert: HTMLElement, store: Store, signal: Abort
     if (error) alert.replaceChildren(error, " ", dismiss);
     text(notice, store.get("notice"));
     notice.hidden = store.get("notice") === "";
-    Object.assign(root.dataset, {
+    const hooks = {
       view: store.get("view"),
       layer: store.get("layer"),
       head: store.get("head"),
       revision: store.get("revision"),
       pending: store.pending,
-    });
+    };
+    for (const [name, value] of Object.entries(hooks)) {
+      if (root.dataset[name] !== String(value)) root.dataset[name] = String(value);
+    }
   };
   store.subscribe(update, signal);
   update();

@@ -1,6 +1,6 @@
 /** What the marked cell is, in words and in numbers. */
 import { cssColor, type Lut, lut } from "../color";
-import { type Env, h, text } from "../dom";
+import { type Env, fill, h, text } from "../dom";
 import type { Cell } from "../focus";
 import type { Store } from "../store";
 import { shift, softmaxParts, terms } from "./arithmetic";
@@ -9,6 +9,8 @@ import { largest } from "./heatmap/paint";
 import { rowIsEmpty } from "./heatmap/words";
 
 const BARS = 10;
+/** The traits, beside the maps, that the panel shows. */
+const SHOWN = ["cmap", "color_scale", "scale"];
 const CAPTION = "this row, after the mask";
 
 export function createInspector(parent: HTMLElement, store: Store, env: Env): void {
@@ -35,7 +37,7 @@ export function createInspector(parent: HTMLElement, store: Store, env: Env): vo
     if (!cell) return;
     const [q, k] = cell;
     const [from, to] = [visible(store.tokens[q] as string), visible(store.keyTokens[k] as string)];
-    pair.replaceChildren(token(from), h("span", {}, "→"), token(to));
+    fill(pair, JSON.stringify([from, to]), () => [token(from), h("span", {}, "→"), token(to)]);
     text(where, `attention from query ${q + 1} to key ${k + 1}`);
     updateFormula(cell);
     updateBars(q, k);
@@ -51,15 +53,15 @@ export function createInspector(parent: HTMLElement, store: Store, env: Env): vo
     const divisor =
       Math.abs(scale * Math.sqrt(d) - 1) < 1e-6 ? `÷ √${d}` : `× ${Number(scale.toPrecision(3))}`;
     text(scaled, `= ${number(scale === 0 ? 0 : score / scale)} ${divisor} = ${number(score)}`);
-    if (store.locked?.[at]) text(soft, "masked by the model itself: it stays masked");
-    else if (store.mask[at]) text(soft, "masked: this query may not see this key");
-    else {
+    if (store.locked?.[at]) {
+      fill(soft, "locked", () => ["masked by the model itself: it stays masked"]);
+    } else if (store.mask[at]) {
+      fill(soft, "masked", () => ["masked: this query may not see this key"]);
+    } else {
       const { max, sum } = softmaxParts(store.scores, store.mask, q);
       const p = (store.attention.data[at] as number).toFixed(3);
-      soft.replaceChildren(
-        `exp(${number(score)} − ${number(max)}) ÷ ${number(sum)} = `,
-        h("b", {}, p),
-      );
+      const line = `exp(${number(score)} − ${number(max)}) ÷ ${number(sum)} = `;
+      fill(soft, line + p, () => [line, h("b", {}, p)]);
     }
   }
 
@@ -113,24 +115,24 @@ export function createInspector(parent: HTMLElement, store: Store, env: Env): vo
   function updateEffect([q, k]: Cell, from: string) {
     const at = q * store.nK + k;
     if (store.locked?.[at]) {
-      effect.replaceChildren("What the model masks is locked.");
+      fill(effect, "locked", () => ["What the model masks is locked."]);
     } else if (store.mask[at]) {
-      effect.replaceChildren("A click frees this cell: the query sees the key again.");
+      fill(effect, "masked", () => ["A click frees this cell: the query sees the key again."]);
     } else {
-      const moved = shift(store.attention, store.V, store.output, q, k);
-      effect.replaceChildren(
+      const moved = number(shift(store.attention, store.V, store.output, q, k));
+      fill(effect, JSON.stringify([from, moved]), () => [
         "A click masks this cell: the output of ",
         h("span", { class: "aw-quoted" }, "“", token(from), "”"),
         " would move by ",
-        h("b", {}, number(moved)),
-      );
+        h("b", {}, moved),
+      ]);
     }
   }
 
   focus.subscribe(update, signal);
   store.subscribe((change) => {
     if (change.names.has("cmap")) table = lut(store.get("cmap"));
-    update();
+    if (change.all || change.rows.size || SHOWN.some((name) => change.names.has(name))) update();
   }, signal);
   update();
 }

@@ -23,7 +23,10 @@ export function segmented(
     ),
   );
   element.append(...buttons);
+  let current: string | null | undefined;
   const set = (value: string | null) => {
+    if (value === current) return;
+    current = value;
     const at = choices.findIndex((choice) => choice.value === value);
     buttons.forEach((button, i) => {
       button.setAttribute("aria-checked", String(i === at));

@@ -60,6 +60,8 @@ export function createHeatmap(parent: HTMLElement, store: Store, env: Env): void
   let relayout = true;
   let frame = 0;
   let painted = 0;
+  let marked = "";
+  let overlaid = false;
   let empty: number[] = [];
   let active: Cell = store.get("selection") ?? opening(store);
   let anchor: Cell | null = null;
@@ -116,26 +118,39 @@ export function createHeatmap(parent: HTMLElement, store: Store, env: Env): void
     if (!geometry) return;
     const colors = palette(map);
     if (dirty) {
-      const ceiling = image.update(store, table, colors.masked, dirty === "all" ? null : dirty);
-      paintMap(baseContext, geometry, store, image, table, colors, ceiling);
-      empty = Array.from({ length: store.nQ }, (_, q) => q).filter((q) => rowIsEmpty(store, q));
+      // On the map's own scale one changed row may change every colour.
+      const all = dirty === "all" || store.get("color_scale") === "map";
+      const rows = all ? null : (dirty as Set<number>);
+      const ceiling = image.update(store, table, colors.masked, rows);
+      paintMap(baseContext, geometry, store, image, table, colors, ceiling, rows);
+      const blind = Array.from({ length: store.nQ }, (_, q) => q).filter((q) =>
+        rowIsEmpty(store, q),
+      );
+      if (all || blind.join() !== empty.join()) overlaid = false;
+      empty = blind;
       dirty = null;
       map.dataset.painted = String(++painted);
     }
-    paintOverlay(overContext, geometry, colors, marks, empty);
+    if (!overlaid) paintOverlay(overContext, geometry, colors, marks, empty);
+    overlaid = true;
   }
 
   function request() {
     if (!frame) frame = requestAnimationFrame(paint);
   }
 
+  /** Show the marks, if they are others than those shown. */
   function mark() {
-    const cell = marks.cell;
+    const { cell } = marks;
+    const place = JSON.stringify(marks);
+    if (place !== marked) {
+      marked = place;
+      overlaid = false;
+      request();
+    }
+    const value = cell && store.attention.data[cell[0] * store.nK + cell[1]]?.toFixed(4);
     map.dataset.hover = cell ? cell.join() : "";
-    map.dataset.value = cell
-      ? (store.attention.data[cell[0] * store.nK + cell[1]] as number).toFixed(4)
-      : "";
-    request();
+    map.dataset.value = value ?? "";
   }
 
   function activate(cell: Cell) {
@@ -279,6 +294,7 @@ export function createHeatmap(parent: HTMLElement, store: Store, env: Env): void
       dirty = new Set([...(dirty ?? []), ...change.rows]);
     }
     if (change.all || change.rows.size) activate(active);
+    if (dirty || relayout) request();
     mark();
   }, signal);
 

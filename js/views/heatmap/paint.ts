@@ -51,8 +51,7 @@ export function createImage() {
       const scale = store.get("color_scale");
       const ceiling = scale === "map" ? largest(data) : 1;
       const [mr, mg, mb] = parseColor(masked);
-      // On the map's own scale one changed row may change every colour.
-      const list = rows === null || fresh || scale === "map" ? Array(nQ).keys() : rows;
+      const list = rows === null || fresh ? Array(nQ).keys() : rows;
       let first = nQ;
       let last = -1;
       for (const q of list) {
@@ -96,6 +95,7 @@ export function largest(values: Float32Array): number {
 
 export type Image = ReturnType<typeof createImage>;
 
+/** Paint the map: all of it, or the bands of these rows alone. */
 export function paintMap(
   ctx: CanvasRenderingContext2D,
   g: Geometry,
@@ -104,16 +104,36 @@ export function paintMap(
   table: Lut,
   colors: Palette,
   ceiling: number,
+  changed: ReadonlySet<number> | null,
 ): void {
-  ctx.clearRect(0, 0, g.width, g.height);
-  paintTitles(ctx, g, colors);
-  paintLabels(ctx, g, colors);
+  const rows = changed ? [...changed] : Array.from({ length: g.nQ }, (_, q) => q);
+  if (changed) {
+    for (const q of rows) ctx.clearRect(g.left, g.top + q * g.cell, g.nK * g.cell, g.cell);
+  } else {
+    ctx.clearRect(0, 0, g.width, g.height);
+    paintTitles(ctx, g, colors);
+    paintLabels(ctx, g, colors);
+    paintBar(ctx, g, table, colors, ceiling, store.get("color_scale"));
+  }
+  paintCells(ctx, g, image, changed);
+  if (g.cell >= 6) paintHatch(ctx, g, store, colors, rows);
+  if (g.cell >= 12) paintGaps(ctx, g, colors, rows);
+  paintValues(ctx, g, store, image, colors, rows);
+}
+
+function paintCells(
+  ctx: CanvasRenderingContext2D,
+  g: Geometry,
+  image: Image,
+  changed: ReadonlySet<number> | null,
+): void {
+  const { canvas } = image;
+  const w = g.nK * g.cell;
   ctx.imageSmoothingEnabled = false;
-  ctx.drawImage(image.canvas, g.left, g.top, g.nK * g.cell, g.nQ * g.cell);
-  if (g.cell >= 6) paintHatch(ctx, g, store, colors);
-  if (g.cell >= 12) paintGaps(ctx, g, colors);
-  paintValues(ctx, g, store, image, colors);
-  paintBar(ctx, g, table, colors, ceiling, store.get("color_scale"));
+  if (!changed) ctx.drawImage(canvas, g.left, g.top, w, g.nQ * g.cell);
+  for (const q of changed ?? []) {
+    ctx.drawImage(canvas, 0, q, g.nK, 1, g.left, g.top + q * g.cell, w, g.cell);
+  }
 }
 
 function paintTitles(ctx: CanvasRenderingContext2D, g: Geometry, colors: Palette): void {
@@ -168,17 +188,20 @@ function paintHatch(
   g: Geometry,
   store: Store,
   colors: Palette,
+  rows: readonly number[],
 ): void {
   const { mask, locked } = store;
   const own = new Path2D();
   const model = new Path2D();
-  for (let q = 0; q < g.nQ; q++) {
+  let any = false;
+  for (const q of rows) {
     for (let k = 0; k < g.nK; ) {
       const at = q * g.nK + k;
       if (!mask[at]) {
         k++;
         continue;
       }
+      any = true;
       const isLocked = Boolean(locked?.[at]);
       let end = k + 1;
       while (end < g.nK && mask[q * g.nK + end] && Boolean(locked?.[q * g.nK + end]) === isLocked) {
@@ -193,6 +216,8 @@ function paintHatch(
       k = end;
     }
   }
+  if (!any) return;
+  // From end to end of the map, whichever rows are painted: the lines of a row meet its neighbours'.
   for (const [path, ways] of [
     [own, [1]],
     [model, [1, -1]],
@@ -215,11 +240,21 @@ function paintHatch(
   }
 }
 
-function paintGaps(ctx: CanvasRenderingContext2D, g: Geometry, colors: Palette): void {
+function paintGaps(
+  ctx: CanvasRenderingContext2D,
+  g: Geometry,
+  colors: Palette,
+  rows: readonly number[],
+): void {
   ctx.fillStyle = colors.bg;
-  const [w, h] = [g.nK * g.cell, g.nQ * g.cell];
-  for (let k = 1; k < g.nK; k++) ctx.fillRect(g.left + k * g.cell - 0.5, g.top, 1, h);
-  for (let q = 1; q < g.nQ; q++) ctx.fillRect(g.left, g.top + q * g.cell - 0.5, w, 1);
+  const w = g.nK * g.cell;
+  for (const q of rows) {
+    const y = g.top + q * g.cell;
+    for (let k = 1; k < g.nK; k++) ctx.fillRect(g.left + k * g.cell - 0.5, y, 1, g.cell);
+    // Its half of the line to either side: the neighbours have theirs.
+    if (q > 0) ctx.fillRect(g.left, y, w, 0.5);
+    if (q < g.nQ - 1) ctx.fillRect(g.left, y + g.cell - 0.5, w, 0.5);
+  }
 }
 
 function paintValues(
@@ -228,6 +263,7 @@ function paintValues(
   store: Store,
   image: Image,
   colors: Palette,
+  rows: readonly number[],
 ): void {
   const size = g.cell >= 44 ? 13 : g.cell >= 34 ? 11.5 : 10;
   ctx.font = `${size}px ${colors.font}`;
@@ -236,7 +272,7 @@ function paintValues(
   ctx.textBaseline = "middle";
   const { data } = store.attention;
   const { mask } = store;
-  for (let q = 0; q < g.nQ; q++) {
+  for (const q of rows) {
     const at = q * g.nK;
     for (let k = 0; k < g.nK; k++) {
       if (mask[at + k]) continue;
