@@ -363,6 +363,12 @@ def test_two_threads_may_edit_at_once(w):
     check(w)
 
 
+def test_a_slip_in_a_name_is_no_new_attribute(w):
+    with pytest.raises(AttributeError, match="no 'maks'; did you mean 'mask'"):
+        w.maks = causal_mask(6)
+    w.my_own_note = "other names are the user's"
+
+
 def unmasked(Q, K, mask=None):
     return torch.softmax(torch.tensor(Q @ K.T / K.shape[1] ** 0.5), -1)
 

@@ -150,6 +150,14 @@ class AttentionWidget(AttentionState):
         self._open(source, **state)
         return self
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Set a trait; a name that is nearly one is a slip, not a new attribute."""
+        if not name.startswith("_") and not hasattr(type(self), name):
+            near = difflib.get_close_matches(name, self.trait_names(), n=1)
+            if near:
+                raise AttributeError(f"the widget has no {name!r}; did you mean {near[0]!r}?")
+        super().__setattr__(name, value)
+
     def _open(self, source: Source, **state: Any) -> None:
         super()._open(source, **state)
         self.on_msg(self._answer)

@@ -6,34 +6,18 @@ import type { Store } from "../../store";
 import type { ColorScale } from "../../types";
 import { segmented } from "../segmented";
 import { watchDensity } from "./density";
-import { type Geometry, layout } from "./geometry";
+import type { Geometry } from "./geometry";
 import { listenToKeys } from "./keyboard";
-import type { Measure } from "./labels";
 import { type Marks, paintOverlay } from "./overlay";
 import { createImage, paintMap, palette } from "./paint";
 import { listenToPointer } from "./pointer";
+import { createSurface } from "./surface";
 import { describe, labelTitle, opening, rowIsEmpty } from "./words";
 
 export function createHeatmap(parent: HTMLElement, store: Store, env: Env): void {
   const { signal, focus, theme } = env;
-  const base = h("canvas", { class: "aw-base" });
-  const over = h("canvas", { class: "aw-over" });
-  const id = `aw-${crypto.getRandomValues(new Uint32Array(1))[0]}`;
-  const gridcell = h("div", { role: "gridcell", id, class: "aw-gridcell" });
-  const row = h("div", { role: "row", class: "aw-gridrow" }, gridcell);
-  const map = h(
-    "div",
-    {
-      class: "aw-map",
-      role: "grid",
-      tabindex: 0,
-      "aria-label": "attention: queries down, keys across",
-      "aria-activedescendant": id,
-    },
-    base,
-    over,
-    row,
-  );
+  const surface = createSurface();
+  const { map, over, row, gridcell, baseContext, overContext } = surface;
   const readout = h("div", { class: "aw-readout", role: "status", "aria-live": "polite" });
   const scale = segmented(
     "colour scale",
@@ -51,8 +35,6 @@ export function createHeatmap(parent: HTMLElement, store: Store, env: Env): void
     readout,
   );
 
-  const baseContext = base.getContext("2d") as CanvasRenderingContext2D;
-  const overContext = over.getContext("2d") as CanvasRenderingContext2D;
   const image = createImage();
   let table: Lut = lut(store.get("cmap"));
   let geometry: Geometry | null = null;
@@ -71,37 +53,7 @@ export function createHeatmap(parent: HTMLElement, store: Store, env: Env): void
     parent.classList.toggle("aw-many", store.nK > 12);
     parent.classList.toggle("aw-crowd", store.nK > 30);
     const width = parent.clientWidth;
-    if (width === 0) return null;
-    const dpr = devicePixelRatio || 1;
-    const g = layout(width, store.tokens, store.keyTokens, cachedMeasure(), dpr);
-    for (const canvas of [base, over]) {
-      canvas.width = Math.round(g.width * dpr);
-      canvas.height = Math.round(g.height * dpr);
-      canvas.style.width = `${g.width}px`;
-      canvas.style.height = `${g.height}px`;
-    }
-    map.style.width = `${g.width}px`;
-    map.style.height = `${g.height}px`;
-    for (const context of [baseContext, overContext]) context.setTransform(dpr, 0, 0, dpr, 0, 0);
-    Object.assign(map.dataset, {
-      left: g.left,
-      top: g.top,
-      cell: g.cell,
-      rows: g.nQ,
-      cols: g.nK,
-    });
-    map.setAttribute("aria-rowcount", String(g.nQ));
-    map.setAttribute("aria-colcount", String(g.nK));
-    return g;
-  }
-
-  /** One look at the styles for a whole layout: reading them for each label would cost more than it. */
-  function cachedMeasure() {
-    const { font: family } = palette(map);
-    return (font: number): Measure => {
-      baseContext.font = `600 ${font}px ${family}`;
-      return (label) => baseContext.measureText(label).width;
-    };
+    return width === 0 ? null : surface.arrange(width, store.tokens, store.keyTokens);
   }
 
   function paint() {

@@ -1,0 +1,71 @@
+/** What the map is drawn on: two canvases, and the ARIA grid that stands for them. */
+import { h } from "../../dom";
+import { type Geometry, layout } from "./geometry";
+import type { Measure } from "./labels";
+import { palette } from "./paint";
+
+export function createSurface() {
+  const base = h("canvas", { class: "aw-base" });
+  const over = h("canvas", { class: "aw-over" });
+  // Of all the grid's cells only the active one is in the document: there may be a million.
+  const id = `aw-${crypto.getRandomValues(new Uint32Array(1))[0]}`;
+  const gridcell = h("div", { role: "gridcell", id, class: "aw-gridcell" });
+  const row = h("div", { role: "row", class: "aw-gridrow" }, gridcell);
+  const map = h(
+    "div",
+    {
+      class: "aw-map",
+      role: "grid",
+      tabindex: 0,
+      "aria-label": "attention: queries down, keys across",
+      "aria-activedescendant": id,
+    },
+    base,
+    over,
+    row,
+  );
+  const baseContext = base.getContext("2d") as CanvasRenderingContext2D;
+  const overContext = over.getContext("2d") as CanvasRenderingContext2D;
+
+  /** One look at the styles for a whole layout: reading them for each label would cost more. */
+  function measures(): (font: number) => Measure {
+    const { font: family } = palette(map);
+    return (font) => {
+      baseContext.font = `600 ${font}px ${family}`;
+      return (label) => baseContext.measureText(label).width;
+    };
+  }
+
+  return {
+    map,
+    over,
+    row,
+    gridcell,
+    baseContext,
+    overContext,
+    /** Lay the map out in `width` CSS pixels, sharp on this screen, and say where its cells are. */
+    arrange(width: number, queries: readonly string[], keys: readonly string[]): Geometry {
+      const dpr = devicePixelRatio || 1;
+      const g = layout(width, queries, keys, measures(), dpr);
+      for (const canvas of [base, over]) {
+        canvas.width = Math.round(g.width * dpr);
+        canvas.height = Math.round(g.height * dpr);
+        canvas.style.width = `${g.width}px`;
+        canvas.style.height = `${g.height}px`;
+      }
+      map.style.width = `${g.width}px`;
+      map.style.height = `${g.height}px`;
+      for (const context of [baseContext, overContext]) context.setTransform(dpr, 0, 0, dpr, 0, 0);
+      Object.assign(map.dataset, {
+        left: g.left,
+        top: g.top,
+        cell: g.cell,
+        rows: g.nQ,
+        cols: g.nK,
+      });
+      map.setAttribute("aria-rowcount", String(g.nQ));
+      map.setAttribute("aria-colcount", String(g.nK));
+      return g;
+    },
+  };
+}
