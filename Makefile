@@ -16,7 +16,7 @@ export HF_HUB_OFFLINE := 1
 .PHONY: lab test check unit browser bench build format clean
 
 lab: $(VENV)/.installed build
-	$(PY) -m jupyterlab $(LAB_NOTEBOOK) --ip=127.0.0.1 --port=0 $(if $(filter no,$(BROWSER)),--no-browser) $(AS_ROOT)
+	$(PY) -m jupyterlab --LabApp.default_url=/lab/tree/$(LAB_NOTEBOOK) --ip=127.0.0.1 --port=0 $(if $(filter no,$(BROWSER)),--no-browser) $(AS_ROOT)
 
 test: check unit browser
 
