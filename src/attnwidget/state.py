@@ -247,9 +247,9 @@ class AttentionState(anywidget.AnyWidget):
         return any(notifiers.get(key, {}).get("change") for key in (name, traitlets.All))
 
     def _after_edit(self) -> None:
-        own = bool(self._own_mask().any())
-        is_model = bool(self._source.layers[0].module)
-        self.set_trait("notice", (_NOT_RE_RUN if own else _AS_COMPUTED) if is_model else "")
+        if self._source.layers[0].module:
+            edited = self._own_mask().any() or not self._source.is_own(self.layer, self.head)
+            self.set_trait("notice", _NOT_RE_RUN if edited else _AS_COMPUTED)
         self.set_trait("history", self._history.depth)
         self.set_trait("revision", self.revision + 1)
 

@@ -81,6 +81,15 @@ def test_a_click_is_a_what_if_on_this_head(opened, eager):
     expect(view.root.locator(".aw-notice")).to_contain_text("As the model computed it")
 
 
+def test_a_set_query_is_a_what_if_too(opened):
+    view = MapView(opened)
+    notice = view.root.locator(".aw-notice")
+    opened.run_cell("m.layer = 1; m.head = 2; m.Q = m.Q * 2")
+    expect(notice).to_contain_text("has not been re-run")
+    opened.run_cell("m.head = 3")
+    expect(notice).to_contain_text("As the model computed it")
+
+
 def test_what_the_model_masks_is_locked(opened):
     view = MapView(opened, 1)
     view.masked(10, 25)

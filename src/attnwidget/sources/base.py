@@ -87,6 +87,10 @@ class Source(Protocol):
         """Return the attention (h, n_q, n_k) of all heads of `layer`, as the source computes it."""
         ...
 
+    def is_own(self, layer: int, head: int) -> bool:
+        """Whether the inputs of this head are as the source made them, none set by hand."""
+        ...
+
     def check(self, name: str, value: Any, layer: int, head: int) -> Any:
         """Return `value` as it would be stored; raise TypeError or ValueError where it can't be."""
         ...

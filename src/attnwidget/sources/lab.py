@@ -114,6 +114,10 @@ class LabSource:
         weights = softmax(scores(self.Q, self.K, scale=self.scale))
         return weights if weights.ndim > 2 else weights[np.newaxis]
 
+    def is_own(self, layer: int, head: int) -> bool:
+        """Return True: a sentence has no model whose numbers could be others."""
+        return True
+
     def check(self, name: str, value: Any, layer: int, head: int) -> Any:
         """Return `value` as `replace` would store it.
 

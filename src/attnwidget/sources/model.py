@@ -151,6 +151,10 @@ class ModelSource:
             new._replaced = {**self._replaced, (layer, head): changed}
         return new
 
+    def is_own(self, layer: int, head: int) -> bool:
+        """Whether this head's inputs are still the model's own."""
+        return (layer, head) not in self._replaced
+
     def _call(self, layer: int) -> tuple[Call, NDArray[np.bool_] | None]:
         return self._calls[index("layer", layer, self._calls)]
 
