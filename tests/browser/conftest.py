@@ -7,10 +7,14 @@ from typing import TYPE_CHECKING
 import pytest
 from lab import Desk, Lab, launch
 from labserver import Server
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
+
+
+# A bound, not a wait: a state that is there at once is seen at once, on a slow machine too.
+expect.set_options(timeout=15_000)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
