@@ -10,7 +10,7 @@ import hypothesis.extra.numpy as hnp
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -23,9 +23,6 @@ from attnwidget.attention import (
     softmax,
 )
 from attnwidget.whatif import output_shift
-
-settings.register_profile("attnwidget", deadline=None)
-settings.load_profile("attnwidget")
 
 Array = NDArray[Any]
 LEADS = [(), (1,), (3,), (2, 3)]
