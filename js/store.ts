@@ -7,20 +7,7 @@ import { copyRows, type Maps, recomputeRows, writeMask } from "./rows";
 import { cells, toRuns } from "./runs";
 import type { Op, Packed, Patch, Traits } from "./types";
 
-const ARRAYS = [
-  "embeddings",
-  "W_q",
-  "W_k",
-  "W_v",
-  "Q",
-  "K",
-  "V",
-  "scores",
-  "mask",
-  "locked",
-  "attention",
-  "output",
-] as const;
+const ARRAYS = ["Q", "K", "V", "scores", "mask", "locked", "attention", "output"] as const;
 const STATES = [
   "tokens", "scale", "layers", "layer", "head", "view", "cmap", "color_scale", "selection",
   "title", "subtitle", "notice", "error", "shown", "revision", "history",
@@ -61,10 +48,6 @@ export function createStore(model: AnyModel<Traits>, signal: AbortSignal) {
   const stack = () => {
     const shape = packed("scores").shape;
     return shape.length > 2 ? (shape[0] as number) : 1;
-  };
-  const input = (name: "embeddings" | "W_q" | "W_k" | "W_v") => {
-    const value = get(name);
-    return value && matrix(value, headIndex());
   };
   const headIndex = () => (stack() > 1 ? get("head") : 0);
 
@@ -238,19 +221,6 @@ export function createStore(model: AnyModel<Traits>, signal: AbortSignal) {
     },
     get V(): Matrix {
       return matrix(packed("V"), headIndex());
-    },
-    /** The toy's inputs; null where a model makes Q, K and V itself. */
-    get embeddings(): Matrix | null {
-      return input("embeddings");
-    },
-    get W_q(): Matrix | null {
-      return input("W_q");
-    },
-    get W_k(): Matrix | null {
-      return input("W_k");
-    },
-    get W_v(): Matrix | null {
-      return input("W_v");
     },
     /** Edits that Python has not answered yet. */
     get pending() {
