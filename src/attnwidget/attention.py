@@ -21,6 +21,7 @@ from attnwidget.operands import (
     Float,
     check_lead,
     check_target,
+    check_temperature,
     check_values,
     factor,
     matrices,
@@ -54,12 +55,15 @@ class AttentionResult(NamedTuple):
     output: Float
 
 
-def scores(Q: ArrayLike, K: ArrayLike, *, scale: float | None = None) -> Float:
-    """Return Q Kᵀ · scale, shape (..., n_q, n_k), before mask and softmax.
+def scores(
+    Q: ArrayLike, K: ArrayLike, *, scale: float | None = None, bias: ArrayLike | None = None
+) -> Float:
+    """Return Q Kᵀ · scale + bias, shape (..., n_q, n_k), before mask and softmax.
 
     `Q` is (..., n_q, d_k), `K` is (..., n_k, d_k). `scale` defaults to 1/√d_k (Vaswani et al.
-    2017, section 3.2.1). Raises ValueError where the shapes do not fit or the scale is not
-    finite, TypeError where an argument is not numeric.
+    2017, section 3.2.1). `bias` broadcasts to the scores: ALiBi's, or a relative position's.
+    Raises ValueError where the shapes do not fit or the scale is not finite, TypeError where an
+    argument is not numeric.
 
     >>> scores([[1, 0, 0, 0]], [[4, 0, 0, 0], [0, 4, 0, 0]])
     array([[2., 0.]])
@@ -73,19 +77,33 @@ def scores(Q: ArrayLike, K: ArrayLike, *, scale: float | None = None) -> Float:
     check_lead("K", k.shape, "Q", q.shape)
     # Scaling the queries costs n_q·d_k products, scaling the scores n_q·n_k.
     dots: Float = np.matmul(q * factor(scale, d_k), np.swapaxes(k, -1, -2))
+    if bias is not None:
+        added = real("bias", bias)
+        dots = dots.astype(np.result_type(dots, added), copy=False)
+        try:
+            dots += added
+        except ValueError as error:
+            raise ValueError(f"bias must broadcast to {dots.shape}, got {added.shape}") from error
     return dots
 
 
 def softmax(
-    scores: ArrayLike, mask: NDArray[np.bool_] | None = None, *, out: Float | None = None
+    scores: ArrayLike,
+    mask: NDArray[np.bool_] | None = None,
+    *,
+    temperature: float = 1.0,
+    out: Float | None = None,
 ) -> Float:
-    """Return the softmax of `scores` (..., n_k) over the keys that `mask` leaves.
+    """Return the softmax of `scores` / `temperature`, (..., n_k), over the keys that `mask` leaves.
 
     `mask` is bool and broadcasts to the shape of `scores`; what it hides may be anything, NaN
     too. Masked cells come out as exactly 0, and a row without any key left as all 0. The largest
     unmasked score of a row is subtracted first, so finite scores of any size are safe.
     Infinite scores mean their limits: -inf weighs 0 (a row of only -inf is all 0), and keys
     at +inf share the row equally. An unmasked NaN raises ValueError.
+
+    `temperature` (Hinton et al. 2015, arXiv 1503.02531) is 0 or more; 0 is the limit in which
+    the keys with the row's largest score share it equally.
 
     `out` receives the result in place of a new array: same shape, and dtype float32 where
     `scores` is float32 or float16, else float64. ``out=scores`` works in place. On an error
@@ -95,6 +113,7 @@ def softmax(
     array([[0.5, 0.5, 0. ]])
     """
     s = real("scores", scores)
+    heat = check_temperature(temperature)
     if s.ndim == 0:
         raise ValueError("scores must have shape (..., n_k), got a single number")
     hidden = None if mask is None else visible_to(mask, s.shape)
@@ -112,7 +131,7 @@ def softmax(
     # A difference beyond the largest float is -inf, and that is its right answer.
     with np.errstate(over="ignore"):
         for block in _blocks(s.shape, _BLOCK):
-            _softmax_block(s[block], None if hidden is None else hidden[block], out[block])
+            _softmax_block(s[block], None if hidden is None else hidden[block], out[block], heat)
     return out
 
 
@@ -123,8 +142,10 @@ def attention(
     *,
     mask: NDArray[np.bool_] | None = None,
     scale: float | None = None,
+    bias: ArrayLike | None = None,
+    temperature: float = 1.0,
 ) -> AttentionResult:
-    """Return scores, attention = softmax(Q Kᵀ · scale) and output = attention · V.
+    """Return scores = Q Kᵀ · scale + bias, their softmax, and output = softmax · V.
 
     `Q` is (..., n_q, d_k), `K` (..., n_k, d_k), `V` (..., n_k, d_v); `mask` is bool, broadcasts
     to (..., n_q, n_k), and True hides the key. A query with every key masked gets an output of 0.
@@ -134,9 +155,9 @@ def attention(
     array([[3.]])
     """
     v = matrices("V", V)
-    s = scores(Q, K, scale=scale)
+    s = scores(Q, K, scale=scale, bias=bias)
     check_values(v, s.shape)
-    weights = softmax(s, mask)
+    weights = softmax(s, mask, temperature=temperature)
     return AttentionResult(s, weights, np.matmul(weights, v))
 
 
@@ -148,13 +169,14 @@ def attend_rows(
     *,
     attention: Float,
     output: Float,
+    temperature: float = 1.0,
 ) -> None:
     """Recompute the query rows `rows` of `attention` and `output` in place, and no others.
 
     What a changed mask cell costs is its row. `scores` is (..., n_q, n_k), `V` (..., n_k, d_v),
     `mask` bool and broadcastable to the scores, `rows` 1-D integers from 0 to n_q - 1.
     `attention` (..., n_q, n_k) and `output` (..., n_q, d_v) must be writable float arrays; they
-    change only after everything has been checked and computed.
+    change only after everything has been checked and computed. `temperature` is `softmax`'s.
     """
     s, v = matrices("scores", scores), matrices("V", V)
     n_q = s.shape[-2]
@@ -173,7 +195,7 @@ def attend_rows(
     check_target("output", output, (*lead, n_q, v.shape[-1]))
     hidden = None if mask is None else visible_to(mask, s.shape)[..., index, :]
     part = s[..., index, :]
-    weights = softmax(part, hidden, out=part)
+    weights = softmax(part, hidden, temperature=temperature, out=part)
     moved = np.matmul(weights, v)
     attention[..., index, :] = weights
     output[..., index, :] = moved
@@ -197,7 +219,9 @@ def project(X: ArrayLike, W: ArrayLike) -> Float:
     return projected
 
 
-def _softmax_block(s: Float, hidden: NDArray[np.bool_] | None, out: Float) -> None:
+def _softmax_block(
+    s: Float, hidden: NDArray[np.bool_] | None, out: Float, temperature: float
+) -> None:
     """Softmax over the last axis of a block that fits in the cache; no unmasked NaN."""
     work = s
     if hidden is not None:
@@ -215,6 +239,12 @@ def _softmax_block(s: Float, hidden: NDArray[np.bool_] | None, out: Float) -> No
         np.copyto(out, np.where(out == np.inf, 0.0, -np.inf), where=limit)
         top = np.where(np.isfinite(top), top, top.dtype.type(0))
     np.subtract(work, top, out=out)
+    # After the subtraction: what a tiny temperature blows up is below zero, and ends at -inf.
+    if temperature == 0:
+        np.copyto(out, np.where(out == 0, 0.0, -np.inf))
+    elif temperature != 1:
+        # In float32 some temperatures would round to 0 or infinity.
+        np.divide(out, temperature, out=out, dtype=np.float64, casting="same_kind")
     np.exp(out, out=out)
     total = out.sum(axis=-1, keepdims=True)
     total[total == 0] = 1

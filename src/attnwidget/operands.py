@@ -24,6 +24,21 @@ def factor(scale: float | None, d_k: int) -> float:
     return factor
 
 
+def check_temperature(temperature: float) -> float:
+    """Return `temperature` as a finite float of 0 or more."""
+    if isinstance(temperature, (str, bytes)):
+        raise TypeError(f"temperature must be a number, got {temperature!r}")
+    try:
+        heat = float(temperature)
+    except OverflowError:
+        heat = math.inf
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"temperature must be a number, got {temperature!r}") from error
+    if not (math.isfinite(heat) and heat >= 0):
+        raise ValueError(f"temperature must be finite and 0 or more, got {heat}")
+    return heat
+
+
 def real(name: str, value: ArrayLike) -> Float:
     """Return `value` as float32 or float64, itself where it already is."""
     try:
