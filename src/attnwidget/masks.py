@@ -7,6 +7,7 @@ Every function returns a fresh bool array (n_q, n_k) in which **True means maske
 from __future__ import annotations
 
 import operator
+from collections.abc import Hashable, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,9 +15,20 @@ from numpy.typing import ArrayLike, NDArray
 
 from attnwidget.checks import plain
 
-__all__ = ["as_mask", "causal_mask", "padding_mask", "window_mask"]
+__all__ = [
+    "as_mask",
+    "block_mask",
+    "causal_mask",
+    "padding_mask",
+    "prefix_mask",
+    "sentence_blocks",
+    "window_mask",
+]
 
 Mask = NDArray[np.bool_]
+
+_ENDS = frozenset({".", "!", "?", "…", "...", "。", "！", "？", "[SEP]", "</s>", "<|endoftext|>"})
+_CLOSERS = frozenset("\"'”’»)]}」』")
 
 _RULE = (
     "a mask is bool (True = masked) or numbers: 0 keeps, any of 1, -1, -inf and values "
@@ -112,10 +124,74 @@ def window_mask(n: int, width: int = 1, n_k: int | None = None) -> Mask:
     return far
 
 
+def prefix_mask(n: int, length: int, n_k: int | None = None) -> Mask:
+    """Mask every later key that is not among the first `length` (prefix LM): shape (n, n_k).
+
+    The prefix is seen by all, the rest causally (Raffel et al. 2020, arXiv 1910.10683, figure 4).
+
+    >>> prefix_mask(4, 2).astype(int)
+    array([[0, 0, 1, 1],
+           [0, 0, 1, 1],
+           [0, 0, 0, 1],
+           [0, 0, 0, 0]])
+    """
+    i, j = _positions(n, n_k)
+    hidden: Mask = (j > i) & (j >= _length("length", length))
+    return hidden
+
+
+def block_mask(blocks: Sequence[Hashable], key_blocks: Sequence[Hashable] | None = None) -> Mask:
+    """Mask the keys of other blocks: shape (n, n_k).
+
+    `blocks` holds a label for each of the n queries, `key_blocks` one for each of the n_k keys
+    (the same labels if not given); `sentence_blocks` makes them of tokens. A label that cannot
+    be hashed raises TypeError.
+
+    >>> block_mask([0, 0, 1]).astype(int)
+    array([[0, 0, 1],
+           [0, 0, 1],
+           [1, 1, 0]])
+    """
+    seen: dict[Hashable, int] = {}
+    rows = _numbered("blocks", blocks, seen)
+    columns = rows if key_blocks is None else _numbered("key_blocks", key_blocks, seen)
+    hidden: Mask = rows[:, None] != columns
+    return hidden
+
+
+def sentence_blocks(tokens: Sequence[str]) -> tuple[int, ...]:
+    """Return the number of each token's sentence, from 0.
+
+    A sentence ends with the last of . ! ? … 。 ！ ？ in a row and the closing marks after it, or
+    with a separator token such as [SEP].
+
+    >>> sentence_blocks(["Hi", "!", "?", "So", ".", ")"])
+    (0, 0, 0, 1, 1, 1)
+    """
+    blocks: list[int] = []
+    sentence, ended = 0, False
+    for token in tokens:
+        ends = token in _ENDS
+        if ended and not ends and token not in _CLOSERS:
+            sentence, ended = sentence + 1, False
+        blocks.append(sentence)
+        ended = ended or ends
+    return tuple(blocks)
+
+
 def _positions(n: int, n_k: int | None) -> tuple[NDArray[np.int_], NDArray[np.int_]]:
     rows = _length("n", n)
     columns = rows if n_k is None else _length("n_k", n_k)
     return np.arange(rows)[:, None], np.arange(columns)[None, :]
+
+
+def _numbered(name: str, labels: Any, seen: dict[Hashable, int]) -> NDArray[np.int_]:
+    # An array's own elements may hash by identity, as torch's do.
+    each = labels.tolist() if hasattr(labels, "tolist") else labels
+    try:
+        return np.array([seen.setdefault(label, len(seen)) for label in each], dtype=np.int_)
+    except TypeError as error:
+        raise TypeError(f"{name} must be a label for each token, got {labels!r}") from error
 
 
 def _length(name: str, value: int) -> int:
