@@ -28,7 +28,52 @@ export interface Op {
   /** The map that it was made on: an edit of a map that is gone changes nothing. */
   shape: [number, number];
   /** "undo" and "redo" move through Python's history; on/off say what the browser showed. */
-  move?: "undo" | "redo";
+  move?: "undo" | "redo" | "reset";
+  /** The presets in force after it, where it changes them. */
+  presets?: Presets;
+  /** A number set by hand. */
+  cell?: CellValue;
+}
+
+/** One number of one array. */
+export interface CellValue {
+  name: Editable;
+  at: number[];
+  value: number;
+  shape: number[];
+}
+
+export type Editable =
+  | "embeddings"
+  | "key_embeddings"
+  | "W_q"
+  | "W_k"
+  | "W_v"
+  | "Q"
+  | "K"
+  | "V";
+
+/** Masks that have names, by name: their parameter, or true. */
+export interface Presets {
+  causal?: true;
+  padding?: true | number[];
+  window?: number;
+  prefix?: number;
+  block?: true;
+}
+
+/** Weights beside the right ones: of a checked function, or of a mistake switched on. */
+export interface Report {
+  kind: "check" | "mistake";
+  /** The mistake's name; empty where all is right. */
+  name: string;
+  message: string;
+  /** The inputs that the maps belong to: "given" for the widget's own. */
+  case: string;
+  revision: number;
+  mask: Packed;
+  expected: Packed;
+  got: Packed | null;
 }
 
 /** Every op that Python has not yet answered; sent whole, so a lost message costs nothing. */
@@ -46,32 +91,52 @@ export interface Patch {
   rows: Packed;
   mask: Packed;
   attention: Packed;
-  output: Packed;
+  output: Packed | null;
 }
 
 export type ColorScale = "unit" | "row" | "map";
 
 export interface Traits {
   tokens: string[];
+  key_tokens: string[] | null;
   embeddings: Packed | null;
+  key_embeddings: Packed | null;
   W_q: Packed | null;
   W_k: Packed | null;
   W_v: Packed | null;
-  Q: Packed;
-  K: Packed;
-  V: Packed;
-  scale: number;
+  Q: Packed | null;
+  K: Packed | null;
+  V: Packed | null;
+  /** Added to the scores: ALiBi's penalty. */
+  bias: Packed | null;
+  scale: number | null;
+  temperature: number;
   scores: Packed;
   mask: Packed;
   locked: Packed | null;
   attention: Packed;
-  output: Packed;
+  output: Packed | null;
+  /** What each row of given weights sums to. */
+  row_mass: Packed | null;
+  d_model: number | null;
+  d_k: number | null;
+  d_v: number | null;
+  n_heads: number | null;
+  seed: number | null;
+  init: string | null;
+  positional: string | null;
+  /** Cells set by hand, by array, as runs over flat indices. */
+  overridden: Partial<Record<Editable, Runs>> | null;
+  presets: Presets;
   layers: LayerInfo[];
   layer: number;
   head: number;
   view: string;
   cmap: string;
   color_scale: ColorScale;
+  quantity: "attention" | "output-shift";
+  mistake: string | null;
+  report: Report | null;
   selection: [number, number] | null;
   title: string;
   subtitle: string;

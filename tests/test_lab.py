@@ -73,9 +73,11 @@ def test_what_is_set_stays_until_its_inputs_are_set():
     source = source.replace("W_q", np.ones((4, 2)), 0, 0)
     np.testing.assert_allclose(source.Q, source.embeddings @ np.ones((4, 2)))
     source = source.replace("V", np.ones((3, 5)), 0, 0)
-    assert source.replace("tokens", "x y z", 0, 0).V is source.V  # labels only
+    labelled = source.replace("tokens", "x y z", 0, 0)
+    np.testing.assert_array_equal(labelled.V, np.ones((3, 5)))
     longer = source.replace("tokens", "x y z t", 0, 0)
-    assert longer.V.shape == (4, 2)  # made from W_v again
+    np.testing.assert_array_equal(longer.V[:3], np.ones((3, 5)))  # positions that still exist
+    np.testing.assert_allclose(longer.V[3], longer.embeddings[3] @ longer.W_v)
 
 
 @pytest.mark.parametrize(

@@ -386,7 +386,7 @@ def test_tokens_may_be_relabelled() -> None:
         ("Q", np.zeros((3, 5)), r"Q: got shape \(3, 5\), want \(3, 8\)"),
         ("V", np.zeros((2, 8)), r"V: got shape \(2, 8\), want \(3, any\)"),
         ("K", np.full((3, 8), np.nan), "K: 24 of 24 values are NaN"),
-        ("scale", np.inf, "scale: 1 of 1 values are NaN or infinite"),
+        ("scale", np.inf, "scale: got inf, want a finite number"),
         ("W_q", np.zeros((3, 8)), "W_q: a captured model doesn't give it"),
         ("embeddings", np.zeros((3, 8)), "embeddings: a captured model doesn't give it"),
     ],

@@ -13,7 +13,7 @@ import traitlets
 from recording import RecordingComm
 
 from attnwidget import AttentionWidget, causal_mask
-from attnwidget.state import CMAPS
+from attnwidget.traits import CMAPS
 
 ROOT = Path(__file__).parents[1]
 
@@ -289,7 +289,7 @@ def test_an_observer_that_raises_leaves_nothing_half_sent(w):
     with pytest.raises(RuntimeError, match="mine"):
         w.toggle(1, 1)
     np.testing.assert_allclose(page_after(w)["attention"], w.attention, atol=1e-6)
-    assert w.history == (1, 0)
+    assert w.history == (2, 0)
     w.set_state(edits({"seq": 1, "on": [0, 1]}, {"seq": 2, "on": [1, 1]}))
     assert w.mask[0, :2].all()
     assert "mine" in w.error

@@ -28,6 +28,7 @@ class CheckResult:
     `mistake` is None if `ok`, else a name in `mistakes.MISTAKES` or "other"; `also` names what
     is wrong besides. `message` says it in words. `case` is the case that the arrays belong to:
     "given" for the caller's own inputs, unless those came out right and another one did not.
+    `mask` (n_q, n_k) is what that case hides, True = masked.
     `expected` is the right answer (n_q, n_k), `got` what came back, of any shape, None where that
     was no numbers; `difference` is got - expected, None where the shapes differ.
     """
@@ -39,6 +40,7 @@ class CheckResult:
     expected: NDArray[np.float64]
     got: NDArray[np.float64] | None
     case: str
+    mask: NDArray[np.bool_]
     also: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
@@ -107,12 +109,13 @@ def _run_given(student: Student, own: Case) -> Run:
 def _result(
     ok: bool, run: Run, mistake: str | None, also: tuple[str, ...], message: str
 ) -> CheckResult:
-    want, got = run.case.want, run.got
+    case = run.case
+    want, got = case.want, run.got
     difference = got - want if got is not None and got.shape == want.shape else None
     for array in (want, got, difference):
         if array is not None:
             array.flags.writeable = False
-    return CheckResult(ok, mistake, message, difference, want, got, run.case.name, also)
+    return CheckResult(ok, mistake, message, difference, want, got, case.name, case.hidden, also)
 
 
 def _shown(runs: Mapping[str, Run], finding: Finding) -> Run:

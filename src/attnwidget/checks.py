@@ -68,17 +68,21 @@ def describe(shape: Sequence[int | None]) -> str:
     return f"({', '.join(sizes)}{',' if len(sizes) == 1 else ''})"
 
 
-def size(name: str, value: Any, *, at_least: int = 1) -> int:
-    """Return `value` as an int of at least `at_least`.
+def size(
+    name: str, value: Any, *, at_least: int = 1, at_most: int | None = None, why: str = ""
+) -> int:
+    """Return `value` as an int from `at_least` to `at_most`; `why` says what the limit is for.
 
     Raises
         TypeError: if it is no whole number.
-        ValueError: if it is too small.
+        ValueError: if it is too small or too large.
     """
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
         raise TypeError(f"{name}: got {value!r}, want a whole number")
     if value < at_least:
         raise ValueError(f"{name}: got {value}, want at least {at_least}")
+    if at_most is not None and value > at_most:
+        raise ValueError(f"{name}: got {value}, want at most {at_most}: {why}")
     return int(value)
 
 
@@ -122,3 +126,24 @@ def choice(name: str, value: Any, choices: Sequence[str]) -> str:
     if not isinstance(value, str) or value not in choices:
         raise ValueError(f"{name}: got {value!r}, want one of {', '.join(choices)}")
     return str(value)
+
+
+def number(name: str, value: Any, *, at_least: float = -np.inf) -> float:
+    """Return `value` as a finite float.
+
+    Raises
+        TypeError: if it is no real number.
+        ValueError: if it is NaN, infinite or too small.
+    """
+    if isinstance(value, bool) or (
+        isinstance(value, str) or np.ndim(value) or not np.isrealobj(value)
+    ):
+        raise TypeError(f"{name}: got {value!r}, want a number")
+    try:
+        got = float(value)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name}: got {value!r}, want a number") from None
+    if not np.isfinite(got) or got < at_least:
+        wanted = "a finite number" if at_least == -np.inf else f"a number of at least {at_least:g}"
+        raise ValueError(f"{name}: got {got:g}, want {wanted}")
+    return got

@@ -1,4 +1,4 @@
-"""The browser's edits of the mask, as they come over the wire."""
+"""The browser's edits of the mask and of numbers, as they come over the wire."""
 
 from __future__ import annotations
 
@@ -14,16 +14,34 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+EDITABLE = ("embeddings", "key_embeddings", "W_q", "W_k", "W_v", "Q", "K", "V")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One number of one array, set by hand."""
+
+    name: str
+    at: tuple[int, ...]
+    value: float
+    shape: tuple[int, ...]
+
 
 @dataclass(frozen=True)
 class Edit:
-    """One edit: flat indices of the cells to mask and to free, or a step through the history."""
+    """One edit: cells of the mask to hide and to free, a number, or a step through the history.
+
+    `on` and `off` are flat indices; `presets` are those in force after the edit, None where they
+    stay as they are; `move` is "undo", "redo" or "reset".
+    """
 
     client: str
     stroke: int
     on: NDArray[np.intp]
     off: NDArray[np.intp]
     move: str | None
+    presets: Mapping[str, Any] | None
+    cell: Cell | None
 
     def rows(self, n_k: int) -> NDArray[np.intp]:
         """Return the query rows that the browser has already redrawn."""
@@ -79,5 +97,20 @@ def _edit(client: str, op: Mapping[str, Any], shape: tuple[int, int]) -> Edit:
         stroke=int(op.get("stroke", 0)),
         on=runs_to_cells(op["on"] if fits else (), size),
         off=runs_to_cells(op["off"] if fits else (), size),
-        move=op["move"] if fits and op.get("move") in {"undo", "redo"} else None,
+        move=op["move"] if fits and op.get("move") in {"undo", "redo", "reset"} else None,
+        presets=op.get("presets") if fits else None,
+        cell=_cell(op["cell"]) if fits and op.get("cell") else None,
     )
+
+
+def _cell(sent: Mapping[str, Any]) -> Cell:
+    name, shape = sent["name"], tuple(int(n) for n in sent["shape"])
+    at = tuple(int(i) for i in sent["at"])
+    value = sent["value"]
+    if name not in EDITABLE:
+        raise ValueError(f"{name}: it can't be edited, want one of {', '.join(EDITABLE)}")
+    if len(at) != len(shape) or any(not 0 <= i < n for i, n in zip(at, shape, strict=False)):
+        raise ValueError(f"{name}: there is no cell {at} in shape {shape}")
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not np.isfinite(value):
+        raise ValueError(f"{name}: got {value!r} at {at}, want a finite number")
+    return Cell(name, at, float(value), shape)

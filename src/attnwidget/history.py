@@ -1,25 +1,49 @@
-"""Undo and redo of the mask, whoever changed it."""
+"""Undo and redo: of the mask and of every input, whoever changed it."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    from collections.abc import Hashable, Mapping
 
     from numpy.typing import NDArray
+
+    from attnwidget.sources.base import Source
 
 LIMIT = 100
 
 
+@dataclass(frozen=True, eq=False)
+class Snapshot:
+    """A state to return to. Sources never change, so a reference is enough."""
+
+    source: Source
+    presets: Mapping[str, Any]
+    shape: tuple[int, ...]
+    bits: NDArray[np.uint8]
+
+    @classmethod
+    def of(cls, source: Source, presets: Mapping[str, Any], mask: NDArray[np.bool_]) -> Snapshot:
+        """Remember `mask` packed to a bit a cell."""
+        return cls(source, presets, mask.shape, np.packbits(mask))
+
+    @property
+    def mask(self) -> NDArray[np.bool_]:
+        """The mask as it was."""
+        count = int(np.prod(self.shape))
+        return np.unpackbits(self.bits, count=count).reshape(self.shape).astype(bool)
+
+
 class History:
-    """The masks before and after the one in force, packed to a bit a cell."""
+    """The states before and after the one in force."""
 
     def __init__(self) -> None:
-        self._past: list[NDArray[np.uint8]] = []
-        self._future: list[NDArray[np.uint8]] = []
+        self._past: list[Snapshot] = []
+        self._future: list[Snapshot] = []
         self._stroke: Hashable = None
 
     @property
@@ -27,29 +51,24 @@ class History:
         """How many steps can be undone and redone."""
         return len(self._past), len(self._future)
 
-    def record(self, mask: NDArray[np.bool_], stroke: Hashable = None) -> None:
-        """Remember `mask` as the state before an edit; edits of one stroke undo together."""
+    def record(self, before: Snapshot, stroke: Hashable = None) -> None:
+        """Remember the state before an edit; edits of one stroke undo together."""
         if stroke is None or stroke != self._stroke:
-            self._past = [*self._past[1 - LIMIT :], np.packbits(mask)]
+            self._past = [*self._past[1 - LIMIT :], before]
         self._future = []
         self._stroke = stroke
 
-    def undo(self, mask: NDArray[np.bool_]) -> NDArray[np.bool_] | None:
-        """Return the mask before `mask`, or None where there is none."""
-        return self._move(mask, self._past, self._future)
+    def undo(self, now: Snapshot) -> Snapshot | None:
+        """Return the state before `now`, or None where there is none."""
+        return self._move(now, self._past, self._future)
 
-    def redo(self, mask: NDArray[np.bool_]) -> NDArray[np.bool_] | None:
-        """Return the mask that was undone last, or None where there is none."""
-        return self._move(mask, self._future, self._past)
+    def redo(self, now: Snapshot) -> Snapshot | None:
+        """Return the state that was undone last, or None where there is none."""
+        return self._move(now, self._future, self._past)
 
-    def _move(
-        self,
-        mask: NDArray[np.bool_],
-        take: list[NDArray[np.uint8]],
-        keep: list[NDArray[np.uint8]],
-    ) -> NDArray[np.bool_] | None:
+    def _move(self, now: Snapshot, take: list[Snapshot], keep: list[Snapshot]) -> Snapshot | None:
         self._stroke = None
         if not take:
             return None
-        keep.append(np.packbits(mask))
-        return np.unpackbits(take.pop(), count=mask.size).reshape(mask.shape).astype(bool)
+        keep.append(now)
+        return take.pop()

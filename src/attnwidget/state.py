@@ -1,107 +1,87 @@
-"""The state that Python and the browser share: the synced traits, and what keeps them right."""
+"""What is shown: the source, its maps and mask, kept right through every set."""
 
 from __future__ import annotations
 
 import threading
 from typing import TYPE_CHECKING, Any
 
-import anywidget
 import numpy as np
 import traitlets
 
-from attnwidget.arrays import Array, Checked, Computed, change, same
+from attnwidget.arrays import change, same
 from attnwidget.checks import cell, choice, index
 from attnwidget.computation import Computation
-from attnwidget.edits import Edit, EditLog, Patch
+from attnwidget.edits import EditLog, Patch
 from attnwidget.guard import Notified, RefusedTypeError, RefusedValueError, exclusive
-from attnwidget.history import History
+from attnwidget.history import History, Snapshot
 from attnwidget.masks import as_mask
+from attnwidget.mistakes import MISTAKES
+from attnwidget.presets import check_presets, preset_mask, rebase, recognise
+from attnwidget.report import Report
+from attnwidget.traits import CMAPS, COLOR_SCALES, QUANTITIES, VIEWS, AttentionTraits
 from attnwidget.wire import pack
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    from collections.abc import Hashable, Mapping
 
     from numpy.typing import ArrayLike, NDArray
 
-    from attnwidget.sources.base import Source
+    from attnwidget.sources.base import HeadInputs, Source
 
-VIEWS = ("heatmap", "bertviz-head", "bertviz-model")
-CMAPS = ("viridis", "magma", "inferno", "plasma", "cividis", "turbo", "greys", "blues")
-COLOR_SCALES = ("unit", "row", "map")
-
-_SOURCE = ("tokens", "embeddings", "W_q", "W_k", "W_v", "layers", "subtitle")
-_SHOWN = ("Q", "K", "V", "scale", "locked")
-_INPUTS = (*_SOURCE[:5], *_SHOWN[:4])
-_SHOWN_STATE = ("layer", "head", "view", "cmap", "color_scale", "selection")
+_SOURCE = (
+    "tokens", "key_tokens", "embeddings", "key_embeddings", "W_q", "W_k", "W_v",
+    "d_model", "d_k", "d_v", "n_heads", "seed", "init", "positional",
+)  # fmt: skip
+_TOLD = ("layers", "subtitle", "overridden")
+_HEAD = ("Q", "K", "V", "scale", "temperature")
+_SHOWN = (*_HEAD, "bias", "row_mass", "locked")
+_INPUTS = (*_SOURCE, *_HEAD)
+_SHOWN_STATE = (
+    "layer", "head", "view", "cmap", "color_scale", "quantity", "selection", "presets", "mistake",
+    "report",
+)  # fmt: skip
+_CHOICES = {
+    "view": VIEWS, "cmap": CMAPS, "color_scale": COLOR_SCALES, "quantity": QUANTITIES,
+}  # fmt: skip
 _COMPUTED = ("scores", "mask", "attention", "output")
 _AS_COMPUTED = "As the model computed it. A click is a what-if on the shown head."
 _NOT_RE_RUN = "What-if on this head alone: the model itself has not been re-run."
 
 
-def _synced(trait: Any) -> Any:
-    return trait.tag(sync=True, echo_update=False)
-
-
-class AttentionState(anywidget.AnyWidget):
-    """The synced traits of one widget.
+class AttentionState(AttentionTraits):
+    """The state of one widget.
 
     Inputs may be set at any time; what follows from them is recomputed once and sent in one
     message. What can't be set raises before anything changes.
     """
-
-    tokens = Checked(())
-    embeddings = Array()
-    W_q = Array()
-    W_k = Array()
-    W_v = Array()
-    Q = Array()
-    K = Array()
-    V = Array()
-    scale = Checked(1.0)
-    scores = Computed()
-    mask = Computed()
-    attention = Computed()
-    output = Computed()
-    locked = Array(read_only=True)
-
-    layers = Checked((), read_only=True).tag(
-        to_json=lambda layers, _: [vars(layer) for layer in layers]
-    )
-    layer = Checked(0)
-    head = Checked(0)
-    view = Checked("heatmap")
-    cmap = Checked("viridis")
-    color_scale = Checked("unit")
-    selection = Checked(None)
-    title = _synced(traitlets.Unicode())
-    subtitle = _synced(traitlets.Unicode(read_only=True))
-    notice = _synced(traitlets.Unicode(read_only=True))
-    error = _synced(traitlets.Unicode())
-
-    shown = Checked((0, 0), read_only=True)
-    revision = _synced(traitlets.Int(0, read_only=True))
-    history = Checked((0, 0), read_only=True)
-    _edits = _synced(traitlets.Dict())
-    _patch: Any = Checked(None).tag(to_json=lambda patch, widget: widget._pack_patch(patch))
 
     def _open(
         self,
         source: Source,
         *,
         mask: ArrayLike | None = None,
+        presets: Any = None,
         layer: int | None = None,
         head: int = 0,
         title: str | None = None,
-        **state: str,
+        **state: Any,
     ) -> None:
         """Start from `source`; everything is checked before a comm is opened."""
         # A notebook may hand the browser's messages to a thread beside the one that runs cells.
         self._mutex = threading.RLock()
         self._source = source
         self._history = History()
+        self._presets_in_force: Mapping[str, Any] = {}
         self._log = EditLog()
-        first = source.layers[0].index if layer is None else layer
-        self._show(source, self._check_layer(first), self._check_head(head, first), mask)
+        first = self._check_layer(source.layers[0].index if layer is None else layer)
+        head = self._check_head(head, first)
+        shape = source.head(first, head).shape
+        own = as_mask(mask, *shape)
+        wanted = check_presets(presets, shape[1])
+        if presets is None:
+            wanted = recognise(own, source.tokens, source.key_tokens)
+        own |= preset_mask(wanted, source.tokens, source.key_tokens)
+        self._show(source, first, head, own, wanted)
         if title is not None:
             self.title = title
         for name, value in state.items():
@@ -142,68 +122,137 @@ class AttentionState(anywidget.AnyWidget):
             return self._check_head(value, self._check_layer(self.layer))
         if name == "selection":
             return None if value is None else cell(name, value, self._computation.mask.shape)
-        return choice(name, value, {"view": VIEWS, "cmap": CMAPS}.get(name, COLOR_SCALES))
+        if name == "presets":
+            return check_presets(value, self._computation.mask.shape[1])
+        if name == "report":
+            if value is not None and not isinstance(value, Report):
+                raise TypeError("report: it is made by check() or a mistake; it can only be None")
+            return value
+        if name in {"mistake", "quantity"} or value == "steps":
+            self._need_values(name, value)
+        if name == "mistake":
+            return None if value is None else choice(name, value, tuple(MISTAKES))
+        return choice(name, value, _CHOICES[name])
+
+    def _need_values(self, name: str, value: Any) -> None:
+        if value not in {None, "attention"} and self._inputs.Q is None:
+            raise ValueError(f"{name}: {value!r} needs Q, K and V; weights given as they are do")
 
     @traitlets.observe(*_INPUTS)
     def _input_set(self, event: Any) -> None:
         name, new = event["name"], event["new"]
         shown = self._source if name in _SOURCE else self._inputs
-        if new is not getattr(shown, name):  # set from outside, not by `_show`
-            source = self._source.replace(name, new, self.layer, self.head)
-            self._show(source, self.layer, self.head, self._own_mask())
+        if new is not getattr(shown, name, None):  # set from outside, not by `_show`
+            # A slider sends many values: they undo together.
+            self._record(stroke=name if name == "temperature" else None)
+            self._show(self._source.replace(name, new, self.layer, self.head))
 
     @traitlets.observe("layer", "head")
     def _head_picked(self, _event: Any) -> None:
-        if (self.layer, self.head) == self.shown:
-            return
-        head = min(self.head, self._n_heads(self.layer) - 1)
-        self._show(self._source, self.layer, head, self._own_mask())
+        if (self.layer, self.head) != self.shown:
+            head = min(self.head, self._n_heads(self.layer) - 1)
+            self._show(self._source, self.layer, head)
+
+    @traitlets.observe("presets")
+    def _presets_set(self, event: Any) -> None:
+        if event["new"] is not self._presets_in_force:
+            self._record()
+            self._show(self._source, presets=event["new"])
+
+    @traitlets.observe("mistake")
+    def _mistake_set(self, event: Any) -> None:
+        if event["new"] is None:
+            self.report = None
+        else:
+            self._report_mistake()
+
+    def _report_mistake(self) -> None:
+        if self.mistake is not None:
+            i, head = self._inputs, self.head
+            Q, K = (a[head] if a.ndim > 2 else a for a in (i.Q, i.K) if a is not None)
+            mask = self._computation.mask
+            self.report = Report.of_mistake(self.mistake, Q, K, mask, i.scale, self.revision)
 
     def _own_mask(self) -> NDArray[np.bool_]:
-        """Return what was masked by hand: the mask without what the model itself masks."""
-        mask = self._computation.mask
-        return mask if self.locked is None else mask & ~self.locked
+        """Return what was masked here: the mask without what the model itself masks."""
+        return self._without_locked(self._computation.mask, self._inputs)
+
+    def _without_locked(self, mask: NDArray[np.bool_], inputs: HeadInputs) -> NDArray[np.bool_]:
+        return mask if inputs.locked is None else mask & ~inputs.locked
+
+    def _carried(
+        self, source: Source, inputs: HeadInputs, presets: Mapping[str, Any]
+    ) -> NDArray[np.bool_]:
+        """Return the mask for another source: presets made anew, edits by hand where they were."""
+        old = preset_mask(self._presets_in_force, self._source.tokens, self._source.key_tokens)
+        new = preset_mask(presets, source.tokens, source.key_tokens)
+        mask, old = _fit(self._own_mask(), inputs.shape), _fit(old, inputs.shape)
+        if self.locked is not None and self.locked.shape == old.shape:
+            old &= ~self.locked
+        return rebase(mask, old, self._without_locked(new, inputs))
+
+    def _record(self, stroke: Hashable = None) -> None:
+        self._history.record(self._snapshot(), stroke)
+
+    def _snapshot(self) -> Snapshot:
+        return Snapshot.of(self._source, self._presets_in_force, self._own_mask())
 
     @exclusive
-    def _show(self, source: Source, layer: int, head: int, mask: ArrayLike | None) -> None:
-        """Compute the maps of one head and set every trait that follows, in one message."""
+    def _show(
+        self,
+        source: Source,
+        layer: int | None = None,
+        head: int | None = None,
+        mask: NDArray[np.bool_] | None = None,
+        presets: Mapping[str, Any] | None = None,
+        origin: str = "python",
+    ) -> None:
+        """Compute the maps of one head and set every trait that follows, in one message.
+
+        What is None stays as it is: the layer, the head, the presets, what is masked by hand.
+        """
+        layer = self.layer if layer is None else layer
+        h = next(one.n_heads for one in source.layers if one.index == layer)
+        head = min(self.head if head is None else head, h - 1)
         inputs = source.head(layer, head)
-        n_q, n_k = inputs.Q.shape[-2], inputs.K.shape[-2]
         before = getattr(self, "_computation", None)
-        if before is not None and before.mask.shape != (n_q, n_k):
-            mask = _fit(np.asarray(mask), n_q, n_k)
-            self._history = History()
-        own = as_mask(mask, n_q, n_k)
+        presets = self._presets_in_force if presets is None else presets
+        own = self._carried(source, inputs, presets) if mask is None else mask
         computation = Computation(inputs, own if inputs.locked is None else own | inputs.locked)
-        values = {name: getattr(source, name, None) for name in _SOURCE}
+        values = {name: getattr(source, name, None) for name in (*_SOURCE, *_TOLD)}
         values |= {name: getattr(inputs, name) for name in _SHOWN}
-        values |= {"layer": layer, "head": head, "shown": (layer, head)}
+        values |= {"layer": layer, "head": head, "shown": (layer, head), "presets": presets}
         events = [change(self, name, self._trait_values.get(name), v) for name, v in values.items()]
         events += [
             change(self, n, getattr(before, n, None), getattr(computation, n)) for n in _COMPUTED
         ]
         # Everything is in place before anyone hears of anything: an observer sees one state.
         self._source, self._inputs, self._computation = source, inputs, computation
+        self._presets_in_force = presets
         self._trait_values.update(values)
         with self.hold_sync(), Notified() as notified:
-            if self.selection and not _inside(self.selection, (n_q, n_k)):
+            if self.selection and not _inside(self.selection, inputs.shape):
                 self.set_trait("selection", None)
             for event in events:
                 if not same(event["old"], event["new"]):
                     notified.call(self.notify_change, event)
+            self._queue_patch(Patch(np.empty(0, np.intp), origin))
             self._after_edit()
 
     # The mask: one way in for Python and the browser
 
     @exclusive
     def _set_mask(self, mask: ArrayLike | None) -> None:
-        self._remask(as_mask(mask, *self._computation.mask.shape))
+        own = as_mask(mask, *self._computation.mask.shape)
+        presets = recognise(own, self._source.tokens, self._source.key_tokens)
+        self._remask(own, presets=presets)
 
     @exclusive
     def _remask(
         self,
         mask: NDArray[np.bool_],
         *,
+        presets: Mapping[str, Any] | None = None,
         stroke: Hashable = None,
         touched: NDArray[np.intp] | None = None,
         origin: str = "python",
@@ -215,9 +264,11 @@ class AttentionState(anywidget.AnyWidget):
             mask = mask | self.locked
         watched = [n for n in _COMPUTED[1:] if self._is_observed(n)]
         old = {name: getattr(computation, name) for name in watched}
-        before = computation.mask
+        before, named = self._snapshot(), self._presets_in_force
         rows = computation.remask(mask)
-        if record and rows.size:
+        if presets is not None:
+            self._presets_in_force = self._trait_values["presets"] = presets
+        if record and (rows.size or self._presets_in_force != named):
             self._history.record(before, stroke)
         sent = rows if touched is None else np.union1d(rows, touched)
         with self.hold_sync(), Notified() as notified:
@@ -227,6 +278,9 @@ class AttentionState(anywidget.AnyWidget):
                 # The rows are on their way: observers hear of the array, the wire does not.
                 event = change(self, name, old[name], getattr(computation, name))
                 notified.call(traitlets.HasTraits.notify_change, self, event)
+            if self._presets_in_force != named:
+                event = change(self, "presets", named, self._presets_in_force)
+                notified.call(self.notify_change, event)
             self._after_edit()
 
     def _queue_patch(self, patch: Patch) -> None:
@@ -247,64 +301,28 @@ class AttentionState(anywidget.AnyWidget):
         return any(notifiers.get(key, {}).get("change") for key in (name, traitlets.All))
 
     def _after_edit(self) -> None:
+        notice = getattr(self._source, "notice", "")
         if self._source.layers[0].module:
             edited = self._own_mask().any() or not self._source.is_own(self.layer, self.head)
-            self.set_trait("notice", _NOT_RE_RUN if edited else _AS_COMPUTED)
+            notice = _NOT_RE_RUN if edited else _AS_COMPUTED
+        self.set_trait("notice", notice)
         self.set_trait("history", self._history.depth)
         self.set_trait("revision", self.revision + 1)
-
-    @exclusive
-    def _travel(self, move: str, **sent: Any) -> bool:
-        mask = getattr(self._history, move)(self._computation.mask)
-        self._remask(self._computation.mask if mask is None else mask, record=False, **sent)
-        return mask is not None
-
-    @traitlets.observe("_edits")
-    def _edited(self, event: Any) -> None:
-        with Notified() as notified:
-            for edit in self._log.fresh(event["new"], self._computation.mask.shape):
-                notified.call(self._apply, edit)
-
-    def _apply(self, edit: Edit) -> None:
-        current = self._computation.mask
-        sent: dict[str, Any] = {"touched": edit.rows(current.shape[1]), "origin": edit.client}
-        if edit.move:
-            self._travel(edit.move, **sent)
-            return
-        mask = current.copy()
-        mask.flat[edit.on] = True
-        mask.flat[edit.off] = False
-        self._remask(mask, stroke=(edit.client, edit.stroke), **sent)
+        self._report_mistake()
 
     def notify_change(self, event: Any) -> None:
         """Send a change together with all that follows from it: one message."""
         with self._mutex, self.hold_sync():
             super().notify_change(event)
 
-    # What comes from the browser may be wrong or late: it is answered in words, and with the truth.
-
-    def set_state(self, sync_data: dict[str, Any]) -> None:
-        """Take the browser's state; what can't be taken is said in `error`, and taken back."""
-        selection = sync_data.get("selection")
-        try:
-            with self._mutex:
-                if selection and not _inside(selection, self._computation.mask.shape):
-                    sync_data = {**sync_data, "selection": None}  # of a map that is gone
-                super().set_state(sync_data)
-        except Exception as error:
-            known = isinstance(error, (traitlets.TraitError, ValueError))
-            self.error = str(error) if known else f"{type(error).__name__}: {error}"
-            self.log.debug("the browser's state was refused", exc_info=True)
-            self.send_state([name for name in sync_data if name in self.keys])
-
 
 def _inside(cell: tuple[int, int], shape: tuple[int, int]) -> bool:
     return 0 <= cell[0] < shape[0] and 0 <= cell[1] < shape[1]
 
 
-def _fit(mask: NDArray[np.bool_], n_q: int, n_k: int) -> NDArray[np.bool_]:
-    """Return `mask` for another number of tokens: positions that still exist keep their mask."""
-    fitted = np.zeros((n_q, n_k), dtype=bool)
-    part = mask[:n_q, :n_k]
+def _fit(mask: NDArray[np.bool_], shape: tuple[int, int]) -> NDArray[np.bool_]:
+    """Return `mask` for other numbers of tokens: positions that still exist keep their mask."""
+    fitted = np.zeros(shape, dtype=bool)
+    part = mask[: shape[0], : shape[1]]
     fitted[: part.shape[0], : part.shape[1]] = part
     return fitted

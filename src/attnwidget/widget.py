@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import difflib
+import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from attnwidget.checks import index
+from attnwidget.editing import AttentionEditing
 from attnwidget.guard import exclusive
+from attnwidget.report import Report
+from attnwidget.sources.given import GivenSource
 from attnwidget.sources.lab import LabSource
-from attnwidget.state import AttentionState
+from attnwidget.whatif import output_shift
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from numpy.typing import ArrayLike
+    from numpy.typing import ArrayLike, NDArray
 
     from attnwidget.bertviz import Document
     from attnwidget.check import CheckResult
@@ -29,19 +33,28 @@ def _static(name: str, without: str) -> Path | str:
     return path if path.exists() else without % "attnwidget was not built: run `make build`"
 
 
-class AttentionWidget(AttentionState):
+class AttentionWidget(AttentionEditing):
     """Self-attention of a sentence, live: click a cell, and that query no longer sees that key.
 
     Parameters
     ----------
     sentence_or_tokens:
         A sentence, split at whitespace and punctuation, or a list of n tokens.
-    embeddings:
-        X, (n, d_model). Drawn uniformly from [0, 1) by `seed` where not given.
+    key_tokens:
+        For cross-attention: the n_k tokens that keys and values come from, n where None.
+    embeddings, key_embeddings:
+        X, (n, d_model), and what the keys are made from, (n_k, d_model). Drawn uniformly from
+        [0, 1) by `seed` where not given.
     d_model, d_k, d_v, n_heads:
         Sizes; 4, d_model // n_heads, d_k and 1 where neither said nor given by an array.
     seed:
         For NumPy's legacy generator, as in the course lab.
+    init:
+        How W_q, W_k and W_v are drawn: "uniform" as in the lab, "normal", "identity",
+        "orthogonal" (Saxe et al. 2013, arXiv 1312.6120).
+    positional:
+        "none", "sinusoidal" (Vaswani et al. 2017), "rotary" (Su et al. 2021, arXiv 2104.09864)
+        or "alibi" (Press et al. 2021, arXiv 2108.12409).
     W_q, W_k, W_v:
         Projections (d_model, d_k), (d_model, d_k), (d_model, d_v); several heads: a leading
         axis h.
@@ -49,11 +62,18 @@ class AttentionWidget(AttentionState):
         Given directly: (n, d_k), (n, d_k), (n, d_v); they stay until their inputs are set.
     mask:
         True (or any of 1, -1, -inf, <= -1e4) where a query may not see a key; (n,), (1, n) or
-        (n, n). See `attnwidget.masks.as_mask`.
+        (n_q, n_k). See `attnwidget.masks.as_mask`.
+    presets:
+        Masks with names, on top of `mask`: any of "causal", "padding", "window", "prefix",
+        "block", or a mapping with parameters such as ``{"window": 2}``.
+        See `attnwidget.presets.check_presets`.
     scale:
         What Q Kᵀ is multiplied with; 1/√d_k where None (Vaswani et al. 2017, arXiv 1706.03762).
-    title, cmap, color_scale, view:
-        What is shown, and how: see `VIEWS`, `CMAPS`, `COLOR_SCALES`.
+    temperature:
+        What the scores are divided by before the softmax; 0 is the argmax limit.
+    title, cmap, color_scale, quantity, view:
+        What is shown, and how: see `VIEWS`, `CMAPS`, `COLOR_SCALES`, `QUANTITIES` in
+        `attnwidget.traits`.
 
     Raises
     ------
@@ -68,12 +88,16 @@ class AttentionWidget(AttentionState):
         self,
         sentence_or_tokens: str | Iterable[str],
         *,
+        key_tokens: str | Iterable[str] | None = None,
         embeddings: ArrayLike | None = None,
+        key_embeddings: ArrayLike | None = None,
         d_model: int | None = None,
         d_k: int | None = None,
         d_v: int | None = None,
         n_heads: int | None = None,
         seed: int = 0,
+        init: str = "uniform",
+        positional: str = "none",
         W_q: ArrayLike | None = None,
         W_k: ArrayLike | None = None,
         W_v: ArrayLike | None = None,
@@ -81,23 +105,31 @@ class AttentionWidget(AttentionState):
         K: ArrayLike | None = None,
         V: ArrayLike | None = None,
         mask: ArrayLike | None = None,
+        presets: Any = None,
         scale: float | None = None,
+        temperature: float = 1.0,
         title: str | None = None,
         cmap: str = "viridis",
         color_scale: str = "unit",
+        quantity: str = "attention",
         view: str = "heatmap",
         **unknown: Any,
     ) -> None:
         _refuse(type(self).__init__, unknown)
         source = LabSource.create(
             sentence_or_tokens,
+            key_tokens=key_tokens,
             d_model=d_model,
             d_k=d_k,
             d_v=d_v,
             n_heads=n_heads,
             seed=seed,
+            init=init,
+            positional=positional,
             scale=scale,
+            temperature=temperature,
             embeddings=embeddings,
+            key_embeddings=key_embeddings,
             W_q=W_q,
             W_k=W_k,
             W_v=W_v,
@@ -105,7 +137,8 @@ class AttentionWidget(AttentionState):
             K=K,
             V=V,
         )
-        self._open(source, mask=mask, title=title, cmap=cmap, color_scale=color_scale, view=view)
+        shown = {"cmap": cmap, "color_scale": color_scale, "quantity": quantity, "view": view}
+        self._open(source, mask=mask, presets=presets, title=title, **shown)
 
     @classmethod
     def from_model(
@@ -143,6 +176,39 @@ class AttentionWidget(AttentionState):
         source = ModelSource.capture(model, tokenizer, text)
         shown = {"title": title, "cmap": cmap, "color_scale": color_scale, "view": view}
         return cls._of(source, mask=mask, layer=layer, head=head, **shown)
+
+    @classmethod
+    def from_arrays(
+        cls,
+        attention: ArrayLike,
+        tokens: str | Iterable[str],
+        key_tokens: str | Iterable[str] | None = None,
+        *,
+        layer: int = 0,
+        head: int = 0,
+        mask: ArrayLike | None = None,
+        presets: Any = None,
+        title: str | None = None,
+        cmap: str = "viridis",
+        color_scale: str = "unit",
+        view: str = "heatmap",
+        **unknown: Any,
+    ) -> AttentionWidget:
+        """Show weights that were computed elsewhere: NumPy, torch or JAX arrays, or lists.
+
+        `attention` is (n_q, n_k), (h, n_q, n_k) or (l, h, n_q, n_k), after the softmax. Rows that
+        don't sum to 1 are shown as they are, and a notice says so. A masked cell's weight goes to
+        the rest of its row, which keeps the sum that it came with; `scores` are log(attention).
+
+        Raises
+        ------
+        TypeError, ValueError
+            For weights that are negative, NaN, or don't fit the tokens.
+        """
+        _refuse(cls.from_arrays, unknown)
+        source = GivenSource.create(attention, tokens, key_tokens)
+        shown = {"title": title, "cmap": cmap, "color_scale": color_scale, "view": view}
+        return cls._of(source, mask=mask, presets=presets, layer=layer, head=head, **shown)
 
     @classmethod
     def _of(cls, source: Source, **state: Any) -> AttentionWidget:
@@ -193,12 +259,44 @@ class AttentionWidget(AttentionState):
         self._remask(mask)
 
     def undo(self) -> bool:
-        """Take back the last edit of the mask, made here or in the browser; False if none."""
+        """Take back the last edit, of mask or numbers, here or in the browser; False if none."""
         return self._travel("undo")
 
     def redo(self) -> bool:
         """Make the edit again that was undone last; False if there is none."""
         return self._travel("redo")
+
+    def reset(self) -> bool:
+        """Take back every number set by hand since the widget was made; False if none was.
+
+        The mask and the settings (sizes, seed, temperature, ...) stay as they are.
+        """
+        return self._reset()
+
+    def randomise(self) -> int:
+        """Draw new embeddings and weights from another seed, and return it."""
+        seed = secrets.randbelow(10_000)
+        seed += seed == self.seed
+        self.set_trait("seed", seed)
+        return seed
+
+    @property
+    def output_shift(self) -> NDArray:
+        """How far masking each cell would move its query's output, shaped like `attention`.
+
+        Euclidean, in the units of `output`; 0 where a cell is masked. See
+        `attnwidget.whatif.output_shift`. ValueError for weights given as they are.
+        """
+        if self.V is None:
+            raise ValueError("output_shift: it needs V; weights given as they are have none")
+        return output_shift(
+            self.attention,
+            self.V,
+            self.output,
+            scores=self.scores,
+            mask=self.mask,
+            temperature=self.temperature,
+        )
 
     def check(self, fn: Callable[..., Any], mask: ArrayLike | None = None) -> CheckResult:
         """Try a student's own ``fn(Q, K)`` or ``fn(Q, K, mask)`` and name its mistake.
@@ -207,6 +305,7 @@ class AttentionWidget(AttentionState):
         Q and K, on `mask` (this widget's own where None) handed over as it is written, and on
         inputs of other shapes and sizes. The record says `ok`, `mistake`, `message` and
         `difference` (got - expected); it is true where `fn` is right. See `attnwidget.check`.
+        The widget shows it, with the difference as a map, until it is dismissed.
 
         Raises
         ------
@@ -216,10 +315,15 @@ class AttentionWidget(AttentionState):
         """
         from attnwidget.check import check
 
+        if self.Q is None:
+            raise ValueError("check: it needs Q and K; weights given as they are have none")
         Q, K = (a[self.head] if a.ndim > 2 else a for a in (self.Q, self.K))
         if mask is None and self.mask.any():
             mask = self.mask
-        return check(fn, Q, K, mask, scale=self.scale)
+        result = check(fn, Q, K, mask, scale=self.scale)
+        self.set_trait("mistake", None)
+        self.report = Report.of_check(result, self.revision)
+        return result
 
     # Documents
 
@@ -238,6 +342,8 @@ class AttentionWidget(AttentionState):
         """
         from attnwidget.bertviz import document
 
+        if self.key_tokens is not None:
+            raise ValueError("bertviz: its views want one list of tokens; this has key_tokens too")
         layers = [one.index for one in self._source.layers]
         weights = [self._source.weights(layer) for layer in layers]
         return document(

@@ -44,3 +44,10 @@ def runs_to_cells(runs: Iterable[int], size: int) -> NDArray[np.intp]:
         raise ValueError(f"runs: a run reaches outside the {size} cells of the mask")
     parts = [np.arange(s, s + n) for s, n in zip(starts, lengths, strict=True)]
     return np.concatenate(parts) if parts else np.empty(0, dtype=np.intp)
+
+
+def cells_to_runs(cells: NDArray[np.bool_]) -> list[int]:
+    """Return the True cells as runs over flat indices: start, length, start, length, ..."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], cells.reshape(-1).view(np.int8), [0]])))
+    starts, ends = edges[::2], edges[1::2]
+    return [int(n) for pair in zip(starts, ends - starts, strict=True) for n in pair]

@@ -35,18 +35,27 @@ class HeadInputs:
     """What one attention map is computed from.
 
     Shapes: `Q` (n_q, d_k), `K` (n_k, d_k), `V` (n_k, d_v), each with a leading axis h where
-    several heads are shown at once. `locked` is a bool (n_q, n_k), True where the source
-    itself masks (causal, padding), or None where it masks nothing.
+    several heads are shown at once. `bias` (n_q, n_k), or (h, n_q, n_k), is added to the scores,
+    `temperature` divides them before the softmax. `locked` is a bool (n_q, n_k), True where the
+    source itself masks (causal, padding), or None where it masks nothing.
+
+    Weights computed elsewhere come as `weights` (n_q, n_k), without Q, K and V: their scores are
+    log(weights), and a row keeps the sum that it came with.
     """
 
-    Q: NDArray
-    K: NDArray
-    V: NDArray
+    Q: NDArray | None
+    K: NDArray | None
+    V: NDArray | None
     scale: float
     locked: NDArray | None = None
+    bias: NDArray | None = None
+    temperature: float = 1.0
+    weights: NDArray | None = None
 
     def __post_init__(self) -> None:
         """Raise ValueError for what would not stay finite in the float32 that the page holds."""
+        if self.Q is None or self.K is None or self.V is None:
+            return
         sizes = {name: float(np.abs(getattr(self, name)).max(initial=0)) for name in "QKV"}
         for name, size in sizes.items():
             if not size <= _LARGEST:
@@ -60,6 +69,20 @@ class HeadInputs:
                 f"{_LARGEST_SCORE:g}"
             )
 
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(n_q, n_k) of the map."""
+        if self.weights is not None:
+            return self.weights.shape[-2], self.weights.shape[-1]
+        assert self.Q is not None
+        assert self.K is not None
+        return self.Q.shape[-2], self.K.shape[-2]
+
+    @property
+    def row_mass(self) -> NDArray | None:
+        """What each row of given weights sums to, (n_q,); None where softmax makes it 1."""
+        return None if self.weights is None else self.weights.sum(axis=-1, dtype=np.float64)
+
 
 class Source(Protocol):
     """A toy sentence or a captured model, seen from the widget. Never changed in place."""
@@ -67,6 +90,11 @@ class Source(Protocol):
     @property
     def tokens(self) -> tuple[str, ...]:
         """The n display strings."""
+        ...
+
+    @property
+    def key_tokens(self) -> tuple[str, ...] | None:
+        """The n_k display strings of the keys, None where they are the same tokens."""
         ...
 
     @property
@@ -97,4 +125,8 @@ class Source(Protocol):
 
     def replace(self, name: str, value: Any, layer: int, head: int) -> Source:
         """Return the source with the input `name` set and what is downstream of it made anew."""
+        ...
+
+    def reset(self) -> Source:
+        """Return the source without what was set by hand; itself where nothing was."""
         ...

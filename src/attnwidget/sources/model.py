@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from attnwidget.attention import scores, softmax
-from attnwidget.checks import floats, index
+from attnwidget.checks import floats, index, number
 from attnwidget.sources.base import HeadInputs, Layer
 from attnwidget.sources.capture import Call, hidden, layer_numbers, run
 from attnwidget.sources.supported import check_inputs, check_model
@@ -38,6 +38,7 @@ class ModelSource:
         numbered = sorted(zip(layer_numbers(calls), masked, strict=True), key=lambda one: one[0])
         self.name = name
         self.tokens = tuple(tokens)
+        self.key_tokens = None
         self.layers = tuple(
             Layer(number, call.module, "self", call.q.shape[1], call.k.shape[1])
             for number, (call, _) in numbered
@@ -101,8 +102,12 @@ class ModelSource:
         """
         if head is not None:
             one = self.head(layer, head)
+            assert one.Q is not None
+            assert one.K is not None
             s = scores(one.Q, one.K, scale=one.scale)
-            return softmax(s, one.locked, out=s).astype(np.float32, copy=False)
+            return softmax(s, one.locked, out=s, temperature=one.temperature).astype(
+                np.float32, copy=False
+            )
         call, locked = self._call(layer)
         q, k = _numpy(call.q[0]), _numpy(call.k[0])
         (h, n, d_k), n_kv_heads = q.shape, k.shape[0]
@@ -115,7 +120,7 @@ class ModelSource:
         return weights
 
     def check(self, name: str, value: Any, layer: int, head: int) -> Any:
-        """Return `value` as `replace` would store it: labels, or Q, K, V, scale of one head.
+        """Return `value` as `replace` would store it: labels, or an input of one head.
 
         Raises
             TypeError: if it is of the wrong type.
@@ -127,18 +132,18 @@ class ModelSource:
                 raise ValueError(f"tokens: got {len(tokens)}, want {n}: a label for each token")
             return tokens
         shown = self.head(layer, head)
-        if name == "scale":
-            return float(floats("scale", value, ()))
+        if name in {"scale", "temperature"}:
+            return number(name, value, at_least=0 if name == "temperature" else -np.inf)
         if name not in {"Q", "K", "V"}:
             raise ValueError(
                 f"{name}: a captured model doesn't give it; want tokens (labels), or Q, K, V, "
-                "scale of the head shown"
+                "scale, temperature of the head shown"
             )
         n, width = getattr(shown, name).shape
         return floats(name, value, (n, None if name == "V" else width))
 
     def replace(self, name: str, value: Any, layer: int, head: int) -> ModelSource:
-        """Return the source with other labels, or with one head's Q, K, V or scale set.
+        """Return the source with other labels, or with an input of one head set.
 
         The model is not run again: nothing but this head's map follows.
         """
@@ -149,6 +154,14 @@ class ModelSource:
         else:
             changed = replace(self.head(layer, head), **{name: value})
             new._replaced = {**self._replaced, (layer, head): changed}
+        return new
+
+    def reset(self) -> ModelSource:
+        """Return the source with every head's inputs as the model made them."""
+        if not self._replaced:
+            return self
+        new = copy.copy(self)
+        new._replaced = {}
         return new
 
     def is_own(self, layer: int, head: int) -> bool:

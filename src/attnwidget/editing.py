@@ -1,0 +1,113 @@
+"""Edits of a widget that come from its page, and the way back through all of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import traitlets
+
+from attnwidget.checks import cell as check_cell
+from attnwidget.edits import EDITABLE, Cell, Edit, Patch
+from attnwidget.guard import Notified, exclusive
+from attnwidget.presets import check_presets
+from attnwidget.state import AttentionState
+
+
+class AttentionEditing(AttentionState):
+    """Undo, redo, reset, and what the browser sends."""
+
+    @exclusive
+    def _travel(self, move: str, **sent: Any) -> bool:
+        found = getattr(self._history, move)(self._snapshot())
+        if found is None:
+            self._remask(self._computation.mask, record=False, **sent)
+        elif found.source is self._source:
+            self._remask(found.mask, presets=found.presets, record=False, **sent)
+        else:
+            origin = sent.get("origin", "python")
+            mask = found.mask if self._fits(found.source, found.shape) else None
+            self._show(found.source, mask=mask, presets=found.presets, origin=origin)
+        return found is not None
+
+    def _fits(self, source: Any, shape: tuple[int, ...]) -> bool:
+        head = min(self.head, source.layers[0].n_heads - 1)
+        return bool(source.head(self.layer, head).shape == shape)
+
+    @exclusive
+    def _reset(self, origin: str = "python") -> bool:
+        source = self._source.reset()
+        if source is self._source:
+            self._remask(self._computation.mask, record=False, origin=origin)
+            return False
+        self._record()
+        self._show(source, origin=origin)
+        return True
+
+    @traitlets.observe("_edits")
+    def _edited(self, event: Any) -> None:
+        with Notified() as notified:
+            for edit in self._log.fresh(event["new"], self._computation.mask.shape):
+                notified.call(self._apply, edit)
+
+    def _apply(self, edit: Edit) -> None:
+        current = self._computation.mask
+        sent: dict[str, Any] = {"touched": edit.rows(current.shape[1]), "origin": edit.client}
+        if edit.move == "reset":
+            self._reset(edit.client)
+        elif edit.move:
+            self._travel(edit.move, **sent)
+        elif edit.cell:
+            self._set_cell(edit.cell, edit)
+        else:
+            presets = edit.presets
+            if presets is not None:
+                presets = check_presets(presets, current.shape[1])
+            mask = current.copy()
+            mask.flat[edit.on] = True
+            mask.flat[edit.off] = False
+            self._remask(mask, presets=presets, stroke=(edit.client, edit.stroke), **sent)
+
+    @exclusive
+    def _set_cell(self, cell: Cell, edit: Edit) -> None:
+        array = getattr(self, cell.name)
+        if array is None or array.shape != cell.shape:
+            # The matrix that it was made on is gone.
+            self._remask(self._computation.mask, record=False, origin=edit.client)
+            return
+        changed = array.copy()
+        changed[cell.at] = cell.value
+        source = self._source.replace(cell.name, changed, self.layer, self.head)
+        source.head(self.layer, self.head)  # raises for what can't be computed with
+        self._record(stroke=(edit.client, edit.stroke))
+        self._show(source, origin=edit.client)
+
+    # What comes from the browser may be wrong or late: it is answered in words, and with the truth.
+
+    def set_state(self, sync_data: dict[str, Any]) -> None:
+        """Take the browser's state; what can't be taken is said in `error`, and taken back."""
+        try:
+            with self._mutex:
+                super().set_state(self._without_late_selection(sync_data))
+        except Exception as error:
+            known = isinstance(error, (traitlets.TraitError, ValueError))
+            self.error = str(error) if known else f"{type(error).__name__}: {error}"
+            self.log.debug("the browser's state was refused", exc_info=True)
+            self.send_state([name for name in sync_data if name in self.keys])
+            if "_edits" in sync_data:
+                # The page has drawn what was refused: it gets every number back.
+                self._resend()
+
+    def _without_late_selection(self, sent: dict[str, Any]) -> dict[str, Any]:
+        """Return what was sent; a selection of a map that is gone is none."""
+        if sent.get("selection"):
+            try:
+                check_cell("selection", sent["selection"], self._computation.mask.shape)
+            except ValueError:
+                return {**sent, "selection": None}
+        return sent
+
+    def _resend(self) -> None:
+        with self.hold_sync():
+            self.send_state([*EDITABLE, "scores", "mask", "attention", "output"])
+            self._queue_patch(Patch(np.empty(0, np.intp), "python"))

@@ -1,0 +1,140 @@
+"""Attention weights computed elsewhere, as a source: nothing but the weights is known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from attnwidget.checks import floats, index, number
+from attnwidget.sources.base import HeadInputs, Layer
+from attnwidget.sources.text import as_tokens
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from numpy.typing import NDArray
+
+# How far from 1 a row may sum without a word: float16 and 8-bit maps are off by about this.
+_ROUNDING = 5e-3
+
+
+@dataclass(frozen=True, eq=False)
+class GivenSource:
+    """Weights (l, h, n_q, n_k) as they came, the tokens beside them, and a temperature."""
+
+    tokens: tuple[str, ...]
+    key_tokens: tuple[str, ...] | None
+    attention: NDArray
+    temperature: float = 1.0
+
+    @classmethod
+    def create(
+        cls,
+        attention: Any,
+        tokens: str | Iterable[str],
+        key_tokens: str | Iterable[str] | None = None,
+    ) -> GivenSource:
+        """Build a source from weights (n_q, n_k), (h, n_q, n_k) or (l, h, n_q, n_k).
+
+        Raises
+            TypeError: if the weights are no real numbers.
+            ValueError: if their shape doesn't fit the tokens, or one is negative, NaN or infinite.
+        """
+        queries = as_tokens(tokens)
+        keys = None if key_tokens is None else as_tokens(key_tokens)
+        weights = floats("attention", attention)
+        n = (len(queries), len(queries if keys is None else keys))
+        if not 2 <= weights.ndim <= 4 or weights.shape[-2:] != n:
+            raise ValueError(
+                f"attention: got shape {weights.shape}, want {n}, (h, {n[0]}, {n[1]}) or "
+                f"(l, h, {n[0]}, {n[1]}) for {n[0]} tokens"
+                + (f" and {n[1]} key_tokens" if keys is not None else "")
+            )
+        if weights.size == 0:
+            raise ValueError(f"attention: got shape {weights.shape}, want at least one head")
+        if (weights < 0).any():
+            first = tuple(int(i) for i in np.argwhere(weights < 0)[0])
+            raise ValueError(
+                f"attention: got {weights[first]:.4g} at {first}, want weights of 0 or more "
+                "(after the softmax)"
+            )
+        return cls(queries, keys, weights.reshape((1,) * (4 - weights.ndim) + weights.shape))
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """One for each leading index."""
+        n, h = self.attention.shape[:2]
+        return tuple(
+            Layer(i, "", "self" if self.key_tokens is None else "cross", h, h) for i in range(n)
+        )
+
+    @property
+    def subtitle(self) -> str:
+        """The sizes, for the widget's head line."""
+        layers, h, n_q, n_k = self.attention.shape
+        tokens = f"{n_q} tokens" if self.key_tokens is None else f"{n_q} × {n_k} tokens"
+        return f"given weights · {tokens} · {layers} × {h} heads"
+
+    @property
+    def notice(self) -> str:
+        """What is odd about the weights, in words; empty where nothing is."""
+        off = np.abs(self.attention.sum(axis=-1, dtype=np.float64) - 1)
+        odd = int((off > _ROUNDING).sum())
+        if not odd:
+            return ""
+        worst = np.unravel_index(int(off.argmax()), off.shape)
+        total = float(self.attention[worst].sum())
+        where = f"row {worst[2]}" + (
+            f" of layer {worst[0]}, head {worst[1]}" if off.shape[:2] != (1, 1) else ""
+        )
+        return (
+            f"{odd} of {off.size} rows do not sum to 1 ({where} sums to {total:.3g}). "
+            "They are shown as they came."
+        )
+
+    def head(self, layer: int, head: int) -> HeadInputs:
+        """Return the weights of one head."""
+        weights = self.attention[index("layer", layer, range(len(self.attention)))][head]
+        return HeadInputs(None, None, None, 1.0, weights=weights, temperature=self.temperature)
+
+    def weights(self, layer: int) -> NDArray:
+        """Return the weights (h, n_q, n_k) of `layer`."""
+        return self.attention[layer]
+
+    def is_own(self, layer: int, head: int) -> bool:
+        """Return True: nothing of them can be set."""
+        return True
+
+    def check(self, name: str, value: Any, layer: int, head: int) -> Any:
+        """Return `value` as `replace` would store it: labels or the temperature.
+
+        Raises
+            TypeError: if it is of the wrong type.
+            ValueError: if it doesn't fit, or given weights have no such input.
+        """
+        if name == "temperature":
+            return number("temperature", value, at_least=0)
+        if name in {"tokens", "key_tokens"}:
+            known = self.tokens if name == "tokens" else self.key_tokens
+            if value is None and known is None:
+                return None
+            labels = as_tokens(value)
+            if known is None or len(labels) != len(known):
+                wanted = "none" if known is None else str(len(known))
+                raise ValueError(f"{name}: got {len(labels)}, want {wanted}: a label for each")
+            return labels
+        raise ValueError(
+            f"{name}: weights given as they are don't have it; want tokens, key_tokens (labels), "
+            "temperature or mask"
+        )
+
+    def replace(self, name: str, value: Any, layer: int, head: int) -> GivenSource:
+        """Return the source with other labels or another temperature."""
+        changed: dict[str, Any] = {name: self.check(name, value, layer, head)}
+        return replace(self, **changed)
+
+    def reset(self) -> GivenSource:
+        """Return the source itself: nothing of it is set by hand."""
+        return self

@@ -1,0 +1,76 @@
+"""The names that Python and the browser share: every synced trait of a widget, and its choices."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import anywidget
+import traitlets
+
+from attnwidget.arrays import Array, Checked, Computed
+
+VIEWS = ("heatmap", "steps", "bertviz-head", "bertviz-model")
+CMAPS = ("viridis", "magma", "inferno", "plasma", "cividis", "turbo", "greys", "blues")
+COLOR_SCALES = ("unit", "row", "map")
+QUANTITIES = ("attention", "output-shift")
+
+
+def _synced(trait: Any) -> Any:
+    return trait.tag(sync=True, echo_update=False)
+
+
+class AttentionTraits(anywidget.AnyWidget):
+    """What is on screen can be rebuilt from these alone."""
+
+    tokens = Checked(())
+    key_tokens = Checked(None)
+    embeddings = Array()
+    key_embeddings = Array()
+    W_q = Array()
+    W_k = Array()
+    W_v = Array()
+    Q = Array()
+    K = Array()
+    V = Array()
+    bias = Array(read_only=True)
+    scale = Checked(1.0)
+    temperature = Checked(1.0)
+    scores = Computed()
+    mask = Computed()
+    attention = Computed()
+    output = Computed()
+    locked = Array(read_only=True)
+    row_mass = Array(read_only=True)
+
+    d_model = Checked(None)
+    d_k = Checked(None)
+    d_v = Checked(None)
+    n_heads = Checked(None)
+    seed = Checked(None)
+    init = Checked(None)
+    positional = Checked(None)
+    overridden = Checked(None, read_only=True)
+    presets: Any = Checked({})
+
+    layers = Checked((), read_only=True).tag(
+        to_json=lambda layers, _: [vars(layer) for layer in layers]
+    )
+    layer = Checked(0)
+    head = Checked(0)
+    view = Checked("heatmap")
+    cmap = Checked("viridis")
+    color_scale = Checked("unit")
+    quantity = Checked("attention")
+    selection = Checked(None)
+    mistake = Checked(None)
+    report: Any = Checked(None).tag(to_json=lambda report, _: report and report.packed())
+    title = _synced(traitlets.Unicode())
+    subtitle = _synced(traitlets.Unicode(read_only=True))
+    notice = _synced(traitlets.Unicode(read_only=True))
+    error = _synced(traitlets.Unicode())
+
+    shown = Checked((0, 0), read_only=True)
+    revision = _synced(traitlets.Int(0, read_only=True))
+    history = Checked((0, 0), read_only=True)
+    _edits = _synced(traitlets.Dict())
+    _patch: Any = Checked(None).tag(to_json=lambda patch, widget: widget._pack_patch(patch))
