@@ -13,7 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from attnwidget import masks as module
-from attnwidget.masks import as_mask, causal_mask, padding_mask, window_mask
+from attnwidget.masks import (
+    as_mask,
+    block_mask,
+    causal_mask,
+    padding_mask,
+    prefix_mask,
+    sentence_blocks,
+    window_mask,
+)
 
 KEEPS = [0, 0.0, -0.0, False]
 MASKS = [1, 1.0, -1, -1.0, -np.inf, -1e4, -1e9, np.finfo(np.float32).min, True]
@@ -119,6 +127,76 @@ def test_causal_and_window_by_their_definition(n, n_k, width):
     assert causal_mask(n).shape == window_mask(n).shape == (n, n)
 
 
+@given(st.integers(0, 7), st.integers(0, 7), st.integers(0, 9))
+def test_prefix_by_its_definition(n, n_k, length):
+    hidden = [[j > i and j >= length for j in range(n_k)] for i in range(n)]
+    result = prefix_mask(n, length, n_k)
+    assert result.dtype == np.bool_
+    assert result.shape == (n, n_k)
+    assert result.tolist() == hidden
+    assert prefix_mask(n, length).shape == (n, n)
+
+
+def test_prefixes_from_causal_to_none():
+    np.testing.assert_array_equal(prefix_mask(5, 0, 3), causal_mask(5, 3))
+    assert not prefix_mask(4, 4).any()
+
+
+LABELS = st.lists(st.sampled_from([0, 1, "a", "b", (1, 2), None, -7]), max_size=7)
+
+
+@given(LABELS, LABELS)
+def test_block_by_its_definition(blocks, key_blocks):
+    result = block_mask(blocks, key_blocks)
+    assert result.dtype == np.bool_
+    assert result.shape == (len(blocks), len(key_blocks))
+    assert result.tolist() == [[q != k for k in key_blocks] for q in blocks]
+    np.testing.assert_array_equal(block_mask(tuple(blocks)), block_mask(blocks, blocks))
+
+
+def test_blocks_from_arrays():
+    expected = block_mask([0, 0, 1], [1, 0])
+    for make in (np.array, torch.tensor):
+        np.testing.assert_array_equal(block_mask(make([0, 0, 1]), make([1, 0])), expected)
+    np.testing.assert_array_equal(block_mask(np.array([0, 0, 1]), [1, 0]), expected)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", ()),
+        ("no end", (0, 0)),
+        ("one . two . three", (0, 0, 1, 1, 2)),
+        ("what ?! really", (0, 0, 1)),
+        ("what ? ! really", (0, 0, 0, 1)),
+        ("( so . ) next", (0, 0, 0, 0, 1)),
+        ("“ so ! ” ) next ” .", (0, 0, 0, 0, 0, 1, 1, 1)),
+        (". . a", (0, 0, 1)),
+        ("a … b ... c", (0, 0, 1, 1, 2)),
+        ("猫 。 犬 ！ 」 鳥 ？ 魚", (0, 0, 1, 1, 1, 2, 2, 3)),
+        ("[CLS] a . [SEP] b [SEP]", (0, 0, 0, 0, 1, 1)),
+        ("a </s> b <|endoftext|> c", (0, 0, 1, 1, 2)),
+        ("3.5 e.g. , ; : - still", (0,) * 7),
+        ('so ." then !! )" last', (0, 0, 1, 1, 1, 2)),
+    ],
+)
+def test_sentences(text, expected):
+    assert sentence_blocks(text.split()) == expected
+
+
+ENDS = set(".!?…。！？")
+
+
+@given(st.lists(st.sampled_from([*"ab.!?…。！？"]), max_size=12))
+def test_a_sentence_is_words_and_then_their_ends(tokens):
+    blocks = sentence_blocks(tokens)
+    assert len(blocks) == len(tokens)
+    for before, after, token, following in zip(
+        blocks, blocks[1:], tokens, tokens[1:], strict=False
+    ):
+        assert after - before == (token in ENDS and following not in ENDS)
+
+
 @pytest.mark.parametrize(("n", "n_k"), [(4, 4), (3, 5), (5, 3)])
 def test_causal_is_what_torch_calls_causal(n, n_k):
     q, k, v = torch.zeros(n, 2), torch.zeros(n_k, 2), torch.eye(n_k)
@@ -146,6 +224,10 @@ def test_padding(attention_mask: Any):
         (lambda: padding_mask([1], n_q=-1), ValueError, "n_q .*got -1"),
         (lambda: causal_mask(2.5), TypeError, "n .*whole number, got 2.5"),  # type: ignore[arg-type]
         (lambda: window_mask(3, width=-1), ValueError, "width .*0 or more, got -1"),
+        (lambda: prefix_mask(3, -1), ValueError, "length .*0 or more, got -1"),
+        (lambda: prefix_mask(3, 1.5), TypeError, "length .*whole number"),  # type: ignore[arg-type]
+        (lambda: block_mask([[0], [1]]), TypeError, "blocks must be a label for each"),  # type: ignore[list-item]
+        (lambda: block_mask([0], 1), TypeError, "key_blocks .*got 1"),  # type: ignore[arg-type]
         (lambda: as_mask(None, 2, -3), ValueError, "n_k .*got -3"),
     ],
 )

@@ -7,6 +7,7 @@ Every function returns a fresh bool array (n_q, n_k) in which **True means maske
 from __future__ import annotations
 
 import operator
+import re
 from collections.abc import Hashable, Sequence
 from typing import Any
 
@@ -27,8 +28,9 @@ __all__ = [
 
 Mask = NDArray[np.bool_]
 
-_ENDS = frozenset({".", "!", "?", "…", "...", "。", "！", "？", "[SEP]", "</s>", "<|endoftext|>"})
-_CLOSERS = frozenset("\"'”’»)]}」』")
+_CLOSING = r"""["'”’»)\]}」』]"""
+_END = re.compile(rf"[.!?…。！？]+{_CLOSING}*|\[SEP\]|</s>|<\|endoftext\|>")
+_CLOSES = re.compile(f"{_CLOSING}+")
 
 _RULE = (
     "a mask is bool (True = masked) or numbers: 0 keeps, any of 1, -1, -inf and values "
@@ -162,8 +164,9 @@ def block_mask(blocks: Sequence[Hashable], key_blocks: Sequence[Hashable] | None
 def sentence_blocks(tokens: Sequence[str]) -> tuple[int, ...]:
     """Return the number of each token's sentence, from 0.
 
-    A sentence ends with the last of . ! ? … 。 ！ ？ in a row and the closing marks after it, or
-    with a separator token such as [SEP].
+    A sentence ends with the last of a run of ends and the quotes and brackets that close after
+    it. An end is a token of nothing but . ! ? … 。 ！ ？ and closing marks after those, or one of
+    the separators [SEP], </s> and <|endoftext|>.
 
     >>> sentence_blocks(["Hi", "!", "?", "So", ".", ")"])
     (0, 0, 0, 1, 1, 1)
@@ -171,8 +174,8 @@ def sentence_blocks(tokens: Sequence[str]) -> tuple[int, ...]:
     blocks: list[int] = []
     sentence, ended = 0, False
     for token in tokens:
-        ends = token in _ENDS
-        if ended and not ends and token not in _CLOSERS:
+        ends = _END.fullmatch(token) is not None
+        if ended and not ends and not _CLOSES.fullmatch(token):
             sentence, ended = sentence + 1, False
         blocks.append(sentence)
         ended = ended or ends
