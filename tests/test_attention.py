@@ -101,6 +101,35 @@ def test_scale_is_used_as_given(case, scale):
     )
 
 
+@given(cases(), st.sampled_from([None, 0.0, 1.5]), st.data())
+def test_a_bias_is_added_after_the_scale_as_in_torch(case, scale, data):
+    q, k, v, mask = case
+    n_q, n_k = mask.shape[-2:]
+    shape = data.draw(st.sampled_from([(n_q, n_k), (1, n_k), (n_q, 1), (n_k,), (), mask.shape]))
+    bias = np.random.default_rng(n_q).standard_normal(shape)
+    before = bias.copy()
+    # torch's float mask is added to the scaled scores.
+    added = torch.from_numpy(np.where(mask, -np.inf, bias))
+    expected = torch.nn.functional.scaled_dot_product_attention(
+        *map(torch.from_numpy, (q, k, v)), attn_mask=added, scale=scale
+    ).numpy()
+    result = attention(q, k, v, mask=mask, scale=scale, bias=bias)
+    full = np.where(mask.all(-1, keepdims=True), 0, expected)
+    np.testing.assert_allclose(result.output, full, rtol=0, atol=1e-12)
+    plain = scores(q, k, scale=scale)
+    np.testing.assert_allclose(
+        result.scores - plain, np.broadcast_to(bias, plain.shape), atol=1e-12
+    )
+    np.testing.assert_array_equal(bias, before)
+
+
+def test_a_bias_in_double_precision_makes_the_scores_double():
+    q = np.ones((2, 3), np.float32)
+    bias = np.full((2, 2), 1e-12)
+    assert scores(q, q, bias=bias.astype(np.float32)).dtype == np.float32
+    np.testing.assert_array_equal(scores(q, q, scale=1, bias=bias), 3 + bias, strict=True)
+
+
 @given(
     hnp.arrays(np.int64, hnp.array_shapes(min_dims=2, max_dims=2), elements=st.integers(-100, 100)),
     st.integers(0, 2**32 - 1),
@@ -373,6 +402,8 @@ def rows_of(rows: Any, weights: Any = None, output: Any = None, mask: Any = None
         ),
         (lambda: scores(A, A, scale=np.inf), ValueError, "scale .*finite, got inf"),
         (lambda: scores(A, A, scale="big"), TypeError, "scale .*'big'"),  # type: ignore[arg-type]
+        (lambda: scores(A, A, bias=A), ValueError, r"bias .*\(4, 4\), got \(4, 3\)"),
+        (lambda: scores(A, A, bias="b"), TypeError, "bias .*dtype <U1"),
         (lambda: scores([["a"]], A), TypeError, "Q .*dtype <U1"),
         (lambda: scores(A, A * 1j), TypeError, "K .*complex"),
         (lambda: scores([[1], [2, 3]], A), TypeError, "Q .*list"),
