@@ -1,14 +1,5 @@
 /** Colour maps as tables of 256 colours, and the numbers that go beside them. */
-import {
-  interpolateBlues,
-  interpolateCividis,
-  interpolateGreys,
-  interpolateInferno,
-  interpolateMagma,
-  interpolatePlasma,
-  interpolateTurbo,
-  interpolateViridis,
-} from "d3-scale-chromatic";
+import { RAMPS } from "./ramps";
 
 export const CMAPS = [
   "viridis",
@@ -21,17 +12,6 @@ export const CMAPS = [
   "blues",
 ] as const;
 export type Cmap = (typeof CMAPS)[number];
-
-const INTERPOLATE: Record<Cmap, (t: number) => string> = {
-  viridis: interpolateViridis,
-  magma: interpolateMagma,
-  inferno: interpolateInferno,
-  plasma: interpolatePlasma,
-  cividis: interpolateCividis,
-  turbo: interpolateTurbo,
-  greys: interpolateGreys,
-  blues: interpolateBlues,
-};
 
 /** 256 colours, red, green and blue one after the other. */
 export type Lut = Uint8ClampedArray;
@@ -48,10 +28,35 @@ export function parseColor(text: string): [number, number, number] {
 
 export function lut(name: string): Lut {
   const known = (CMAPS as readonly string[]).includes(name);
-  const interpolate = INTERPOLATE[known ? (name as Cmap) : "viridis"];
-  const table = new Uint8ClampedArray(256 * 3);
-  for (let i = 0; i < 256; i++) table.set(parseColor(interpolate(i / 255)), i * 3);
-  return table;
+  return table(RAMPS[known ? (name as Cmap) : "viridis"]);
+}
+
+// Blue below, red above, and the card itself at 0: after ColorBrewer's RdBu, which the colour-blind can read.
+const SIGNED = {
+  light: "053061 2166ac 4393c3 92c5de d1e5f0 f7f7f7 fddbc7 f4a582 d6604d b2182b 67001f",
+  dark: "9ecbff 6aa9ee 4385cf 2d629f 26446a 26272d 5e2f35 8f3b3f c1544f e58271 ffb9a6",
+};
+
+/** Colours from -1 to 1 around a neutral 0. */
+export function signedLut(dark: boolean): Lut {
+  return table(SIGNED[dark ? "dark" : "light"].replaceAll(" ", ""));
+}
+
+/** 256 colours along stops of six hex digits. */
+function table(stops: string): Lut {
+  const last = stops.length / 6 - 1;
+  const channel = (stop: number, c: number) =>
+    Number.parseInt(stops.slice(stop * 6 + c * 2, stop * 6 + c * 2 + 2), 16);
+  const colors = new Uint8ClampedArray(256 * 3);
+  for (let i = 0; i < 256; i++) {
+    const at = (i / 255) * last;
+    const stop = Math.min(last - 1, Math.floor(at));
+    for (let c = 0; c < 3; c++) {
+      const from = channel(stop, c);
+      colors[i * 3 + c] = from + (channel(stop + 1, c) - from) * (at - stop);
+    }
+  }
+  return colors;
 }
 
 /** Where a share of 0..1 lies in the table. */

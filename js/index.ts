@@ -6,9 +6,13 @@ import { createTheme } from "./host";
 import { createStore, type Store } from "./store";
 import type { Traits } from "./types";
 import { createBertvizView } from "./views/bertviz";
+import { createExperiments } from "./views/experiments";
 import { createFooter } from "./views/footer";
+import { createHeads } from "./views/heads";
 import { createHeatmap } from "./views/heatmap";
 import { createInspector } from "./views/inspector";
+import { createMistakes, createReport } from "./views/report";
+import { createSteps } from "./views/steps";
 import { createToolbar } from "./views/toolbar";
 
 interface Host {
@@ -78,15 +82,20 @@ function fill(root: HTMLElement, alert: HTMLElement, store: Store, signal: Abort
   const env: Env = { signal, focus, theme };
   const head = h("header", { class: "aw-head" });
   const notice = h("p", { class: "aw-notice", role: "status" });
+  const lab = h("div", { class: "aw-lab" });
   const body = h("div", { class: "aw-body" });
+  const below = h("div", { class: "aw-below" });
   const foot = h("footer", { class: "aw-foot" });
   const dress = () => {
     root.dataset.theme = theme.dark ? "dark" : "light";
   };
   dress();
   theme.subscribe(dress, signal);
-  root.append(head, notice, body, foot);
+  root.append(head, notice, lab, body, below, foot);
   createToolbar(head, store, env);
+  createExperiments(lab, store, env);
+  createMistakes(lab, store, env);
+  createReport(below, store, env);
   createFooter(foot, store, env);
 
   let shown = "";
@@ -99,7 +108,8 @@ function fill(root: HTMLElement, alert: HTMLElement, store: Store, signal: Abort
     ending = new AbortController();
     const until = AbortSignal.any([signal, ending.signal]);
     body.replaceChildren();
-    foot.hidden = view !== "heatmap";
+    foot.hidden = view !== "heatmap" && view !== "steps";
+    lab.hidden = foot.hidden;
     createView(view, body, store, { ...env, signal: until });
   };
 
@@ -134,7 +144,13 @@ function createView(view: string, body: HTMLElement, store: Store, env: Env): vo
     const inspector = h("aside", { class: "aw-inspector", "aria-label": "the marked cell" });
     body.append(map, inspector);
     createHeatmap(map, store, env);
+    createHeads(map, store, env);
     createInspector(inspector, store, env);
+  } else if (view === "steps") {
+    const column = h("div", { class: "aw-steps-column" });
+    body.append(column);
+    createHeads(column, store, env);
+    createSteps(column, store, env);
   } else if (view === "bertviz-head" || view === "bertviz-model") {
     showBertviz(body, store, env, view === "bertviz-head" ? "head" : "model");
   } else {

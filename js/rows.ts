@@ -11,11 +11,15 @@ export interface Maps {
   heads: number;
   /** d_v, the width of the values. */
   d: number;
+  temperature: number;
   mask: Uint8Array;
   scores: Float32Array;
-  V: Float32Array;
   attention: Float32Array;
-  output: Float32Array;
+  /** Null where weights were given as they are: no values, no output. */
+  V: Float32Array | null;
+  output: Float32Array | null;
+  /** What each row sums to, where it is not 1. */
+  rowMass: Float32Array | null;
 }
 
 /** Set cells of the mask; the rows that they lie in. */
@@ -34,11 +38,13 @@ export function writeMask(mask: Uint8Array, step: { on: Runs; off: Runs }, nK: n
 }
 
 export function recomputeRows(maps: Maps, rows: Iterable<number>): void {
-  const { n, nK, heads, d, mask, scores, V, attention, output } = maps;
+  const { n, nK, heads, d, mask, scores, V, attention, output, temperature, rowMass } = maps;
   for (const row of rows) {
     for (let h = 0; h < heads; h++) {
       const at = (h * n + row) * nK;
-      softmaxRow(scores, mask, at, row * nK, nK, attention);
+      const mass = rowMass ? (rowMass[row] as number) : 1;
+      softmaxRow(scores, mask, at, row * nK, nK, attention, temperature, mass);
+      if (!V || !output) continue;
       const values = V.subarray(h * nK * d, (h + 1) * nK * d);
       outputRow(attention, at, nK, values, d, output, (h * n + row) * d);
     }
@@ -56,6 +62,7 @@ export function copyRows(maps: Maps, patch: Patch): readonly number[] {
     [maps.output, patch.output, heads, d],
   ] as const;
   for (const [target, packed, count, width] of parts) {
+    if (!target || !packed) continue;
     const source = decode(packed);
     for (let h = 0; h < count; h++) {
       rows.forEach((row, r) => {

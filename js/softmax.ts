@@ -1,13 +1,19 @@
-/** The row that a click changes, computed as Python computes it. */
+/** The row that an edit changes, computed as Python computes it. */
 
-/** Masked softmax of one row: the maximum over unmasked keys subtracted, an empty row all zero. */
+/**
+ * Masked softmax of one row of scores / temperature: the maximum over unmasked keys subtracted first,
+ * an empty row all zero, temperature 0 the argmax. The row sums to `mass`.
+ */
 export function softmaxRow(
   scores: ArrayLike<number>,
   mask: ArrayLike<number>,
   start: number,
   maskStart: number,
   n: number,
-  out: Float32Array,
+  out: { [index: number]: number; fill(value: number, start: number, end: number): unknown },
+  temperature = 1,
+  mass = 1,
+  outStart = start,
 ): void {
   let max = Number.NEGATIVE_INFINITY;
   for (let j = 0; j < n; j++) {
@@ -15,26 +21,27 @@ export function softmaxRow(
     if (!mask[maskStart + j] && s > max) max = s;
   }
   if (max === Number.NEGATIVE_INFINITY) {
-    out.fill(0, start, start + n);
+    out.fill(0, outStart, outStart + n);
     return;
   }
+  const part = (j: number) => {
+    if (mask[maskStart + j]) return 0;
+    const below = (scores[start + j] as number) - max;
+    return temperature === 0 ? Number(below === 0) : Math.exp(below / temperature);
+  };
   let sum = 0;
-  for (let j = 0; j < n; j++) {
-    if (!mask[maskStart + j]) sum += Math.exp((scores[start + j] as number) - max);
-  }
-  for (let j = 0; j < n; j++) {
-    out[start + j] = mask[maskStart + j] ? 0 : Math.exp((scores[start + j] as number) - max) / sum;
-  }
+  for (let j = 0; j < n; j++) sum += part(j);
+  for (let j = 0; j < n; j++) out[outStart + j] = (part(j) / sum) * mass;
 }
 
 /** One row of attention · V. */
 export function outputRow(
-  attention: Float32Array,
+  attention: ArrayLike<number>,
   start: number,
   n: number,
-  V: Float32Array,
+  V: ArrayLike<number>,
   d: number,
-  out: Float32Array,
+  out: { [index: number]: number; fill(value: number, start: number, end: number): unknown },
   outStart: number,
 ): void {
   out.fill(0, outStart, outStart + d);

@@ -1,22 +1,32 @@
 /** The browser's mirror of the widget: the only module that touches the anywidget model. */
 import type { AnyModel } from "@anywidget/types";
-import { decode, type Flat, type Matrix, matrix } from "./codec";
+import type { Matrix } from "./codec";
+import { changed, follow, rescore } from "./flow";
 import { createHistory, type Step } from "./history";
-import { hides, type Preset } from "./presets";
-import { copyRows, type Maps, recomputeRows, writeMask } from "./rows";
+import { ARRAYS, type ArrayName, createMirror } from "./mirror";
+import { hides } from "./presets";
+import { copyRows, recomputeRows, writeMask } from "./rows";
 import { cells, toRuns } from "./runs";
-import type { Op, Packed, Patch, Traits } from "./types";
+import { createShiftMap } from "./shift";
+import type { CellValue, Editable, Op, Patch, Presets, Traits } from "./types";
 
-const ARRAYS = ["Q", "K", "V", "scores", "mask", "locked", "attention", "output"] as const;
 const STATES = [
-  "tokens", "scale", "layers", "layer", "head", "view", "cmap", "color_scale", "selection",
-  "title", "subtitle", "notice", "error", "shown", "revision", "history",
+  "tokens", "key_tokens", "scale", "temperature", "d_model", "d_k", "d_v", "n_heads", "seed", "init",
+  "positional", "overridden", "presets", "layers", "layer", "head", "view", "cmap", "color_scale",
+  "quantity", "mistake", "report", "selection", "title", "subtitle", "notice", "error", "shown",
+  "revision", "history",
 ] as const; // biome-ignore format: a table
+/** What a page may set; the rest is Python's. */
+export type Settable =
+  | "tokens" | "key_tokens" | "d_model" | "d_k" | "d_v" | "n_heads" | "seed" | "init" | "positional"
+  | "layer" | "head" | "view" | "color_scale" | "quantity" | "mistake" | "report" | "selection"
+  | "error"; // biome-ignore format: a table
 
-/** What changed since the last call: everything, or these rows of the map, and these traits. */
+/** What changed since the last call: shapes or tokens, numbers of rows, numbers of inputs, traits. */
 export interface Change {
   all: boolean;
   rows: ReadonlySet<number>;
+  inputs: boolean;
   names: ReadonlySet<string>;
 }
 
@@ -24,55 +34,39 @@ export type Store = ReturnType<typeof createStore>;
 
 export function createStore(model: AnyModel<Traits>, signal: AbortSignal) {
   const listeners = new Set<(change: Change) => void>();
+  const mirror = createMirror(model);
+  const { get, flat, nQ, nK, stack, headIndex } = mirror;
   const history = createHistory();
+  const shifts = createShiftMap();
   const client = crypto.getRandomValues(new Uint32Array(2)).join("-");
+  const shapes = new Map<ArrayName, string>();
+  const dirty = { all: false, rows: new Set<number>(), inputs: false, names: new Set<string>() };
+  const patches: Patch[] = [];
   let pending: Op[] = [];
   let seq = 0;
   let strokes = 0;
-  const decoded = new Map<string, Flat | null>();
-  const dirty = { all: false, rows: new Set<number>(), names: new Set<string>() };
-  const patches: Patch[] = [];
   let queued = false;
-
-  const get = <K extends keyof Traits>(name: K): Traits[K] => model.get(name);
-  const packed = (name: (typeof ARRAYS)[number]) => get(name) as Packed;
-  const flat = (name: (typeof ARRAYS)[number]): Flat | null => {
-    if (!decoded.has(name)) {
-      const value = get(name) as Packed | null;
-      decoded.set(name, value && decode(value));
-    }
-    return decoded.get(name) as Flat | null;
-  };
-  const nQ = () => packed("mask").shape[0] as number;
-  const nK = () => packed("mask").shape[1] as number;
-  const stack = () => {
-    const shape = packed("scores").shape;
-    return shape.length > 2 ? (shape[0] as number) : 1;
-  };
-  const headIndex = () => (stack() > 1 ? get("head") : 0);
-
-  const maps = (): Maps => ({
-    n: nQ(),
-    nK: nK(),
-    heads: stack(),
-    d: packed("V").shape.at(-1) as number,
-    mask: flat("mask") as Uint8Array,
-    scores: flat("scores") as Float32Array,
-    V: flat("V") as Float32Array,
-    attention: flat("attention") as Float32Array,
-    output: flat("output") as Float32Array,
-  });
+  let renewed = false;
+  /** What Python has not confirmed yet: shown in place of its traits. */
+  let presets: Presets | null = null;
+  const byHand = new Map<Editable, Set<number>>();
+  let draft: { cell: CellValue; before: Map<Editable, Float32Array> } | null = null;
 
   function flush() {
     queued = false;
-    const renewed = dirty.all;
     for (const patch of patches.splice(0)) receive(patch);
     // What Python has not seen yet goes on top of what it sent.
-    if (renewed) pending.forEach(redraw);
-    const change = { all: dirty.all, rows: new Set(dirty.rows), names: new Set(dirty.names) };
-    dirty.all = false;
+    if (renewed) {
+      pending.forEach(redraw);
+      if (draft) write(draft.cell);
+    }
+    renewed = false;
+    const { all, inputs } = dirty;
+    const change = { all, inputs, rows: new Set(dirty.rows), names: new Set(dirty.names) };
+    dirty.all = dirty.inputs = false;
     dirty.rows.clear();
     dirty.names.clear();
+    shifts.forget(change.all || change.inputs ? null : change.rows);
     for (const listener of [...listeners]) listener(change);
   }
   // One update message sets many traits one after the other: listeners hear of it once, when all are in.
@@ -88,11 +82,16 @@ export function createStore(model: AnyModel<Traits>, signal: AbortSignal) {
     signal.addEventListener("abort", () => model.off(event, handler));
   }
   for (const name of ARRAYS) {
+    shapes.set(name, String(mirror.packed(name)?.shape));
     listen(name, () => {
-      decoded.delete(name);
-      dirty.all = true;
+      mirror.forget(name);
+      const shape = String(mirror.packed(name)?.shape);
+      // Other numbers of the same shape are painted where the old ones were.
+      if (shape !== shapes.get(name)) dirty.all = true;
+      else allRows();
+      shapes.set(name, shape);
+      renewed = true;
       if (name === "mask") {
-        history.reset();
         pending = pending.filter((op) => op.shape[0] === nQ() && op.shape[1] === nK());
       }
       enqueue();
@@ -101,7 +100,9 @@ export function createStore(model: AnyModel<Traits>, signal: AbortSignal) {
   for (const name of STATES) {
     listen(name, () => {
       dirty.names.add(name);
-      if (name === "tokens" || (name === "head" && stack() > 1)) dirty.all = true;
+      if (name === "tokens" || name === "key_tokens") dirty.all = true;
+      if (name === "head" && stack() > 1) allRows();
+      if (name === "overridden") byHand.clear();
       enqueue();
     });
   }
@@ -112,35 +113,79 @@ export function createStore(model: AnyModel<Traits>, signal: AbortSignal) {
     enqueue();
   });
 
-  /** Write a step into the mask and recompute its rows, in the model's own buffers. */
-  function redraw(step: Pick<Step, "on" | "off">) {
+  function allRows() {
+    dirty.inputs = true;
+    for (let q = 0; q < nQ(); q++) dirty.rows.add(q);
+  }
+
+  /** Write a step into the mask and recompute its rows, or a number and all that follows. */
+  function redraw(step: Pick<Op, "on" | "off" | "cell">) {
+    if (step.cell) write(step.cell);
     const rows = writeMask(flat("mask") as Uint8Array, step, nK());
-    recomputeRows(maps(), rows);
+    recomputeRows(mirror.flow(), rows);
     for (const row of rows) dirty.rows.add(row);
+  }
+
+  function write({ name, at, value, shape }: CellValue) {
+    if (String(shape) !== String(mirror.packed(name)?.shape)) return;
+    const index = at.reduce((sum, i, axis) => sum * (shape[axis] as number) + i, 0);
+    (flat(name) as Float32Array)[index] = value;
+    mark(name, index);
+    follow(mirror.flow(), name);
+    allRows();
+  }
+
+  function mark(name: Editable, index: number) {
+    if (!byHand.has(name)) byHand.set(name, new Set());
+    byHand.get(name)?.add(index);
+  }
+
+  /** Tell Python, now: with all that it has not answered yet. */
+  function send(op: Omit<Op, "seq" | "shape">) {
+    pending.push({ seq: ++seq, ...op, shape: [nQ(), nK()] });
+    model.set("_edits", { client, ops: [...pending] });
+    model.save_changes();
+    flush();
   }
 
   /** Answer a step here and now, and tell Python. */
   function apply(step: Step, move?: "undo" | "redo") {
-    redraw(step);
-    pending.push({ seq: ++seq, ...step, shape: [nQ(), nK()], ...(move && { move }) });
-    model.set("_edits", { client, ops: [...pending] });
-    model.save_changes();
-    flush();
+    const { inputs, ...rest } = step;
+    if (step.presets) presets = step.presets;
+    redraw(rest);
+    if (inputs) restore(inputs);
+    if (step.presets) dirty.names.add("presets");
+    send({ ...rest, ...(move && { move }) });
+  }
+
+  /** Put inputs back as they were, and all that follows from them. */
+  function restore(inputs: ReadonlyMap<Editable, Float32Array>) {
+    for (const [name, values] of inputs) (flat(name) as Float32Array).set(values);
+    rescore(mirror.flow());
+    recomputeRows(mirror.flow(), Array(nQ()).keys());
+    byHand.clear();
+    allRows();
   }
 
   /** Python's rows replace ours; what it has not seen yet goes on top again. */
   function receive(patch: Patch) {
     const acked = patch.acks[client] ?? 0;
     pending = pending.filter((op) => op.seq > acked);
+    if (!pending.some((op) => op.presets)) presets = null;
     if (patch.origin !== client) history.reset();
     // A patch for a map that has changed its shape since is stale: the whole arrays are on their way.
-    const rows = copyRows(maps(), patch);
+    const rows = copyRows(mirror.flow(), patch);
     for (const row of rows) dirty.rows.add(row);
     if (rows.length) pending.forEach(redraw);
   }
 
   /** Set cells of the mask as `wanted` says, those that are not locked and not so already. */
-  function change(list: Iterable<number>, wanted: (cell: number) => boolean, stroke: number) {
+  function change(
+    list: Iterable<number>,
+    wanted: (cell: number) => boolean,
+    stroke: number,
+    named?: Presets,
+  ) {
     const mask = flat("mask") as Uint8Array;
     const locked = flat("locked");
     const on: number[] = [];
@@ -150,24 +195,32 @@ export function createStore(model: AnyModel<Traits>, signal: AbortSignal) {
       if (locked?.[cell] || Boolean(mask[cell]) === masked) continue;
       (masked ? on : off).push(cell);
     }
-    if (on.length + off.length === 0) return;
+    if (on.length + off.length === 0 && !named) return;
     const ascending = (a: number, b: number) => a - b;
-    const step = { stroke, on: toRuns(on.sort(ascending)), off: toRuns(off.sort(ascending)) };
-    history.push(step);
-    apply(step);
+    const [hide, free] = [on, off].map((list) => toRuns(list.sort(ascending))) as [
+      Op["on"],
+      Op["on"],
+    ];
+    const step = { stroke, on: hide, off: free };
+    history.push({
+      step: { ...step, ...(named && { presets: named }) },
+      back: { stroke, on: free, off: hide, ...(named && { presets: inForce() }) },
+    });
+    apply({ ...step, ...(named && { presets: named }) });
   }
+
+  const inForce = () => presets ?? get("presets");
 
   function travel(move: "undo" | "redo") {
     const steps = history[move]();
-    if (steps.length === 0) {
-      // Older than this page: only Python knows it.
-      apply({ stroke: ++strokes, on: [], off: [] }, move);
-      return;
-    }
+    // Older than this page, if there is none: only Python knows it.
+    const stroke = ++strokes;
     const merged = new Map<number, boolean>();
-    for (const step of steps) {
-      for (const cell of cells(step.on)) merged.set(cell, true);
-      for (const cell of cells(step.off)) merged.set(cell, false);
+    let last: Partial<Step> = {};
+    for (const { on, off, presets: named, inputs } of steps) {
+      for (const cell of cells(on)) merged.set(cell, true);
+      for (const cell of cells(off)) merged.set(cell, false);
+      last = { ...last, ...(named && { presets: named }), ...(inputs && { inputs }) };
     }
     const pick = (value: boolean) =>
       toRuns(
@@ -176,8 +229,12 @@ export function createStore(model: AnyModel<Traits>, signal: AbortSignal) {
           .map(([c]) => c)
           .sort((a, b) => a - b),
       );
-    apply({ stroke: ++strokes, on: pick(true), off: pick(false) }, move);
+    apply({ ...last, stroke, on: pick(true), off: pick(false) }, move);
   }
+
+  const copies = (names: readonly Editable[]) =>
+    new Map(names.map((name) => [name, (flat(name) as Float32Array).slice()] as const));
+  const matrix = (name: ArrayName, head = headIndex()) => mirror.matrix(name, head);
 
   return {
     get,
@@ -190,11 +247,18 @@ export function createStore(model: AnyModel<Traits>, signal: AbortSignal) {
     get nHeads() {
       return get("layers").find((l) => l.index === get("layer"))?.n_heads ?? stack();
     },
+    /** Heads whose maps are all on the page: 1 where they come one at a time. */
+    get stacked() {
+      return stack();
+    },
     get tokens() {
       return get("tokens");
     },
     get keyTokens() {
-      return get("tokens");
+      return get("key_tokens") ?? get("tokens");
+    },
+    get scale() {
+      return mirror.scale();
     },
     /** (nQ, nK), 1 = masked. */
     get mask() {
@@ -204,23 +268,24 @@ export function createStore(model: AnyModel<Traits>, signal: AbortSignal) {
     get locked() {
       return flat("locked") as Uint8Array | null;
     },
-    get scores(): Matrix {
-      return matrix(packed("scores"), headIndex());
-    },
+    /** What a row of given weights sums to; 1 where softmax made it. */
+    rowMass: (q: number) => (flat("row_mass") as Float32Array | null)?.[q] ?? 1,
     get attention(): Matrix {
-      return matrix(packed("attention"), headIndex());
+      return matrix("attention") as Matrix;
     },
-    get output(): Matrix {
-      return matrix(packed("output"), headIndex());
+    /** One head's matrix, of the shown head where none is named; null where there is none. */
+    matrix,
+    /** How far masking each cell would move its query's output; null without values. */
+    get shift(): Matrix | null {
+      const [V, output] = [matrix("V"), matrix("output")];
+      const [scores, attention] = [matrix("scores") as Matrix, matrix("attention") as Matrix];
+      if (!V || !output) return null;
+      const mask = flat("mask") as Uint8Array;
+      const temperature = get("temperature");
+      return shifts.of({ V, output, scores, attention, mask, temperature }, headIndex());
     },
-    get Q(): Matrix {
-      return matrix(packed("Q"), headIndex());
-    },
-    get K(): Matrix {
-      return matrix(packed("K"), headIndex());
-    },
-    get V(): Matrix {
-      return matrix(packed("V"), headIndex());
+    get presets(): Presets {
+      return inForce();
     },
     /** Edits that Python has not answered yet. */
     get pending() {
@@ -237,12 +302,18 @@ export function createStore(model: AnyModel<Traits>, signal: AbortSignal) {
       listeners.add(listener);
       until.addEventListener("abort", () => listeners.delete(listener));
     },
-    set<K extends "layer" | "head" | "view" | "color_scale" | "selection" | "error">(
-      name: K,
-      value: Traits[K],
-    ) {
+    set<K extends Settable>(name: K, value: Traits[K]) {
       model.set(name, value);
       model.save_changes();
+    },
+    /** Set a factor of the scores: seen at once, computed here until Python's answer is there. */
+    live(name: "scale" | "temperature", value: number | null) {
+      model.set(name, value as number);
+      model.save_changes();
+      if (name === "scale") rescore(mirror.flow());
+      recomputeRows(mirror.flow(), Array(nQ()).keys());
+      allRows();
+      flush();
     },
     /** A number for a new stroke: edits that carry the same number undo together. */
     stroke: () => ++strokes,
@@ -250,25 +321,74 @@ export function createStore(model: AnyModel<Traits>, signal: AbortSignal) {
     paint(list: Iterable<number>, masked: boolean, stroke: number) {
       change(list, () => masked, stroke);
     },
-    preset(name: Preset) {
-      const hidden = hides(name, get("tokens"));
+    /** Put other presets in place of those in force; what was masked or freed by hand stays so. */
+    setPresets(next: Presets) {
       const k = nK();
-      const all = Array(nQ() * k).keys();
-      change(all, (cell) => hidden(Math.floor(cell / k), cell % k), ++strokes);
-    },
-    /** Whether the mask is this preset, but for what the model itself masks. */
-    isPreset(name: Preset): boolean {
-      const hidden = hides(name, get("tokens"));
+      const [queries, keys] = [get("tokens"), get("key_tokens") ?? get("tokens")];
+      const [old, now] = [hides(inForce(), queries, keys), hides(next, queries, keys)];
       const mask = flat("mask") as Uint8Array;
-      const locked = flat("locked");
-      const k = nK();
-      return mask.every(
-        (masked, cell) =>
-          locked?.[cell] || Boolean(masked) === hidden(Math.floor(cell / k), cell % k),
-      );
+      const wanted = (cell: number) => {
+        const [q, key] = [Math.floor(cell / k), cell % k];
+        const was = old(q, key);
+        return Boolean(mask[cell]) === was ? now(q, key) : !was;
+      };
+      change(Array(nQ() * k).keys(), wanted, ++strokes, next);
+    },
+    /** Free every cell, of presets and by hand. */
+    clear() {
+      change(Array(nQ() * nK()).keys(), () => false, ++strokes, {});
+    },
+    /** Show a number in place of another, with all that follows, until it is settled or abandoned. */
+    draft(name: Editable, row: number, col: number, value: number) {
+      const at = mirror.index(name, headIndex(), row, col);
+      const before = draft?.before ?? copies(changed(mirror.flow(), name));
+      draft = { cell: { name, at, value, shape: mirror.packed(name)?.shape ?? [] }, before };
+      write(draft.cell);
+      flush();
+    },
+    settle() {
+      if (!draft) return;
+      const { cell, before } = draft;
+      draft = null;
+      const stroke = ++strokes;
+      const empty = { stroke, on: [], off: [] };
+      history.push({
+        step: { ...empty, inputs: copies([...before.keys()]) },
+        back: { ...empty, inputs: before },
+      });
+      send({ ...empty, cell });
+    },
+    abandon() {
+      if (!draft) return;
+      restore(draft.before);
+      draft = null;
+      flush();
+    },
+    /** Whether a number of the shown head was set by hand. */
+    isByHand(name: Editable, row: number, col: number): boolean {
+      const shape = mirror.packed(name)?.shape ?? [];
+      const at = mirror.index(name, headIndex(), row, col);
+      const index = at.reduce((sum, i, axis) => sum * (shape[axis] as number) + i, 0);
+      const runs = get("overridden")?.[name] ?? [];
+      for (let i = 0; i < runs.length; i += 2) {
+        const start = runs[i] as number;
+        if (index >= start && index < start + (runs[i + 1] as number)) return true;
+      }
+      return byHand.get(name)?.has(index) ?? false;
+    },
+    get drafting(): boolean {
+      return draft !== null;
+    },
+    anyByHandIn(name: Editable): boolean {
+      return Boolean(byHand.get(name)?.size || get("overridden")?.[name]?.length);
+    },
+    get anyByHand(): boolean {
+      return byHand.size > 0 || Object.keys(get("overridden") ?? {}).length > 0;
     },
     undo: () => travel("undo"),
     redo: () => travel("redo"),
+    /** Take back every number set by hand: Python knows what they were. */
+    reset: () => send({ stroke: ++strokes, on: [], off: [], move: "reset" }),
     /** A question that Python answers with a message; used for documents too large for a trait. */
     request(
       content: object,

@@ -43,15 +43,7 @@ export interface CellValue {
   shape: number[];
 }
 
-export type Editable =
-  | "embeddings"
-  | "key_embeddings"
-  | "W_q"
-  | "W_k"
-  | "W_v"
-  | "Q"
-  | "K"
-  | "V";
+export type Editable = "embeddings" | "key_embeddings" | "W_q" | "W_k" | "W_v" | "Q" | "K" | "V";
 
 /** Masks that have names, by name: their parameter, or true. */
 export interface Presets {

@@ -1,5 +1,5 @@
 /** The foot of the card: how much is masked, which keys do what, whether rows sum to one. */
-import { type Env, h, text } from "../dom";
+import { type Env, fill, h, text } from "../dom";
 import type { Store } from "../store";
 
 export function createFooter(parent: HTMLElement, store: Store, { signal }: Env): void {
@@ -7,14 +7,21 @@ export function createFooter(parent: HTMLElement, store: Store, { signal }: Env)
   const sums = h("span", { class: "aw-row-sums" });
   const key = (name: string, does: string) =>
     h("span", { class: "aw-key" }, h("kbd", {}, name), does);
-  const keys = h(
-    "span",
-    { class: "aw-keys" },
-    key("←↑↓→", "move"),
-    key("space", "mask"),
-    key("shift", "extend"),
-    key("drag", "paint"),
-  );
+  const keys = h("span", { class: "aw-keys" });
+  const KEYS: Record<string, [string, string][]> = {
+    heatmap: [
+      ["←↑↓→", "move"],
+      ["space", "mask"],
+      ["shift", "extend"],
+      ["drag", "paint"],
+    ],
+    steps: [
+      ["drag", "a number"],
+      ["type", "another"],
+      ["↑↓", "in the box: step"],
+      ["click", "masks"],
+    ],
+  };
   parent.append(masked, keys, sums);
 
   // What each row holds, kept from change to change: a click costs a row here too.
@@ -53,7 +60,13 @@ export function createFooter(parent: HTMLElement, store: Store, { signal }: Env)
     const none = `${empty} row${empty > 1 ? "s" : ""} without a key`;
     text(sums, [seeing.length ? range : "", empty ? none : ""].filter(Boolean).join(" · "));
   }
+  const legend = () =>
+    fill(keys, store.get("view"), () =>
+      (KEYS[store.get("view")] ?? []).map(([name, does]) => key(name, does)),
+    );
+  legend();
   store.subscribe((change) => {
+    legend();
     if (change.all) update(null);
     else if (change.rows.size) update(change.rows);
   }, signal);

@@ -6,6 +6,7 @@ const PATHS = {
   clear: "M4 4l8 8M12 4l-8 8",
   previous: "M10 3 5 8l5 5",
   next: "M6 3l5 5-5 5",
+  dice: "M3 3h10v10H3zM6 6h.01M10 6h.01M8 8h.01M6 10h.01M10 10h.01",
 } as const;
 
 export type IconName = keyof typeof PATHS;

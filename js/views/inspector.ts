@@ -1,36 +1,37 @@
 /** What the marked cell is, in words and in numbers. */
 import { cssColor, type Lut, lut } from "../color";
 import { type Env, fill, h, text } from "../dom";
+import { explainScore, explainWeight } from "../explain";
 import type { Cell } from "../focus";
+import { number } from "../numbers";
 import type { Store } from "../store";
-import { shift, softmaxParts, terms } from "./arithmetic";
+import { copyButton } from "./copy";
 import { visible } from "./heatmap/labels";
 import { largest } from "./heatmap/paint";
 import { rowIsEmpty } from "./heatmap/words";
 
 const BARS = 10;
 /** The traits, beside the maps, that the panel shows. */
-const SHOWN = ["cmap", "color_scale", "scale"];
+const SHOWN = ["cmap", "color_scale", "scale", "temperature"];
 const CAPTION = "this row, after the mask";
 
 export function createInspector(parent: HTMLElement, store: Store, env: Env): void {
   const { signal, focus } = env;
   const pair = h("h3", { class: "aw-pair" });
   const where = h("p", { class: "aw-where" });
-  const product = h("div", { class: "aw-sum" });
-  const scaled = h("div", {});
-  const soft = h("div", {});
-  const formula = h("div", { class: "aw-formula" }, product, scaled, soft);
+  const formula = h("div", { class: "aw-formula" });
+  const copy = copyButton(() => explainWeight(store, ...shownCell()).numpy, signal);
   const caption = h("p", { class: "aw-where" }, CAPTION);
   const bars = h("div", { class: "aw-bars", role: "list" });
   const rest = h("p", { class: "aw-where" });
   const effect = h("p", { class: "aw-effect" });
   parent.append(
-    h("div", { class: "aw-of-cell" }, pair, where, formula, effect),
+    h("div", { class: "aw-of-cell" }, pair, where, formula, copy, effect),
     h("div", { class: "aw-of-row" }, caption, bars, rest),
   );
   let table: Lut = lut(store.get("cmap"));
   const lines: ReturnType<typeof barLine>[] = [];
+  const shownCell = () => focus.cell ?? ([0, 0] as const);
 
   function update() {
     const cell = focus.cell;
@@ -45,24 +46,10 @@ export function createInspector(parent: HTMLElement, store: Store, env: Env): vo
   }
 
   function updateFormula([q, k]: Cell) {
-    const at = q * store.nK + k;
-    const score = store.scores.data[at] as number;
-    const scale = store.get("scale");
-    const d = store.Q.cols;
-    text(product, `q·k = ${terms(store.Q, q, store.K, k)}`);
-    const divisor =
-      Math.abs(scale * Math.sqrt(d) - 1) < 1e-6 ? `÷ √${d}` : `× ${Number(scale.toPrecision(3))}`;
-    text(scaled, `= ${number(scale === 0 ? 0 : score / scale)} ${divisor} = ${number(score)}`);
-    if (store.locked?.[at]) {
-      fill(soft, "locked", () => ["masked by the model itself: it stays masked"]);
-    } else if (store.mask[at]) {
-      fill(soft, "masked", () => ["masked: this query may not see this key"]);
-    } else {
-      const { max, sum } = softmaxParts(store.scores, store.mask, q);
-      const p = (store.attention.data[at] as number).toFixed(3);
-      const line = `exp(${number(score)} − ${number(max)}) ÷ ${number(sum)} = `;
-      fill(soft, line + p, () => [line, h("b", {}, p)]);
-    }
+    const lines = [...explainScore(store, q, k).lines, ...explainWeight(store, q, k).lines];
+    fill(formula, lines.join("\n"), () =>
+      lines.map((line, i) => h("div", {}, ...(i === lines.length - 1 ? strong(line) : [line]))),
+    );
   }
 
   function updateBars(q: number, k: number) {
@@ -114,12 +101,17 @@ export function createInspector(parent: HTMLElement, store: Store, env: Env): vo
 
   function updateEffect([q, k]: Cell, from: string) {
     const at = q * store.nK + k;
+    const shift = store.shift;
     if (store.locked?.[at]) {
       fill(effect, "locked", () => ["What the model masks is locked."]);
     } else if (store.mask[at]) {
       fill(effect, "masked", () => ["A click frees this cell: the query sees the key again."]);
+    } else if (!shift) {
+      fill(effect, "given", () => [
+        "A click masks this cell: its weight goes to the rest of the row.",
+      ]);
     } else {
-      const moved = number(shift(store.attention, store.V, store.output, q, k));
+      const moved = number(shift.data[at] as number);
       fill(effect, JSON.stringify([from, moved]), () => [
         "A click masks this cell: the output of ",
         h("span", { class: "aw-quoted" }, "“", token(from), "”"),
@@ -137,19 +129,15 @@ export function createInspector(parent: HTMLElement, store: Store, env: Env): vo
   update();
 }
 
-/** A token, cut off by the stylesheet where it is long; whole on hover. */
-function token(name: string): HTMLElement {
-  return h("bdi", { class: "aw-token", title: name }, name);
+/** A line with its result, what follows the last "=", in bold. */
+export function strong(line: string): (Node | string)[] {
+  const at = line.lastIndexOf("= ");
+  return at < 0 ? [line] : [line.slice(0, at + 2), h("b", {}, line.slice(at + 2))];
 }
 
-/** A number as people read it: three significant places, and a real minus. */
-export function number(value: number): string {
-  const size = Math.abs(value);
-  const plain =
-    size !== 0 && (size < 1e-3 || size >= 1e5)
-      ? value.toExponential(2)
-      : value.toFixed(size < 0.1 ? 4 : size < 100 ? 2 : 1);
-  return plain.replace("-", "−");
+/** A token, cut off by the stylesheet where it is long; whole on hover. */
+export function token(name: string): HTMLElement {
+  return h("bdi", { class: "aw-token", title: name }, name);
 }
 
 function barLine() {

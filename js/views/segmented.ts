@@ -4,6 +4,8 @@ import { h } from "../dom";
 export interface Segmented {
   element: HTMLElement;
   set(value: string | null): void;
+  /** Offer these choices alone. */
+  offer(values: readonly string[]): void;
 }
 
 export function segmented(
@@ -11,8 +13,6 @@ export function segmented(
   choices: readonly { value: string; text: string; title?: string }[],
   pick: (value: string) => void,
   signal: AbortSignal,
-  /** Arrow keys choose, as in a radio group; or only move, where a choice undoes work. */
-  arrows: "choose" | "move" = "choose",
 ): Segmented {
   const element = h("div", { class: "aw-segmented", role: "radiogroup", "aria-label": label });
   const buttons = choices.map(({ value, text, title }) =>
@@ -49,12 +49,16 @@ export function segmented(
       if (!step) return;
       event.preventDefault();
       event.stopPropagation();
-      const from = buttons.indexOf(event.target as HTMLButtonElement);
-      const next = buttons[(from + step + buttons.length) % buttons.length] as HTMLButtonElement;
+      const offered = buttons.filter((button) => !button.hidden);
+      const from = offered.indexOf(event.target as HTMLButtonElement);
+      const next = offered[(from + step + offered.length) % offered.length] as HTMLButtonElement;
       next.focus();
-      if (arrows === "choose") pick(next.dataset.value as string);
+      pick(next.dataset.value as string);
     },
     { signal },
   );
-  return { element, set };
+  const offer = (values: readonly string[]) => {
+    for (const button of buttons) button.hidden = !values.includes(button.dataset.value as string);
+  };
+  return { element, set, offer };
 }

@@ -1,12 +1,13 @@
 /** The head of the card: what this is, which view, which mask, which layer and head. */
 import { type Env, h, text } from "../dom";
-import { PRESETS, type Preset } from "../presets";
 import type { Store } from "../store";
 import { type IconName, icon } from "./icons";
+import { createPresets } from "./presets";
 import { segmented } from "./segmented";
 
 const VIEWS = [
   { value: "heatmap", text: "Heatmap" },
+  { value: "steps", text: "Steps" },
   { value: "bertviz-head", text: "BertViz heads" },
   { value: "bertviz-model", text: "BertViz model" },
 ];
@@ -18,16 +19,10 @@ export function createToolbar(parent: HTMLElement, store: Store, { signal }: Env
   const isModel = () => store.get("layers").some((layer) => layer.module !== "");
 
   const views = segmented("view", VIEWS, (value) => store.set("view", value), signal);
-  const presets = segmented(
-    "mask preset",
-    PRESETS.map((name) => ({ value: name, text: name, title: PRESET_TITLES[name] })),
-    (value) => store.preset(value as Preset),
-    signal,
-    "move",
-  );
+  const presets = createPresets(store, signal);
   const undo = button("undo", "undo (Ctrl+Z)", store.undo);
   const redo = button("redo", "redo (Ctrl+Shift+Z)", store.redo);
-  const clear = button("clear", "clear the mask", () => store.preset("none"));
+  const clear = button("clear", "clear the mask", store.clear);
   const layer = picker("layer", (value) => store.set("layer", value));
   const head = picker("head", (value) => store.set("head", value));
   const edits = h("div", { class: "aw-edits" }, presets.element, undo, redo, clear);
@@ -84,12 +79,18 @@ export function createToolbar(parent: HTMLElement, store: Store, { signal }: Env
     text(title, store.get("title") || (model ? "Attention" : "Self-attention"));
     text(subtitle, store.get("subtitle"));
     views.set(store.get("view"));
-    views.element.hidden = !model && store.get("view") === "heatmap";
-    edits.hidden = store.get("view") !== "heatmap";
-    presets.set(PRESETS.find(store.isPreset) ?? null);
+    const view = store.get("view");
+    const maps = view === "heatmap" || view === "steps";
+    const known = store.matrix("Q") ? ["heatmap", "steps"] : ["heatmap"];
+    // BertViz shows models; of a sentence it is there for who asks for it.
+    const bertviz = VIEWS.map((v) => v.value).filter((v) => v.startsWith("bertviz"));
+    views.offer(model || !maps ? [...known, ...bertviz] : known);
+    views.element.hidden = known.length < 2 && !model && maps;
+    edits.hidden = !maps;
+    presets.update();
     undo.disabled = !store.canUndo;
     redo.disabled = !store.canRedo;
-    clear.disabled = store.isPreset("none");
+    clear.disabled = !store.mask.some((masked, cell) => masked && !store.locked?.[cell]);
     const layers = store.get("layers");
     const heads = Array.from({ length: store.nHeads }, (_, i) => i);
     layer.update(
@@ -99,7 +100,7 @@ export function createToolbar(parent: HTMLElement, store: Store, { signal }: Env
     head.update(heads, store.get("head"));
     layer.element.hidden = layers.length < 2;
     head.element.hidden = heads.length < 2;
-    pickers.hidden = store.get("view") !== "heatmap" || (layers.length < 2 && heads.length < 2);
+    pickers.hidden = !maps || (layers.length < 2 && heads.length < 2);
     const [shownLayer, shownHead] = store.get("shown");
     // A sentence's heads are all here; a model's come from Python.
     wait(model && (shownLayer !== store.get("layer") || shownHead !== store.get("head")));
@@ -109,10 +110,3 @@ export function createToolbar(parent: HTMLElement, store: Store, { signal }: Env
 }
 
 const NO_ANSWER = "no answer yet: another layer or head needs a running kernel";
-
-const PRESET_TITLES: Record<Preset, string> = {
-  none: "every query sees every key",
-  causal: "no query sees a later key",
-  padding: "no query sees the padding at the end; without padding, the last word",
-  window: "a query sees its neighbours only",
-};

@@ -1,13 +1,13 @@
+import * as d3 from "d3-scale-chromatic";
 import { describe, expect, it } from "vitest";
 import { decode, matrix } from "../../js/codec";
-import { CMAPS, isLight, lut, ticks } from "../../js/color";
+import { CMAPS, isLight, lut, parseColor, signedLut, ticks } from "../../js/color";
 import { createHistory } from "../../js/history";
 import { decideDark } from "../../js/host";
-import { hides, type Preset } from "../../js/presets";
+import { hides, sentenceBlocks } from "../../js/presets";
 import { cells, toRuns } from "../../js/runs";
 import { outputRow, softmaxRow } from "../../js/softmax";
-import type { Packed } from "../../js/types";
-import { shift, softmaxParts, terms } from "../../js/views/arithmetic";
+import type { Packed, Presets } from "../../js/types";
 
 const f32 = (values: number[], shape: number[]): Packed => ({
   data: new DataView(Float32Array.from(values).buffer),
@@ -80,13 +80,17 @@ describe("runs", () => {
 });
 
 describe("history", () => {
+  const pair = (stroke: number, cell: number) => ({
+    step: { stroke, on: [cell, 1], off: [] },
+    back: { stroke, on: [], off: [cell, 1] },
+  });
   it("takes back a stroke at once, and gives it again", () => {
     const history = createHistory();
-    history.push({ stroke: 1, on: [0, 1], off: [] });
-    history.push({ stroke: 1, on: [1, 1], off: [] });
-    history.push({ stroke: 2, on: [], off: [5, 1] });
+    history.push(pair(1, 0));
+    history.push(pair(1, 1));
+    history.push(pair(2, 5));
     expect(history.depth).toEqual([2, 0]);
-    expect(history.undo()).toEqual([{ stroke: 2, on: [5, 1], off: [] }]);
+    expect(history.undo()).toEqual([{ stroke: 2, on: [], off: [5, 1] }]);
     expect(history.undo().map((s) => s.off)).toEqual([
       [1, 1],
       [0, 1],
@@ -96,23 +100,38 @@ describe("history", () => {
       [0, 1],
       [1, 1],
     ]);
-    history.push({ stroke: 3, on: [2, 1], off: [] });
+    history.push(pair(3, 2));
     expect(history.redo()).toEqual([]);
   });
 });
 
 describe("presets", () => {
-  const mask = (name: Preset, n: number, keys: string[]) => {
-    const hidden = hides(name, keys);
+  const mask = (presets: Presets, n: number, keys: string[], queries = keys) => {
+    const hidden = hides(presets, queries, keys);
     return Array.from({ length: n }, (_, q) => keys.map((_, k) => Number(hidden(q, k))).join(""));
   };
   const keys = ["a", "b", "c", "d"];
   it("are the masks that they are named for, non-square too", () => {
-    expect(mask("none", 3, keys)).toEqual(["0000", "0000", "0000"]);
-    expect(mask("causal", 3, keys)).toEqual(["0111", "0011", "0001"]);
-    expect(mask("window", 3, keys)).toEqual(["0011", "0001", "1000"]);
-    expect(mask("padding", 3, keys)).toEqual(["0001", "0001", "0001"]);
-    expect(mask("padding", 2, ["a", "[PAD]", "b", "[PAD]", "[PAD]"])).toEqual(["00011", "00011"]);
+    expect(mask({}, 3, keys)).toEqual(["0000", "0000", "0000"]);
+    expect(mask({ causal: true }, 3, keys)).toEqual(["0111", "0011", "0001"]);
+    expect(mask({ window: 1 }, 3, keys)).toEqual(["0011", "0001", "1000"]);
+    expect(mask({ window: 0 }, 2, keys)).toEqual(["0111", "1011"]);
+    expect(mask({ prefix: 2 }, 3, keys)).toEqual(["0011", "0011", "0001"]);
+    expect(mask({ padding: true }, 3, keys)).toEqual(["0001", "0001", "0001"]);
+    expect(mask({ padding: [0, 2] }, 2, keys)).toEqual(["1010", "1010"]);
+    const padded = ["a", "[PAD]", "b", "[PAD]", "[PAD]"];
+    expect(mask({ padding: true }, 2, padded)).toEqual(["00011", "00011"]);
+    expect(mask({ block: true }, 3, ["a", ".", "b", "c"])).toEqual(["0011", "0011", "1100"]);
+    expect(mask({ block: true }, 2, ["x", "!", "y"], ["a", "b"])).toEqual(["001", "001"]);
+  });
+
+  it("hide together what each of them hides", () => {
+    expect(mask({ causal: true, window: 1 }, 4, keys)).toEqual(["0111", "0011", "1001", "1100"]);
+  });
+
+  it("end a sentence after its marks", () => {
+    expect(sentenceBlocks(["Hi", "!", "?", "So", ".", ")", "x"])).toEqual([0, 0, 0, 1, 1, 1, 2]);
+    expect(sentenceBlocks(["[CLS]", "a", "[SEP]", "b", "[SEP]"])).toEqual([0, 0, 0, 1, 1]);
   });
 });
 
@@ -123,7 +142,28 @@ describe("colour", () => {
     expect(at(0)).toEqual([0x44, 0x01, 0x54]);
     expect(at(127)).toEqual([0x21, 0x90, 0x8d].map((c) => expect.closeTo(c, -0.5)));
     expect(at(255)).toEqual([0xfd, 0xe7, 0x25]);
-    for (const name of CMAPS) expect(new Set(lut(name)).size).toBeGreaterThan(40);
+  });
+
+  it.each(CMAPS)("has d3's %s", (name) => {
+    const title = name[0]?.toUpperCase() + name.slice(1);
+    const interpolate = (d3 as unknown as Record<string, (t: number) => string>)[
+      `interpolate${title}`
+    ] as (t: number) => string;
+    const table = lut(name);
+    for (let i = 0; i < 256; i++) {
+      const color = parseColor(interpolate(i / 255));
+      color.forEach((want, c) => {
+        expect(Math.abs((table[i * 3 + c] as number) - want)).toBeLessThanOrEqual(5.5);
+      });
+    }
+  });
+
+  it.each([true, false])("has blue below 0 and red above, dark %s", (dark) => {
+    const at = (i: number) => signedLut(dark).slice(i * 3, i * 3 + 3);
+    const [low, middle, high] = [at(40), at(127), at(215)];
+    expect(low[2]).toBeGreaterThan(low[0] as number);
+    expect(high[0]).toBeGreaterThan(high[2] as number);
+    expect(Math.max(...middle) - Math.min(...middle)).toBeLessThan(20);
   });
 
   it("chooses the ink that contrasts more", () => {
@@ -150,41 +190,5 @@ describe("host", () => {
     expect(decideDark({ ...signs, background: [20, 20, 20] })).toBe(true);
     expect(decideDark({ ...signs, background: [250, 250, 250], prefersDark: true })).toBe(false);
     expect(decideDark({ ...signs, prefersDark: true })).toBe(true);
-  });
-});
-
-describe("arithmetic", () => {
-  const m = (values: number[], cols: number) => ({
-    data: Float32Array.from(values),
-    rows: values.length / cols,
-    cols,
-  });
-
-  it("writes q·k out, and folds its middle", () => {
-    expect(terms(m([1, -2, 3, 4], 2), 1, m([0.5, 1, 2, -1.25], 2), 1)).toBe(
-      "3.00·2.00 + 4.00·−1.25",
-    );
-    const long = m(Array(10).fill(1), 10);
-    expect(terms(long, 0, long, 0)).toBe(
-      "1.00·1.00 + 1.00·1.00 + 1.00·1.00 + … 6 more … + 1.00·1.00",
-    );
-  });
-
-  it("knows the row's maximum and sum under the mask", () => {
-    const { max, sum } = softmaxParts(m([5, 0, Math.log(2)], 3), Uint8Array.from([1, 0, 0]), 0);
-    expect(max).toBeCloseTo(Math.log(2), 6);
-    expect(sum).toBeCloseTo(1.5, 6);
-  });
-
-  it("says how far masking a cell moves the output", () => {
-    // Values 0, 3 and 12 under weights 1/2, 1/4, 1/4: the output is 3.75.
-    const attention = m([0.5, 0.25, 0.25], 3);
-    const V = m([0, 3, 12], 1);
-    const output = m([3.75], 1);
-    expect(shift(attention, V, output, 0, 1)).toBeCloseTo(Math.abs((0 * 2 + 12) / 3 - 3.75), 6);
-    expect(shift(attention, V, output, 0, 2)).toBeCloseTo(Math.abs((0 * 2 + 3) / 3 - 3.75), 6);
-    // Nearly everything on one key, and everything on it.
-    expect(shift(m([0.9, 0.1], 2), m([1, 5], 1), m([1.4], 1), 0, 0)).toBeCloseTo(3.6, 5);
-    expect(shift(m([1, 0], 2), m([-2, 5], 1), m([-2], 1), 0, 0)).toBe(2);
   });
 });

@@ -1,12 +1,20 @@
 /** The colour bar: what the colours mean, by the scale that is chosen. */
 import { cssColor, type Lut, ticks } from "../../color";
+import type { ColorScale } from "../../types";
 import type { Geometry } from "./geometry";
 import type { Palette } from "./paint";
 
 const BAR_NAME = {
-  unit: "attention weight",
-  row: "share of the row's maximum",
-  map: "attention, up to the map's maximum",
+  attention: {
+    unit: "attention weight",
+    row: "share of the row's maximum",
+    map: "attention, up to the map's maximum",
+  },
+  "output-shift": {
+    unit: "output would move by",
+    row: "share of the row's largest move",
+    map: "output would move by",
+  },
 } as const;
 
 export function paintBar(
@@ -15,7 +23,8 @@ export function paintBar(
   table: Lut,
   colors: Palette,
   ceiling: number,
-  scale: keyof typeof BAR_NAME,
+  scale: ColorScale,
+  quantity: keyof typeof BAR_NAME,
 ): void {
   const { x, y, width, height } = g.bar;
   const gradient = ctx.createLinearGradient(0, y + height, 0, y);
@@ -36,12 +45,12 @@ export function paintBar(
     ctx.fillRect(x + width, at - 0.5, 3, 1);
     ctx.fillText(tick.text, x + width + 6, Math.min(Math.max(at, y + 4), y + height - 4));
   }
-  const name = BAR_NAME[scale];
+  const name = BAR_NAME[quantity][scale];
   ctx.save();
   ctx.translate(x + width + 43, y + height / 2);
   ctx.rotate(Math.PI / 2);
   ctx.textAlign = "center";
   if (ctx.measureText(name).width <= height) ctx.fillText(name, 0, 0);
-  else if (height >= 56) ctx.fillText("attention", 0, 0);
+  else if (height >= 56) ctx.fillText(quantity === "attention" ? "attention" : "move", 0, 0);
   ctx.restore();
 }

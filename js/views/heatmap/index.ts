@@ -9,7 +9,7 @@ import { watchDensity } from "./density";
 import type { Geometry } from "./geometry";
 import { listenToKeys } from "./keyboard";
 import { type Marks, paintOverlay } from "./overlay";
-import { createImage, paintMap, palette } from "./paint";
+import { createImage, isShift, paintMap, palette, shownMap, shownScale } from "./paint";
 import { listenToPointer } from "./pointer";
 import { createSurface } from "./surface";
 import { describe, labelTitle, opening, rowIsEmpty } from "./words";
@@ -29,9 +29,28 @@ export function createHeatmap(parent: HTMLElement, store: Store, env: Env): void
     (value) => store.set("color_scale", value as ColorScale),
     signal,
   );
+  const quantity = segmented(
+    "colours show",
+    [
+      { value: "attention", text: "attention", title: "the weights" },
+      {
+        value: "output-shift",
+        text: "effect",
+        title: "how far masking each cell would move its query's output",
+      },
+    ],
+    (value) => store.set("quantity", value as "attention"),
+    signal,
+  );
+  const of = h("div", { class: "aw-scale" }, h("span", {}, "colours show"), quantity.element);
   parent.append(
     map,
-    h("div", { class: "aw-scale" }, h("span", {}, "colour scale"), scale.element),
+    h(
+      "div",
+      { class: "aw-scales" },
+      h("div", { class: "aw-scale" }, h("span", {}, "colour scale"), scale.element),
+      of,
+    ),
     readout,
   );
 
@@ -71,7 +90,7 @@ export function createHeatmap(parent: HTMLElement, store: Store, env: Env): void
     const colors = palette(map);
     if (dirty) {
       // On the map's own scale one changed row may change every colour.
-      const all = dirty === "all" || store.get("color_scale") === "map";
+      const all = dirty === "all" || shownScale(store) === "map";
       const rows = all ? null : (dirty as Set<number>);
       const ceiling = image.update(store, table, colors.masked, rows);
       paintMap(baseContext, geometry, store, image, table, colors, ceiling, rows);
@@ -100,7 +119,7 @@ export function createHeatmap(parent: HTMLElement, store: Store, env: Env): void
       overlaid = false;
       request();
     }
-    const value = cell && store.attention.data[cell[0] * store.nK + cell[1]]?.toFixed(4);
+    const value = cell && shownMap(store).data[cell[0] * store.nK + cell[1]]?.toFixed(4);
     map.dataset.hover = cell ? cell.join() : "";
     map.dataset.value = value ?? "";
   }
@@ -119,6 +138,14 @@ export function createHeatmap(parent: HTMLElement, store: Store, env: Env): void
 
   function say(said: string) {
     text(readout, said);
+  }
+
+  /** The choices as they are: distances have no scale from 0 to 1, given weights no effect. */
+  function settle() {
+    quantity.set(store.get("quantity"));
+    of.hidden = store.matrix("V") === null;
+    scale.offer(isShift(store) ? ["row", "map"] : ["unit", "row", "map"]);
+    scale.set(shownScale(store));
   }
 
   const inside = (cell: Cell) => cell[0] < store.nQ && cell[1] < store.nK;
@@ -233,14 +260,14 @@ export function createHeatmap(parent: HTMLElement, store: Store, env: Env): void
       if (selection && inside(selection)) active = selection;
       rest();
     }
-    if (change.names.has("color_scale")) scale.set(store.get("color_scale"));
+    settle();
     if (change.all) {
       // Another shape or other tokens lie elsewhere.
       relayout = true;
       anchor = marks.range = null;
       marks.row = marks.column = null;
       if (!marks.cell || !inside(marks.cell)) rest();
-    } else if (change.names.has("cmap") || change.names.has("color_scale")) {
+    } else if (["cmap", "color_scale", "quantity"].some((name) => change.names.has(name))) {
       dirty = "all";
     } else if (change.rows.size && dirty !== "all") {
       dirty = new Set([...(dirty ?? []), ...change.rows]);
@@ -272,7 +299,7 @@ export function createHeatmap(parent: HTMLElement, store: Store, env: Env): void
     cancelAnimationFrame(frame);
   });
 
-  scale.set(store.get("color_scale"));
+  settle();
   activate(active);
   rest();
   paint();

@@ -1,6 +1,8 @@
 /** The map's pixels: cells as an image, everything else drawn over it. */
+import type { Matrix } from "../../codec";
 import { isLight, type Lut, lutIndex, parseColor } from "../../color";
 import type { Store } from "../../store";
+import type { ColorScale } from "../../types";
 import { paintBar } from "./bar";
 import type { Geometry } from "./geometry";
 
@@ -46,9 +48,9 @@ export function createImage() {
         canvas.height = nQ;
         image = context.createImageData(nK, nQ);
       }
-      const { data } = store.attention;
+      const { data } = shownMap(store);
       const mask = store.mask;
-      const scale = store.get("color_scale");
+      const scale = shownScale(store);
       const ceiling = scale === "map" ? largest(data) : 1;
       const [mr, mg, mb] = parseColor(masked);
       const list = rows === null || fresh ? Array(nQ).keys() : rows;
@@ -86,6 +88,21 @@ export function createImage() {
   };
 }
 
+/** What the map's colours and numbers are: the weights, or how far masking a cell would move the output. */
+export function shownMap(store: Store): Matrix {
+  return (store.get("quantity") === "output-shift" && store.shift) || store.attention;
+}
+
+/** Distances have no natural ceiling: they are coloured up to the map's own, or the row's. */
+export function shownScale(store: Store): ColorScale {
+  const scale = store.get("color_scale");
+  return scale === "unit" && isShift(store) ? "map" : scale;
+}
+
+export function isShift(store: Store): boolean {
+  return store.get("quantity") === "output-shift" && store.shift !== null;
+}
+
 export function largest(values: Float32Array): number {
   let max = 0;
   for (let i = 0; i < values.length; i++)
@@ -113,7 +130,7 @@ export function paintMap(
     ctx.clearRect(0, 0, g.width, g.height);
     paintTitles(ctx, g, colors);
     paintLabels(ctx, g, colors);
-    paintBar(ctx, g, table, colors, ceiling, store.get("color_scale"));
+    paintBar(ctx, g, table, colors, ceiling, shownScale(store), store.get("quantity"));
   }
   paintCells(ctx, g, image, changed);
   if (g.cell >= 6) paintHatch(ctx, g, store, colors, rows);
@@ -270,7 +287,7 @@ function paintValues(
   if (ctx.measureText("0.00").width + 6 > g.cell) return;
   ctx.textAlign = "center";
   ctx.textBaseline = "middle";
-  const { data } = store.attention;
+  const { data } = shownMap(store);
   const { mask } = store;
   for (const q of rows) {
     const at = q * g.nK;

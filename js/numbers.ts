@@ -1,0 +1,39 @@
+/** Numbers as people read them, and as NumPy reads them back. */
+
+const minus = (text: string) => text.replace("-", "−");
+
+/** Three significant places or so, and a real minus. */
+export function number(value: number): string {
+  const size = Math.abs(value);
+  if (!Number.isFinite(value)) return Number.isNaN(value) ? "NaN" : value > 0 ? "∞" : "−∞";
+  const plain =
+    size !== 0 && (size < 1e-3 || size >= 1e5)
+      ? value.toExponential(2)
+      : value.toFixed(size < 0.1 ? 4 : size < 100 ? 2 : 1);
+  return minus(plain);
+}
+
+/** An operand of a sum: two decimals. */
+export function two(value: number): string {
+  return Math.abs(value) >= 1e5 ? number(value) : minus(value.toFixed(2));
+}
+
+/** The shortest digits that are this float32 again. */
+export function exact(value: number): string {
+  if (!Number.isFinite(value)) return value > 0 ? "np.inf" : value < 0 ? "-np.inf" : "np.nan";
+  for (let digits = 1; digits <= 9; digits++) {
+    const text = Number(value.toPrecision(digits));
+    if (Math.fround(text) === Math.fround(value)) return String(text);
+  }
+  return String(value);
+}
+
+export function exactList(values: Iterable<number>): string {
+  return `[${Array.from(values, exact).join(", ")}]`;
+}
+
+/** a·b + c·d + ..., the middle folded where there is much of it. */
+export function sum(terms: readonly string[]): string {
+  if (terms.length <= 6) return terms.join(" + ");
+  return [...terms.slice(0, 3), `… ${terms.length - 4} more …`, terms.at(-1)].join(" + ");
+}

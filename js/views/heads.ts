@@ -1,0 +1,77 @@
+/** All heads of a sentence side by side; a click shows one large. */
+import { lut } from "../color";
+import { type Env, h } from "../dom";
+import type { Store } from "../store";
+import { largest, palette } from "./heatmap/paint";
+import { paintThumb } from "./thumb";
+
+export function createHeads(parent: HTMLElement, store: Store, { signal, theme }: Env): void {
+  const strip = h("div", { class: "aw-heads", role: "radiogroup", "aria-label": "heads" });
+  parent.append(strip);
+  const buttons: { element: HTMLButtonElement; canvas: HTMLCanvasElement }[] = [];
+  let frame = 0;
+
+  function headButton(head: number) {
+    const canvas = h("canvas", {});
+    const label = `head ${head}`;
+    const element = h(
+      "button",
+      { type: "button", role: "radio", "aria-label": label },
+      canvas,
+      label,
+    );
+    element.addEventListener("click", () => store.set("head", head), { signal });
+    return { element, canvas };
+  }
+
+  strip.addEventListener(
+    "keydown",
+    (event) => {
+      const by = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+      if (!by) return;
+      event.preventDefault();
+      event.stopPropagation();
+      const next = (store.get("head") + by + buttons.length) % buttons.length;
+      store.set("head", next);
+      buttons[next]?.element.focus();
+    },
+    { signal },
+  );
+
+  function paint() {
+    frame = 0;
+    const heads = store.stacked;
+    strip.hidden = heads < 2;
+    if (heads < 2) return;
+    while (buttons.length < heads) {
+      const made = headButton(buttons.length);
+      buttons.push(made);
+      strip.append(made.element);
+    }
+    for (const { element } of buttons.splice(heads)) element.remove();
+    const table = lut(store.get("cmap"));
+    const { masked } = palette(strip);
+    const { nQ, nK, mask } = store;
+    // On the map's own scale the heads are still compared on one: the largest weight of all.
+    const maps = buttons.map((_, head) => store.matrix("attention", head)?.data as Float32Array);
+    const top = store.get("color_scale") === "map" ? Math.max(...maps.map(largest)) : 1;
+    buttons.forEach(({ element, canvas }, head) => {
+      const data = maps[head] as Float32Array;
+      const share = (at: number) => (mask[at] ? null : (data[at] as number) / (top || 1));
+      paintThumb(canvas, nQ, nK, share, table, masked);
+      const current = head === store.get("head");
+      element.setAttribute("aria-checked", String(current));
+      element.tabIndex = current ? 0 : -1;
+    });
+  }
+  const request = () => {
+    if (!frame) frame = requestAnimationFrame(paint);
+  };
+  store.subscribe((change) => {
+    const names = ["head", "cmap", "color_scale"];
+    if (change.all || change.rows.size || names.some((name) => change.names.has(name))) request();
+  }, signal);
+  theme.subscribe(request, signal);
+  signal.addEventListener("abort", () => cancelAnimationFrame(frame));
+  paint();
+}

@@ -1,0 +1,76 @@
+/** Numbers changed by hand: dragged, typed, or stepped by arrow keys. */
+import type { MatrixName } from "../../explain";
+import type { Store } from "../../store";
+import type { Editable } from "../../types";
+import type { MatrixView, Place } from "./matrix";
+import { placeOf } from "./words";
+
+export interface Shown {
+  name: MatrixName;
+  row: number;
+  col: number;
+}
+
+const EDITABLE: readonly string[] = [
+  "embeddings", "key_embeddings", "W_q", "W_k", "W_v", "Q", "K", "V",
+]; // biome-ignore format: a table
+
+export function isEditable(name: MatrixName): name is Editable {
+  return EDITABLE.includes(name);
+}
+
+/** What was typed as a number: a comma or a real minus are as good; null where it is none. */
+export function parse(typed: string): number | null {
+  const plain = typed.trim().replace("−", "-").replace(",", ".");
+  const value = Number(plain);
+  return plain !== "" && Number.isFinite(value) ? value : null;
+}
+
+const rounded = (value: number, step: number) =>
+  Number((Math.round(value / step) * step).toFixed(6));
+
+export function editNumber(store: Store, view: (name: MatrixName) => MatrixView) {
+  let start: { key: string; value: number } | null = null;
+
+  const valueAt = (name: Editable, [row, col]: Place) => {
+    const m = store.matrix(name);
+    return m?.data[row * m.cols + col] as number;
+  };
+
+  return {
+    /** A pixel is 0.01; with Shift 0.1, with Alt 0.001. */
+    drag(name: Editable, place: Place, by: number, event: PointerEvent) {
+      const key = `${name},${place},${event.pointerId}`;
+      if (start?.key !== key || !store.drafting) start = { key, value: valueAt(name, place) };
+      const step = event.shiftKey ? 0.1 : event.altKey ? 0.001 : 0.01;
+      store.draft(name, place[0], place[1], rounded(start.value + by * step, step));
+    },
+    type(name: Editable, place: Place, begin: string) {
+      const before = valueAt(name, place);
+      const [row, col] = place;
+      view(name).edit(place, begin || String(rounded(before, 1e-4)), {
+        label: `${placeOf({ name, row, col })}, a number`,
+        keep: begin !== "",
+        live(typed) {
+          const value = parse(typed);
+          if (value !== null) store.draft(name, row, col, value);
+        },
+        step(typed, by) {
+          return String(rounded((parse(typed) ?? before) + by, Math.abs(by)));
+        },
+        done(typed) {
+          const value = typed === null ? null : parse(typed);
+          if (typed !== null && value === null) {
+            const place = placeOf({ name, row, col });
+            store.set("error", `${place}: “${typed}” is no number; type one such as -0.5`);
+          }
+          if (value === null || value === rounded(before, 1e-4)) store.abandon();
+          else {
+            store.draft(name, row, col, value);
+            store.settle();
+          }
+        },
+      });
+    },
+  };
+}

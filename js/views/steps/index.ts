@@ -1,0 +1,272 @@
+/** The whole flow: X, the weights, Q, K, V, scores, mask, attention, output, each number live. */
+import { type Lut, lut, signedLut } from "../../color";
+import { type Env, h } from "../../dom";
+import { explain, type MatrixName } from "../../explain";
+import { number } from "../../numbers";
+import type { Store } from "../../store";
+import type { Editable } from "../../types";
+import { watchDensity } from "../heatmap/density";
+import { visible } from "../heatmap/labels";
+import { largest, palette } from "../heatmap/paint";
+import { opening } from "../heatmap/words";
+import { createArrows } from "./arrows";
+import { editNumber, isEditable, type Shown } from "./edit";
+import { type Chart, layout } from "./layout";
+import { createMatrix, type Lit, type MatrixView, type Place } from "./matrix";
+import type { Look } from "./paint";
+import { LABEL } from "./paint";
+import { createPanel } from "./panel";
+import { noteOf, titleOf } from "./words";
+
+/** Matrices that share one scale of colours: what is compared is drawn alike. */
+const SCALES: MatrixName[][] = [
+  ["embeddings", "key_embeddings"],
+  ["W_q", "W_k", "W_v"],
+  ["Q", "K", "V", "output"],
+  ["scores"],
+];
+
+export function createSteps(parent: HTMLElement, store: Store, env: Env): void {
+  const { signal, focus, theme } = env;
+  const arrows = createArrows();
+  const chart = h("div", { class: "aw-chart" }, arrows.element);
+  const root = h("div", { class: "aw-steps" }, chart);
+  parent.append(root);
+  const panel = createPanel(root, store, signal);
+  const views = new Map<MatrixName, MatrixView>();
+  let shown: Shown = atRest();
+  let keyboard = false;
+  let drawn: Chart | null = null;
+  let frame = 0;
+  let relayout = true;
+  let painted = 0;
+  let signed: Lut = signedLut(theme.dark);
+  let weights: Lut = lut(store.get("cmap"));
+
+  function atRest(): Shown {
+    const selection = store.get("selection");
+    const inside = selection && selection[0] < store.nQ && selection[1] < store.nK;
+    const [row, col] = inside ? selection : opening(store);
+    return { name: "scores", row, col };
+  }
+
+  function view(name: MatrixName): MatrixView {
+    const known = views.get(name);
+    if (known) return known;
+    const made = createMatrix(
+      name,
+      isEditable(name),
+      {
+        hover(place) {
+          keyboard = false;
+          show(place ? { name, row: place[0], col: place[1] } : atRest());
+        },
+        reach(place) {
+          keyboard = true;
+          show({ name, row: place[0], col: place[1] });
+        },
+        click: (place) => click(name, place),
+        drag(place, by, event) {
+          if (by === null) store.settle();
+          else {
+            edits.drag(name as Editable, place, by, event);
+            show({ name, row: place[0], col: place[1] });
+          }
+        },
+        type: (place, begin) => edits.type(name as Editable, place, begin),
+        undo: (redo) => (redo ? store.redo() : store.undo()),
+        leave() {
+          const notebook = root.closest<HTMLElement>(".jp-Notebook");
+          if (notebook) notebook.focus();
+          else made.grid.blur();
+        },
+      },
+      signal,
+    );
+    made.grid.addEventListener(
+      "blur",
+      () => {
+        if (keyboard) keyboard = false;
+        light();
+      },
+      { signal },
+    );
+    views.set(name, made);
+    return made;
+  }
+
+  const edits = editNumber(store, view);
+
+  function click(name: MatrixName, [row, col]: Place) {
+    view(name).grid.focus({ preventScroll: true });
+    const map = name === "scores" || name === "mask" || name === "attention";
+    if (map) {
+      const cell = row * store.nK + col;
+      if (!store.locked?.[cell]) store.paint([cell], !store.mask[cell], store.stroke());
+      store.set("selection", [row, col]);
+      focus.set([row, col]);
+    }
+    show({ name, row, col });
+  }
+
+  function show(next: Shown) {
+    shown = next;
+    view(next.name).activate([next.row, next.col]);
+    refresh();
+  }
+
+  /** Say and mark what the shown number is made of. */
+  function refresh() {
+    const block = views.get(shown.name)?.block;
+    if (!block) return;
+    shown.row = Math.min(shown.row, block.rows - 1);
+    shown.col = Math.min(shown.col, block.cols - 1);
+    const explanation = explain(store, shown.name, shown.row, shown.col);
+    panel.show(shown, explanation);
+    view(shown.name).say(`${titleOf(store, shown)} ${number(explanation.value)}`);
+    light();
+  }
+
+  function light() {
+    if (!drawn) return;
+    const { sources } = explain(store, shown.name, shown.row, shown.col);
+    for (const { name } of drawn.blocks) {
+      const lit: Lit = { rows: [], cols: [], cells: [] };
+      for (const source of sources.filter((s) => s.name === name)) {
+        if (source.row !== undefined && source.col !== undefined) {
+          lit.cells.push([source.row, source.col]);
+        } else if (source.row !== undefined) lit.rows.push(source.row);
+        else if (source.col !== undefined) lit.cols.push(source.col);
+      }
+      if (name === shown.name) lit.cells.push([shown.row, shown.col]);
+      view(name).light(lit, keyboard && name === shown.name);
+    }
+  }
+
+  function arrange() {
+    const width = chart.clientWidth;
+    if (width === 0) return;
+    const [Q, V, X] = [store.matrix("Q"), store.matrix("V"), store.matrix("embeddings")];
+    if (!Q || !V) return;
+    const sizes = {
+      nQ: store.nQ,
+      nK: store.nK,
+      dModel: X?.cols ?? 0,
+      dK: Q.cols,
+      dV: V.cols,
+      inputs: X !== null && store.matrix("W_q") !== null,
+      cross: store.matrix("key_embeddings") !== null,
+    };
+    drawn = layout(width, sizes, widest());
+    chart.style.height = `${drawn.height}px`;
+    chart.dataset.wide = String(drawn.wide);
+    for (const block of drawn.blocks) {
+      view(block.name).place(block);
+      chart.append(view(block.name).element);
+    }
+    const names = new Set(drawn.blocks.map((block) => block.name));
+    for (const [name, { element }] of views) {
+      if (names.has(name)) continue;
+      element.remove();
+      views.delete(name);
+    }
+    arrows.draw(drawn);
+    relayout = false;
+  }
+
+  function widest() {
+    const context = document.createElement("canvas").getContext("2d") as CanvasRenderingContext2D;
+    context.font = `${LABEL}px ${palette(root).font}`;
+    const most = (tokens: readonly string[]) =>
+      Math.max(
+        ...tokens.slice(0, 400).map((t) => context.measureText(visible(t.slice(0, 40))).width),
+      );
+    return { queries: most(store.tokens), keys: most(store.keyTokens) };
+  }
+
+  function paint() {
+    frame = 0;
+    if (relayout) arrange();
+    if (!drawn) return;
+    const colors = palette(root);
+    const sizes = new Map<MatrixName, number>();
+    for (const group of SCALES) {
+      const most = Math.max(...group.map((name) => size(name)));
+      for (const name of group) sizes.set(name, most);
+    }
+    for (const { name, rows, cols } of drawn.blocks) {
+      view(name).paint(look(name, sizes.get(name) ?? 1), colors);
+      const hand = isEditable(name) && store.anyByHandIn(name);
+      view(name).describe(`${name}, ${rows} by ${cols}`, {
+        title: { embeddings: "X", key_embeddings: "Y" }[name as "embeddings"] ?? name,
+        shape: `${rows}×${cols}`,
+        note: noteOf(store, name),
+        hand,
+      });
+    }
+    root.dataset.painted = String(++painted);
+    refresh();
+  }
+
+  function size(name: MatrixName): number {
+    const m = name === "mask" ? null : store.matrix(name);
+    return m ? largest(m.data.map(Math.abs)) : 0;
+  }
+
+  function look(name: MatrixName, most: number): Look {
+    const { nK, mask } = store;
+    const masked = (r: number, c: number) => Boolean(mask[r * nK + c]);
+    const common = {
+      queries: store.tokens,
+      keys: store.keyTokens,
+      largest: most,
+      marked: (r: number, c: number) => isEditable(name) && store.isByHand(name, r, c),
+    };
+    if (name === "mask") {
+      const share = (r: number, c: number) => (masked(r, c) ? null : 0.5);
+      return { ...common, value: () => 0, share, table: signed, plain: true };
+    }
+    const m = store.matrix(name);
+    const value = (r: number, c: number) => m?.data[r * m.cols + c] as number;
+    if (name === "attention") {
+      const share = (r: number, c: number) => (masked(r, c) ? null : value(r, c));
+      return { ...common, value, share, table: weights, largest: -1 };
+    }
+    const share = (r: number, c: number) => (most > 0 ? 0.5 + value(r, c) / most / 2 : 0.5);
+    return { ...common, value, share, table: signed };
+  }
+
+  function request() {
+    if (!frame) frame = requestAnimationFrame(paint);
+  }
+
+  store.subscribe((change) => {
+    if (change.names.has("cmap")) weights = lut(store.get("cmap"));
+    relayout ||= change.all;
+    if (change.names.has("selection") && !keyboard) shown = atRest();
+    const settings = ["cmap", "selection", "scale", "overridden", "init", "positional", "head"];
+    if (change.all || change.rows.size || settings.some((name) => change.names.has(name)))
+      request();
+  }, signal);
+  let width = 0;
+  const observer = new ResizeObserver(() => {
+    if (chart.clientWidth === width && !relayout) return;
+    width = chart.clientWidth;
+    relayout = true;
+    request();
+  });
+  observer.observe(root);
+  theme.subscribe(() => {
+    signed = signedLut(theme.dark);
+    request();
+  }, signal);
+  watchDensity(() => {
+    relayout = true;
+    request();
+  }, signal);
+  signal.addEventListener("abort", () => {
+    observer.disconnect();
+    cancelAnimationFrame(frame);
+  });
+  paint();
+}

@@ -1,0 +1,32 @@
+/** The arithmetic of the number under the pointer, and its line of NumPy. */
+import { fill, h } from "../../dom";
+import type { Explanation } from "../../explain";
+import type { Store } from "../../store";
+import { copyButton } from "../copy";
+import { strong } from "../inspector";
+import type { Shown } from "./edit";
+import { placeOf, whose } from "./words";
+
+export function createPanel(parent: HTMLElement, store: Store, signal: AbortSignal) {
+  const title = h("div", { class: "aw-explained" });
+  const lines = h("div", { class: "aw-lines" });
+  let numpy = "";
+  const copy = copyButton(() => numpy, signal);
+  const element = h("div", { class: "aw-explain", role: "status" }, title, lines, copy);
+  parent.append(element);
+  return {
+    show(shown: Shown, explanation: Explanation) {
+      numpy = explanation.numpy;
+      const [place, of] = [placeOf(shown), whose(store, shown)];
+      fill(title, `${place}\n${of}`, () => [h("b", {}, place), " ", h("bdi", {}, of)]);
+      fill(lines, explanation.lines.join("\n"), () =>
+        explanation.lines.map((line) => h("div", {}, ...strong(line))),
+      );
+      Object.assign(element.dataset, {
+        cell: [shown.name, shown.row, shown.col].join(),
+        value: explanation.value,
+        numpy: explanation.numpy,
+      });
+    },
+  };
+}
