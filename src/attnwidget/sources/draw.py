@@ -18,11 +18,11 @@ def draw_embeddings(seed: int, d_model: int, n_q: int, n_k: int | None = None) -
     """Return X (n_q, d_model), and with `n_k` the keys' own (n_k, d_model), uniform in [0, 1).
 
     NumPy's legacy generator, as in the course lab: who types the lab sees these numbers. A longer
-    sentence begins with the vectors of a shorter one.
+    sentence begins with the vectors of a shorter one. The keys have a generator of their own,
+    ``RandomState([seed, 1])``, so that neither sentence changes the other's vectors.
     """
-    generator = np.random.RandomState(seed)
-    drawn = [generator.rand(n_q, d_model)]
-    return drawn if n_k is None else [*drawn, generator.rand(n_k, d_model)]
+    drawn = [np.random.RandomState(seed).rand(n_q, d_model)]
+    return drawn if n_k is None else [*drawn, np.random.RandomState([seed, 1]).rand(n_k, d_model)]
 
 
 def draw_weights(seed: int, init: str, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, NDArray]:

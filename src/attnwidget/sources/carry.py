@@ -1,0 +1,120 @@
+"""What stays of a sentence's numbers when one of them, a setting or a size is set."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+
+from attnwidget.sources.sentence import ARRAYS, WEIGHTS, Edited, Sentence
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from numpy.typing import NDArray
+
+    from attnwidget.sources.sizes import Sizes
+
+S = TypeVar("S", bound=Sentence)
+
+_PROJECTED = frozenset(WEIGHTS.values())
+# What a kind of position changes: ALiBi's is a bias on the scores, no number before them.
+_TURNED = {"sinusoidal": _PROJECTED, "rotary": frozenset({"Q", "K"})}
+
+
+def with_array(source: S, name: str, value: NDArray) -> S:
+    """Return `source` with an array set by hand; what is made from it is made anew."""
+    sizes = source.sizes
+    drop = {WEIGHTS[name]} if name in WEIGHTS else set()
+    if name == "embeddings":
+        drop = {"Q"} if source.key_tokens is not None else set(_PROJECTED)
+    elif name == "key_embeddings":
+        drop = {"K", "V"}
+    if name in {"W_v", "V"} and value.shape[-1] != sizes.d_v:
+        sizes = replace(sizes, d_v=value.shape[-1])
+        drop |= {"W_v", "V"}
+    bare = replace(_without(source, drop - {name}), sizes=sizes)
+    if value.shape != source.sizes.shape(name):
+        bare = _without(bare, {name})
+    cells = value != bare.base(name)
+    kept = {k: v for k, v in bare.edits.items() if k != name}
+    if cells.any():
+        kept[name] = Edited(cells, value)
+    return replace(bare, edits=kept)
+
+
+def with_setting(source: S, name: str, value: Any) -> S:
+    """Return `source` with another seed, init or positional.
+
+    What the setting draws or turns follows it, set by hand or not: or nothing would be seen to
+    change. Embeddings that the sentence was made with are nobody's draw, and stay.
+    """
+    before = getattr(source, name)
+    changed: dict[str, Any] = {name: value}
+    made = replace(source, **changed)
+    if value == before:
+        return made
+    if name == "positional":
+        return _without(made, {n for p in (before, value) for n in _TURNED.get(p, ())})
+    made = _without(made, {*WEIGHTS, *_PROJECTED})
+    return _without_edits(made, {"embeddings", "key_embeddings"}) if name == "seed" else made
+
+
+def with_tokens(source: S, name: str, value: tuple[str, ...] | None) -> S:
+    """Return `source` with other tokens or key_tokens; as many as before are new labels only."""
+    labels: dict[str, Any] = {"tokens": source.tokens, "key_tokens": source.key_tokens, name: value}
+    n_q = len(labels["tokens"])
+    n_k = n_q if labels["key_tokens"] is None else len(labels["key_tokens"])
+    sizes, sides = source.sizes, getattr(source, name) is None
+    if (n_q, n_k, value is None) == (sizes.n_q, sizes.n_k, sides):
+        return replace(source, **labels)
+    return with_sizes(source, replace(sizes, n_q=n_q, n_k=n_k), **labels)
+
+
+def with_sizes(source: S, sizes: Sizes, **labels: Any) -> S:
+    """Return `source` in other sizes: numbers set by hand stay where their place exists."""
+    bare = replace(source, sizes=sizes, given={}, edits={}, **labels)
+    given, edits = {}, {}
+    for name in ARRAYS:
+        if name == "key_embeddings" and None in (source.key_tokens, bare.key_tokens):
+            continue
+        fits = source.sizes.shape(name) == sizes.shape(name)
+        if fits and name in source.given:
+            given[name] = source.given[name]
+        if fits and name in source.edits:
+            edits[name] = source.edits[name]
+        elif not fits and _is_set(source, name) and _only_rows(source.sizes, sizes, name):
+            edits[name] = _fit_rows(source, name, sizes.shape(name))
+    return replace(bare, given=given, edits=edits)
+
+
+def _is_set(source: Sentence, name: str) -> bool:
+    return name in source.given or name in source.edits
+
+
+def _fit_rows(source: Sentence, name: str, shape: tuple[int, ...]) -> Edited:
+    """Return what was set in the rows (tokens) that still exist."""
+    old = source.sizes.shape(name)
+    rows = slice(min(shape[-2], old[-2]))
+    cells, values = np.zeros(shape, bool), np.zeros(shape)
+    known = np.ones(old, bool) if name in source.given else source.edits[name].cells
+    cells[..., rows, :] = known[..., rows, :]
+    values[..., rows, :] = getattr(source, name)[..., rows, :]
+    return Edited(cells, values)
+
+
+def _without(source: S, names: Iterable[str]) -> S:
+    drop = set(names)
+    given = {k: v for k, v in source.given.items() if k not in drop}
+    return replace(_without_edits(source, drop), given=given)
+
+
+def _without_edits(source: S, names: set[str]) -> S:
+    return replace(source, edits={k: v for k, v in source.edits.items() if k not in names})
+
+
+def _only_rows(old: Sizes, new: Sizes, name: str) -> bool:
+    """Whether an array of tokens differs in its number of rows alone."""
+    a, b = old.shape(name), new.shape(name)
+    return not name.startswith("W_") and a[:-2] == b[:-2] and a[-1] == b[-1]

@@ -1,0 +1,180 @@
+"""A toy sentence as numbers: its settings, and every matrix up to Q, K and V."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from attnwidget.attention import project
+from attnwidget.positional import alibi, rotary, sinusoidal
+from attnwidget.sources.draw import draw_embeddings, draw_weights
+from attnwidget.sources.sizes import Sizes
+from attnwidget.wire import cells_to_runs
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+# Each projection, and what it makes.
+WEIGHTS = {"W_q": "Q", "W_k": "K", "W_v": "V"}
+ARRAYS = ("embeddings", "key_embeddings", *WEIGHTS, *WEIGHTS.values())
+
+
+class Edited(NamedTuple):
+    """Cells of one array that were set by hand, and the array that they were set to."""
+
+    cells: NDArray[np.bool_]
+    values: NDArray
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Sentence:
+    """A sentence, its settings, and every matrix up to Q, K and V that follows from them.
+
+    Shapes: `embeddings` (n, d_model), `W_q` and `W_k` (d_model, d_k), `W_v` (d_model, d_v),
+    `Q` (n_q, d_k), `K` (n_k, d_k), `V` (n_k, d_v); with several heads a leading axis h on all
+    but the embeddings. `given` are arrays that it was made with, `edits` what was set since.
+    Never changed in place.
+    """
+
+    tokens: tuple[str, ...]
+    key_tokens: tuple[str, ...] | None
+    sizes: Sizes
+    seed: int = 0
+    init: str = "uniform"
+    positional: str = "none"
+    temperature: float = 1.0
+    fixed_scale: float | None = None
+    given: Mapping[str, NDArray] = field(default_factory=dict)
+    edits: Mapping[str, Edited] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for settings that don't go together."""
+        if self.positional == "rotary" and self.sizes.d_k % 2:
+            raise ValueError(
+                f"positional: rotary turns pairs of numbers, so d_k must be even; got "
+                f"{self.sizes.d_k}"
+            )
+
+    # Every matrix, computed when it is first asked for
+
+    @cached_property
+    def embeddings(self) -> NDArray:
+        """X, (n_q, d_model), without positions."""
+        return self._array("embeddings")
+
+    @cached_property
+    def key_embeddings(self) -> NDArray | None:
+        """What the keys and values are made from, (n_k, d_model); None where it is X."""
+        return None if self.key_tokens is None else self._array("key_embeddings")
+
+    @cached_property
+    def W_q(self) -> NDArray:
+        """(d_model, d_k)."""
+        return self._array("W_q")
+
+    @cached_property
+    def W_k(self) -> NDArray:
+        """(d_model, d_k)."""
+        return self._array("W_k")
+
+    @cached_property
+    def W_v(self) -> NDArray:
+        """(d_model, d_v)."""
+        return self._array("W_v")
+
+    @cached_property
+    def Q(self) -> NDArray:
+        """(n_q, d_k), after rotation where positions are rotary."""
+        return self._array("Q")
+
+    @cached_property
+    def K(self) -> NDArray:
+        """(n_k, d_k), after rotation where positions are rotary."""
+        return self._array("K")
+
+    @cached_property
+    def V(self) -> NDArray:
+        """(n_k, d_v)."""
+        return self._array("V")
+
+    @cached_property
+    def bias(self) -> NDArray | None:
+        """ALiBi's penalty on distance, (n_q, n_k) or (h, n_q, n_k); None without it."""
+        if self.positional != "alibi":
+            return None
+        bias = alibi(self.sizes.n_heads, self.sizes.n_q, self.sizes.n_k)
+        bias.flags.writeable = False
+        return bias if self.sizes.stacked else bias[0]
+
+    def _array(self, name: str) -> NDArray:
+        base = self.base(name)
+        if name in self.edits:
+            base = np.where(self.edits[name].cells, self.edits[name].values, base)
+        base.flags.writeable = False
+        return base
+
+    def base(self, name: str) -> NDArray:
+        """Return an array as it is without edits by hand."""
+        if name in self.given:
+            return self.given[name]
+        if name in WEIGHTS:
+            return self._drawn_weights[name]
+        if name in WEIGHTS.values():
+            return self._projected(name)
+        return self._drawn_embeddings[name == "key_embeddings"]
+
+    @cached_property
+    def _drawn_embeddings(self) -> list[NDArray]:
+        n_k = None if self.key_tokens is None else self.sizes.n_k
+        return draw_embeddings(self.seed, self.sizes.d_model, self.sizes.n_q, n_k)
+
+    @cached_property
+    def _drawn_weights(self) -> dict[str, NDArray]:
+        shapes = {name: self.sizes.shape(name) for name in WEIGHTS}
+        return draw_weights(self.seed, self.init, shapes)
+
+    def _projected(self, name: str) -> NDArray:
+        X = self.embeddings
+        if name != "Q" and self.key_embeddings is not None:
+            X = self.key_embeddings
+        if self.positional == "sinusoidal":
+            X = X + sinusoidal(*X.shape)
+        # What overflows here is refused by name before it is shown.
+        with np.errstate(over="ignore", invalid="ignore"):
+            made: NDArray = project(X, getattr(self, f"W_{name.lower()}"))
+            return rotary(made) if self.positional == "rotary" and name != "V" else made
+
+    @property
+    def scale(self) -> float:
+        """What Q Kᵀ is multiplied with: 1/√d_k where none was set."""
+        return self.sizes.d_k**-0.5 if self.fixed_scale is None else self.fixed_scale
+
+    @property
+    def d_model(self) -> int:
+        """Width of the embeddings."""
+        return self.sizes.d_model
+
+    @property
+    def d_k(self) -> int:
+        """Width of a query and a key."""
+        return self.sizes.d_k
+
+    @property
+    def d_v(self) -> int:
+        """Width of a value."""
+        return self.sizes.d_v
+
+    @property
+    def n_heads(self) -> int:
+        """How many heads."""
+        return self.sizes.n_heads
+
+    @property
+    def overridden(self) -> dict[str, list[int]]:
+        """The cells set by hand, by array, as runs over flat indices."""
+        return {name: cells_to_runs(edit.cells) for name, edit in self.edits.items()}
