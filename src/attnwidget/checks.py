@@ -141,6 +141,8 @@ def number(name: str, value: Any, *, at_least: float = -np.inf) -> float:
         raise TypeError(f"{name}: got {value!r}, want a number")
     try:
         got = float(value)
+    except OverflowError:
+        got = np.inf
     except (TypeError, ValueError):
         raise TypeError(f"{name}: got {value!r}, want a number") from None
     if not np.isfinite(got) or got < at_least:

@@ -81,7 +81,11 @@ class HeadInputs:
     @property
     def row_mass(self) -> NDArray | None:
         """What each row of given weights sums to, (n_q,); None where softmax makes it 1."""
-        return None if self.weights is None else self.weights.sum(axis=-1, dtype=np.float64)
+        if self.weights is None:
+            return None
+        mass: NDArray = self.weights.sum(axis=-1, dtype=np.float64)
+        mass.flags.writeable = False
+        return mass
 
 
 class Source(Protocol):

@@ -9,6 +9,7 @@ import numpy as np
 
 from attnwidget.checks import floats, index, number
 from attnwidget.sources.base import HeadInputs, Layer
+from attnwidget.sources.sizes import LARGEST_MAPS
 from attnwidget.sources.text import as_tokens
 
 if TYPE_CHECKING:
@@ -18,16 +19,22 @@ if TYPE_CHECKING:
 
 # How far from 1 a row may sum without a word: float16 and 8-bit maps are off by about this.
 _ROUNDING = 5e-3
+# What the page holds, float32, ends at 3.4e38; a row of this many still has a sum.
+_LARGEST = 1e17
 
 
 @dataclass(frozen=True, eq=False)
 class GivenSource:
-    """Weights (l, h, n_q, n_k) as they came, the tokens beside them, and a temperature."""
+    """Weights (l, h, n_q, n_k) as they came, the tokens beside them, and a temperature.
+
+    `notice` says in words what is odd about the weights.
+    """
 
     tokens: tuple[str, ...]
     key_tokens: tuple[str, ...] | None
     attention: NDArray
     temperature: float = 1.0
+    notice: str = ""
 
     @classmethod
     def create(
@@ -60,7 +67,17 @@ class GivenSource:
                 f"attention: got {weights[first]:.4g} at {first}, want weights of 0 or more "
                 "(after the softmax)"
             )
-        return cls(queries, keys, weights.reshape((1,) * (4 - weights.ndim) + weights.shape))
+        if weights.max() > _LARGEST:
+            raise ValueError(
+                f"attention: it reaches {weights.max():.3g}, want at most {_LARGEST:g}"
+            )
+        if n[0] * n[1] > LARGEST_MAPS:
+            raise ValueError(
+                f"attention: a map of {n[0]} × {n[1]} tokens has {n[0] * n[1]} cells, want at most "
+                f"{LARGEST_MAPS}: more is too much to send to a page"
+            )
+        weights = weights.reshape((1,) * (4 - weights.ndim) + weights.shape)
+        return cls(queries, keys, weights, notice=_odd_rows(weights))
 
     @property
     def layers(self) -> tuple[Layer, ...]:
@@ -76,23 +93,6 @@ class GivenSource:
         layers, h, n_q, n_k = self.attention.shape
         tokens = f"{n_q} tokens" if self.key_tokens is None else f"{n_q} × {n_k} tokens"
         return f"given weights · {tokens} · {layers} × {h} heads"
-
-    @property
-    def notice(self) -> str:
-        """What is odd about the weights, in words; empty where nothing is."""
-        off = np.abs(self.attention.sum(axis=-1, dtype=np.float64) - 1)
-        odd = int((off > _ROUNDING).sum())
-        if not odd:
-            return ""
-        worst = np.unravel_index(int(off.argmax()), off.shape)
-        total = float(self.attention[worst].sum())
-        where = f"row {worst[2]}" + (
-            f" of layer {worst[0]}, head {worst[1]}" if off.shape[:2] != (1, 1) else ""
-        )
-        return (
-            f"{odd} of {off.size} rows do not sum to 1 ({where} sums to {total:.3g}). "
-            "They are shown as they came."
-        )
 
     def head(self, layer: int, head: int) -> HeadInputs:
         """Return the weights of one head."""
@@ -138,3 +138,20 @@ class GivenSource:
     def reset(self) -> GivenSource:
         """Return the source itself: nothing of it is set by hand."""
         return self
+
+
+def _odd_rows(attention: NDArray) -> str:
+    """Return what is odd about weights (l, h, n_q, n_k), in words; empty where nothing is."""
+    off = np.abs(attention.sum(axis=-1) - 1)
+    odd = int((off > _ROUNDING).sum())
+    if not odd:
+        return ""
+    worst = np.unravel_index(int(off.argmax()), off.shape)
+    total = float(attention[worst].sum())
+    where = f"row {worst[2]}" + (
+        f" of layer {worst[0]}, head {worst[1]}" if off.shape[:2] != (1, 1) else ""
+    )
+    return (
+        f"{odd} of {off.size} rows do not sum to 1 ({where} sums to {total:.3g}). "
+        "They are shown as they came."
+    )
