@@ -21,24 +21,19 @@ class AttentionEditing(AttentionState):
     def _travel(self, move: str, **sent: Any) -> bool:
         found = getattr(self._history, move)(self._snapshot())
         if found is None:
-            self._remask(self._computation.mask, record=False, **sent)
+            self._remask(self._own, record=False, **sent)
         elif found.source is self._source:
             self._remask(found.mask, presets=found.presets, record=False, **sent)
         else:
             origin = sent.get("origin", "python")
-            mask = found.mask if self._fits(found.source, found.shape) else None
-            self._show(found.source, mask=mask, presets=found.presets, origin=origin)
+            self._show(found.source, mask=found.mask, presets=found.presets, origin=origin)
         return found is not None
-
-    def _fits(self, source: Any, shape: tuple[int, ...]) -> bool:
-        head = min(self.head, source.layers[0].n_heads - 1)
-        return bool(source.head(self.layer, head).shape == shape)
 
     @exclusive
     def _reset(self, origin: str = "python") -> bool:
         source = self._source.reset()
         if source is self._source:
-            self._remask(self._computation.mask, record=False, origin=origin)
+            self._remask(self._own, record=False, origin=origin)
             return False
         self._record()
         self._show(source, origin=origin)
@@ -47,11 +42,14 @@ class AttentionEditing(AttentionState):
     @traitlets.observe("_edits")
     def _edited(self, event: Any) -> None:
         with Notified() as notified:
-            for edit in self._log.fresh(event["new"], self._computation.mask.shape):
-                notified.call(self._apply, edit)
+            client, ops = self._log.fresh(event["new"])
+            for op in ops:
+                notified.call(self._apply, client, op)
 
-    def _apply(self, edit: Edit) -> None:
+    @exclusive
+    def _apply(self, client: str, op: Any) -> None:
         current = self._computation.mask
+        edit = Edit.of(client, op, current.shape)
         sent: dict[str, Any] = {"touched": edit.rows(current.shape[1]), "origin": edit.client}
         if edit.move == "reset":
             self._reset(edit.client)
@@ -66,14 +64,15 @@ class AttentionEditing(AttentionState):
             mask = current.copy()
             mask.flat[edit.on] = True
             mask.flat[edit.off] = False
-            self._remask(mask, presets=presets, stroke=(edit.client, edit.stroke), **sent)
+            own = self._around_locked(mask)
+            self._remask(own, presets=presets, stroke=(edit.client, edit.stroke), **sent)
 
     @exclusive
     def _set_cell(self, cell: Cell, edit: Edit) -> None:
         array = getattr(self, cell.name)
-        if array is None or array.shape != cell.shape:
-            # The matrix that it was made on is gone.
-            self._remask(self._computation.mask, record=False, origin=edit.client)
+        gone = array is None or array.shape != cell.shape  # the matrix that it was made on
+        if gone or array[cell.at] == cell.value:
+            self._remask(self._own, record=False, origin=edit.client)
             return
         changed = array.copy()
         changed[cell.at] = cell.value
@@ -94,7 +93,7 @@ class AttentionEditing(AttentionState):
             self.error = str(error) if known else f"{type(error).__name__}: {error}"
             self.log.debug("the browser's state was refused", exc_info=True)
             self.send_state([name for name in sync_data if name in self.keys])
-            if "_edits" in sync_data:
+            if not {"_edits", "scale", "temperature"}.isdisjoint(sync_data):
                 # The page has drawn what was refused: it gets every number back.
                 self._resend()
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from attnwidget.checks import number, size
 from attnwidget.wire import runs_to_cells
 
 if TYPE_CHECKING:
@@ -43,6 +44,28 @@ class Edit:
     presets: Mapping[str, Any] | None
     cell: Cell | None
 
+    @classmethod
+    def of(cls, client: str, op: Any, shape: tuple[int, int]) -> Edit:
+        """Read one edit of a page, for a mask of `shape`.
+
+        An edit that was made on a map of another shape (new tokens were under way) changes
+        nothing. Raises ValueError if it is malformed.
+        """
+        try:
+            fits = tuple(op["shape"]) == shape
+            cells = shape[0] * shape[1]
+            return cls(
+                client=client,
+                stroke=int(op.get("stroke", 0)),
+                on=runs_to_cells(op["on"] if fits else (), cells),
+                off=runs_to_cells(op["off"] if fits else (), cells),
+                move=_move(op.get("move")) if fits else None,
+                presets=op.get("presets") if fits else None,
+                cell=_cell(op["cell"]) if fits and op.get("cell") is not None else None,
+            )
+        except (TypeError, KeyError, AttributeError, OverflowError) as error:
+            raise ValueError(f"the page sent an edit that can't be read ({error!r})") from None
+
     def rows(self, n_k: int) -> NDArray[np.intp]:
         """Return the query rows that the browser has already redrawn."""
         return np.unique(np.concatenate([self.on, self.off]) // n_k)
@@ -71,46 +94,37 @@ class EditLog:
     def __init__(self) -> None:
         self.acks: dict[str, int] = {}
 
-    def fresh(self, message: Mapping[str, Any], shape: tuple[int, int]) -> list[Edit]:
-        """Return the edits of `message` not seen before, for a mask of `shape`.
-
-        An edit that was made on a map of another shape (new tokens were under way) changes
-        nothing, and counts as seen.
+    def fresh(self, message: Mapping[str, Any]) -> tuple[str, list[Any]]:
+        """Return the page, and those of its edits that were not seen before; now they are.
 
         Raises
-            ValueError: if the message is malformed. What it held counts as seen.
+            ValueError: if the edits have no numbers.
         """
         client = str(message.get("client", ""))
         last = self.acks.get(client, 0)
-        ops = [op for op in message.get("ops", ()) if int(op["seq"]) > last]
-        if not ops:
-            return []
-        self.acks[client] = max(int(op["seq"]) for op in ops)
-        return [_edit(client, op, shape) for op in ops]
+        try:
+            numbered = [(int(op["seq"]), op) for op in message.get("ops", ())]
+        except (TypeError, KeyError, OverflowError) as error:
+            raise ValueError(f"the page sent edits that can't be read ({error!r})") from None
+        new = [(seq, op) for seq, op in numbered if seq > last]
+        self.acks[client] = max([last, *(seq for seq, _ in new)])
+        return client, [op for _, op in new]
 
 
-def _edit(client: str, op: Mapping[str, Any], shape: tuple[int, int]) -> Edit:
-    fits = tuple(op["shape"]) == shape
-    size = shape[0] * shape[1]
-    return Edit(
-        client=client,
-        stroke=int(op.get("stroke", 0)),
-        on=runs_to_cells(op["on"] if fits else (), size),
-        off=runs_to_cells(op["off"] if fits else (), size),
-        move=op["move"] if fits and op.get("move") in {"undo", "redo", "reset"} else None,
-        presets=op.get("presets") if fits else None,
-        cell=_cell(op["cell"]) if fits and op.get("cell") else None,
-    )
+def _move(sent: Any) -> str | None:
+    if sent is not None and sent not in ("undo", "redo", "reset"):
+        raise ValueError(f"move: got {sent!r}, want undo, redo or reset")
+    return sent if sent is None else str(sent)
 
 
 def _cell(sent: Mapping[str, Any]) -> Cell:
-    name, shape = sent["name"], tuple(int(n) for n in sent["shape"])
-    at = tuple(int(i) for i in sent["at"])
-    value = sent["value"]
+    name = sent["name"]
     if name not in EDITABLE:
         raise ValueError(f"{name}: it can't be edited, want one of {', '.join(EDITABLE)}")
-    if len(at) != len(shape) or any(not 0 <= i < n for i, n in zip(at, shape, strict=False)):
+    shape = tuple(size("shape", n, at_least=0) for n in sent["shape"])
+    at = tuple(size(name, i, at_least=0) for i in sent["at"])
+    if len(at) != len(shape) or any(i >= n for i, n in zip(at, shape, strict=True)):
         raise ValueError(f"{name}: there is no cell {at} in shape {shape}")
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not np.isfinite(value):
-        raise ValueError(f"{name}: got {value!r} at {at}, want a finite number")
-    return Cell(name, at, float(value), shape)
+    if isinstance(sent["value"], bool) or not isinstance(sent["value"], (int, float)):
+        raise ValueError(f"{name}: got {sent['value']!r} at {at}, want a finite number")
+    return Cell(name, at, number(f"{name} at {at}", sent["value"]), shape)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import traitlets
@@ -46,3 +48,39 @@ class Notified:
     def __exit__(self, kind: object, *_: object) -> None:
         if kind is None and self._error is not None:
             raise self._error
+
+
+class _TakenBack(traitlets.TraitError):
+    """Stands for an error of another kind, which traitlets would not take a group back on."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__()
+        self.error = error
+
+
+@contextmanager
+def whole_group(hold: Any) -> Iterator[None]:
+    """Enter `hold`, traitlets' context of a group of values; any error takes all of it back."""
+    try:
+        with hold:
+            try:
+                yield
+            except traitlets.TraitError:
+                raise
+            except BaseException as error:
+                raise _TakenBack(error) from None
+    except _TakenBack as stand_in:
+        raise stand_in.error from None
+
+
+@contextmanager
+def at_once(owner: Any) -> Iterator[None]:
+    """Let what changes now be heard of now, also within a group of values that waits."""
+    held, lock = owner.__dict__.pop("notify_change", None), owner._cross_validation_lock
+    owner._cross_validation_lock = False
+    try:
+        yield
+    finally:
+        owner._cross_validation_lock = lock
+        if held is not None:
+            owner.notify_change = held

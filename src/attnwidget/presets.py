@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,7 +22,7 @@ DEFAULTS: Mapping[str, int] = {"window": 1, "prefix": 2}
 PAD_TOKENS = ("[PAD]", "<pad>", "<|pad|>", "<|endoftext|>")
 
 
-def check_presets(value: Any, n_k: int) -> dict[str, Any]:
+def check_presets(value: Any, n_k: int) -> Mapping[str, Any]:
     """Return presets as name -> parameter, in the order of `PRESETS`.
 
     `value` is a name, several names, or a mapping: ``{"causal": True, "window": 2, "prefix": 3,
@@ -32,20 +33,32 @@ def check_presets(value: Any, n_k: int) -> dict[str, Any]:
         TypeError, ValueError: for an unknown name or a parameter that doesn't fit.
     """
     if value is None:
-        return {}
+        value = ()
     if isinstance(value, str):
         value = (value,)
     if not isinstance(value, Iterable):
         raise TypeError(f"presets: got {value!r}, want names of {', '.join(PRESETS)}")
-    asked = dict(value) if isinstance(value, Mapping) else dict.fromkeys(value, True)
-    for name in asked:
-        if name not in PRESETS:
+    asked = list(value.items()) if isinstance(value, Mapping) else [(name, True) for name in value]
+    for name, _ in asked:
+        if not isinstance(name, str) or name not in PRESETS:
             raise ValueError(f"presets: got {name!r}, want any of {', '.join(PRESETS)}")
-    return {
-        name: _parameter(name, asked[name], n_k)
-        for name in PRESETS
-        if name in asked and asked[name] is not False and asked[name] is not None
-    }
+    # Read-only: a change inside it would never reach the mask.
+    said = {n: bool(v) if isinstance(v, np.bool_) else v for n, v in asked}
+    return MappingProxyType(
+        {
+            name: _parameter(name, said[name], n_k)
+            for name in PRESETS
+            if said.get(name) is not None and said[name] is not False
+        }
+    )
+
+
+def fit_presets(presets: Mapping[str, Any], n_k: int) -> Mapping[str, Any]:
+    """Return `presets` for `n_k` keys: padding without the positions that are gone."""
+    kept = dict(presets)
+    if presets.get("padding", True) is not True:
+        kept["padding"] = [key for key in presets["padding"] if key < n_k] or None
+    return presets if kept == presets else check_presets(kept, n_k)
 
 
 def _parameter(name: str, value: Any, n_k: int) -> Any:
@@ -91,18 +104,39 @@ def padded_keys(tokens: Sequence[str]) -> list[int]:
 
 def recognise(
     mask: NDArray[np.bool_], tokens: Sequence[str], key_tokens: Sequence[str] | None
-) -> dict[str, Any]:
+) -> Mapping[str, Any]:
     """Return the one preset that `mask` is, or nothing."""
-    if mask.any():
-        for name in PRESETS:
-            preset = check_presets(name, mask.shape[1])
-            if np.array_equal(preset_mask(preset, tokens, key_tokens), mask):
-                return preset
-    return {}
+    n_k = mask.shape[1]
+    for name in PRESETS if mask.any() else ():
+        preset = check_presets({name: _parameter_of(name, mask)}, n_k)
+        if np.array_equal(preset_mask(preset, tokens, key_tokens), mask):
+            return preset
+    return check_presets(None, n_k)
 
 
-def rebase(
+def _parameter_of(name: str, mask: NDArray[np.bool_]) -> Any:
+    """Return the one parameter with which the preset could be `mask`."""
+    query, key = np.nonzero(~mask)
+    if name == "window":
+        return int(np.abs(query - key).max(initial=0))
+    if name == "prefix":
+        return int((key[key > query] + 1).max(initial=0))
+    return True
+
+
+def carried(
     mask: NDArray[np.bool_], old: NDArray[np.bool_], new: NDArray[np.bool_]
 ) -> NDArray[np.bool_]:
-    """Return `mask` with the preset `new` in place of `old`: what differs by hand stays so."""
+    """Return `mask` with the preset `new` in place of `old`: what differs by hand stays so.
+
+    `new` may be of another shape: positions that still exist keep what was done by hand.
+    """
+    mask, old = _fit(mask, new.shape), _fit(old, new.shape)
     return (new | (mask & ~old)) & ~(old & ~mask)
+
+
+def _fit(mask: NDArray[np.bool_], shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    fitted = np.zeros(shape, dtype=bool)
+    part = mask[: shape[0], : shape[1]]
+    fitted[: part.shape[0], : part.shape[1]] = part
+    return fitted

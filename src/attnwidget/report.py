@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -90,6 +90,10 @@ class Report:
     def difference(self) -> NDArray | None:
         """Got - expected."""
         return None if self.got is None else self.got - self.expected
+
+    def noted(self, note: str) -> Report:
+        """Return the report with `note` after its message."""
+        return replace(self, message=f"{self.message} {note}".strip())
 
     def packed(self) -> dict[str, Any]:
         """Return it as it goes to the page."""

@@ -8,6 +8,7 @@ import anywidget
 import traitlets
 
 from attnwidget.arrays import Array, Checked, Computed
+from attnwidget.presets import check_presets
 
 VIEWS = ("heatmap", "steps", "bertviz-head", "bertviz-model")
 CMAPS = ("viridis", "magma", "inferno", "plasma", "cividis", "turbo", "greys", "blues")
@@ -50,7 +51,7 @@ class AttentionTraits(anywidget.AnyWidget):
     init = Checked(None)
     positional = Checked(None)
     overridden = Checked(None, read_only=True)
-    presets: Any = Checked({})
+    presets: Any = Checked(check_presets(None, 0)).tag(to_json=lambda presets, _: dict(presets))
 
     layers = Checked((), read_only=True).tag(
         to_json=lambda layers, _: [vars(layer) for layer in layers]

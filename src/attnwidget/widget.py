@@ -254,7 +254,7 @@ class AttentionWidget(AttentionEditing):
         query, key = index("query", query, range(n_q)), index("key", key, range(n_k))
         if self.locked is not None and self.locked[query, key]:
             raise ValueError(f"toggle: the model itself masks ({query}, {key}); it stays masked")
-        mask = self._computation.mask.copy()
+        mask = self._own.copy()
         mask[query, key] ^= True
         self._remask(mask)
 
@@ -287,16 +287,12 @@ class AttentionWidget(AttentionEditing):
         Euclidean, in the units of `output`; 0 where a cell is masked. See
         `attnwidget.whatif.output_shift`. ValueError for weights given as they are.
         """
-        if self.V is None:
-            raise ValueError("output_shift: it needs V; weights given as they are have none")
-        return output_shift(
-            self.attention,
-            self.V,
-            self.output,
-            scores=self.scores,
-            mask=self.mask,
-            temperature=self.temperature,
-        )
+        with self._mutex:
+            V, temperature, maps = self.V, self.temperature, self._computation
+            attention, output, scores, mask = maps.attention, maps.output, maps.scores, maps.mask
+        if V is None or output is None:
+            raise ValueError("output_shift: it needs V; given weights have none")
+        return output_shift(attention, V, output, scores=scores, mask=mask, temperature=temperature)
 
     def check(self, fn: Callable[..., Any], mask: ArrayLike | None = None) -> CheckResult:
         """Try a student's own ``fn(Q, K)`` or ``fn(Q, K, mask)`` and name its mistake.
@@ -315,14 +311,18 @@ class AttentionWidget(AttentionEditing):
         """
         from attnwidget.check import check
 
-        if self.Q is None:
-            raise ValueError("check: it needs Q and K; weights given as they are have none")
-        Q, K = (a[self.head] if a.ndim > 2 else a for a in (self.Q, self.K))
-        if mask is None and self.mask.any():
-            mask = self.mask
-        result = check(fn, Q, K, mask, scale=self.scale)
-        self.set_trait("mistake", None)
-        self.report = Report.of_check(result, self.revision)
+        with self._mutex:
+            Q, K, scale, head, revision = self.Q, self.K, self.scale, self.head, self.revision
+            own, note = self.mask, self._left_out()
+        if Q is None:
+            raise ValueError("check: it needs Q and K; given weights have none")
+        Q, K = (a[head] if a.ndim > 2 else a for a in (Q, K))
+        if mask is None and own.any():
+            mask = own
+        result = check(fn, Q, K, mask, scale=scale)
+        with self._mutex, self.hold_sync():
+            self.set_trait("mistake", None)
+            self.report = Report.of_check(result, revision).noted(note)
         return result
 
     # Documents
