@@ -107,6 +107,6 @@ class AttentionEditing(AttentionState):
         return sent
 
     def _resend(self) -> None:
-        with self.hold_sync():
-            self.send_state([*EDITABLE, "scores", "mask", "attention", "output"])
-            self._queue_patch(Patch(np.empty(0, np.intp), "python"))
+        # In one message: numbers without the answer would get the refused edit on top again.
+        self._trait_values["_patch"] = Patch(np.empty(0, np.intp), "python")
+        self.send_state([*EDITABLE, "scores", "mask", "attention", "output", "_patch"])
