@@ -1,7 +1,7 @@
 /** Where one number comes from: in words and numbers, as a line of NumPy, and which cells it reads. */
 import type { Matrix } from "./codec";
 import type { ArrayName } from "./mirror";
-import { exact, exactList, number, sum, two } from "./numbers";
+import { exact, exactList, number, sum, two, weight } from "./numbers";
 import { angle, sinusoidal } from "./positions";
 import type { Store } from "./store";
 import type { Editable } from "./types";
@@ -198,7 +198,7 @@ export function explainWeight(store: Store, r: number, c: number): Explanation {
 
 /** Weights that came as they are: a masked key's share goes to the rest of its row. */
 function givenLines(store: Store, r: number, c: number, open: number[], lines: string[]) {
-  const p = number(at(store.attention, r, c));
+  const p = weight(at(store.attention, r, c));
   const own = Math.exp(at(need(store, "scores"), r, c));
   if (!lines.length) return { lines: [`given as it is = ${p}`], numpy: exact(own) };
   const left = open.map((s) => Math.exp(s));
@@ -219,7 +219,7 @@ function softmaxLines(store: Store, r: number, c: number, open: number[], lines:
   const score = at(need(store, "scores"), r, c);
   const max = Math.max(...open);
   const mass = store.rowMass(r);
-  const p = number(at(store.attention, r, c));
+  const p = weight(at(store.attention, r, c));
   const times = mass === 1 ? "" : ` × ${number(mass)}`;
   const scaled = `np.array(${exactList(open)})`;
   const by = mass === 1 ? "" : ` * ${exact(mass)}`;

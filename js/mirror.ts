@@ -8,6 +8,10 @@ export const ARRAYS = [
   "embeddings", "key_embeddings", "W_q", "W_k", "W_v", "Q", "K", "V", "bias", "scores", "mask",
   "locked", "attention", "output", "row_mass",
 ] as const; // biome-ignore format: a table
+/** What a hand may set, number by number. */
+export const EDITABLE: readonly Editable[] = [
+  "embeddings", "key_embeddings", "W_q", "W_k", "W_v", "Q", "K", "V",
+]; // biome-ignore format: a table
 export type ArrayName = (typeof ARRAYS)[number];
 
 export type Mirror = ReturnType<typeof createMirror>;

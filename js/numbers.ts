@@ -13,6 +13,11 @@ export function number(value: number): string {
   return minus(plain);
 }
 
+/** A weight: three decimals, as bars and cells beside it have them. */
+export function weight(p: number): string {
+  return p !== 0 && p < 5e-4 ? number(p) : p.toFixed(3);
+}
+
 /** An operand of a sum: two decimals. */
 export function two(value: number): string {
   return Math.abs(value) >= 1e5 ? number(value) : minus(value.toFixed(2));

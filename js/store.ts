@@ -1,14 +1,12 @@
 /** The browser's mirror of the widget: the only module that touches the anywidget model. */
 import type { AnyModel } from "@anywidget/types";
 import type { Matrix } from "./codec";
-import { changed, follow, rescore } from "./flow";
-import { createHistory, type Step } from "./history";
-import { ARRAYS, type ArrayName, createMirror } from "./mirror";
-import { hides } from "./presets";
-import { copyRows, recomputeRows, writeMask } from "./rows";
-import { cells, toRuns } from "./runs";
+import { createEdits } from "./edits";
+import { rescore } from "./flow";
+import { ARRAYS, type ArrayName, createMirror, EDITABLE } from "./mirror";
+import { recomputeRows } from "./rows";
 import { createShiftMap } from "./shift";
-import type { CellValue, Editable, Op, Patch, Presets, Traits } from "./types";
+import type { Editable, Patch, Presets, Traits } from "./types";
 
 const STATES = [
   "tokens", "key_tokens", "scale", "temperature", "d_model", "d_k", "d_v", "n_heads", "seed", "init",
@@ -36,30 +34,29 @@ export function createStore(model: AnyModel<Traits>, signal: AbortSignal) {
   const listeners = new Set<(change: Change) => void>();
   const mirror = createMirror(model);
   const { get, flat, nQ, nK, stack, headIndex } = mirror;
-  const history = createHistory();
   const shifts = createShiftMap();
-  const client = crypto.getRandomValues(new Uint32Array(2)).join("-");
   const shapes = new Map<ArrayName, string>();
   const dirty = { all: false, rows: new Set<number>(), inputs: false, names: new Set<string>() };
   const patches: Patch[] = [];
-  let pending: Op[] = [];
-  let seq = 0;
-  let strokes = 0;
   let queued = false;
   let renewed = false;
-  /** What Python has not confirmed yet: shown in place of its traits. */
-  let presets: Presets | null = null;
-  const byHand = new Map<Editable, Set<number>>();
-  let draft: { cell: CellValue; before: Map<Editable, Float32Array> } | null = null;
+  const edits = createEdits(mirror, {
+    rows(rows) {
+      for (const row of rows) dirty.rows.add(row);
+    },
+    inputs: allRows,
+    named: (trait) => dirty.names.add(trait),
+    flush,
+    send(value) {
+      model.set("_edits", value);
+      model.save_changes();
+    },
+  });
 
   function flush() {
     queued = false;
-    for (const patch of patches.splice(0)) receive(patch);
-    // What Python has not seen yet goes on top of what it sent.
-    if (renewed) {
-      pending.forEach(redraw);
-      if (draft) write(draft.cell);
-    }
+    for (const patch of patches.splice(0)) edits.receive(patch);
+    if (renewed) edits.reapply();
     renewed = false;
     const { all, inputs } = dirty;
     const change = { all, inputs, rows: new Set(dirty.rows), names: new Set(dirty.names) };
@@ -91,9 +88,7 @@ export function createStore(model: AnyModel<Traits>, signal: AbortSignal) {
       else allRows();
       shapes.set(name, shape);
       renewed = true;
-      if (name === "mask") {
-        pending = pending.filter((op) => op.shape[0] === nQ() && op.shape[1] === nK());
-      }
+      if (name === "mask") edits.dropOfOtherShape();
       enqueue();
     });
   }
@@ -102,7 +97,7 @@ export function createStore(model: AnyModel<Traits>, signal: AbortSignal) {
       dirty.names.add(name);
       if (name === "tokens" || name === "key_tokens") dirty.all = true;
       if (name === "head" && stack() > 1) allRows();
-      if (name === "overridden") byHand.clear();
+      if (name === "overridden") edits.forgetMarks();
       enqueue();
     });
   }
@@ -118,122 +113,6 @@ export function createStore(model: AnyModel<Traits>, signal: AbortSignal) {
     for (let q = 0; q < nQ(); q++) dirty.rows.add(q);
   }
 
-  /** Write a step into the mask and recompute its rows, or a number and all that follows. */
-  function redraw(step: Pick<Op, "on" | "off" | "cell">) {
-    if (step.cell) write(step.cell);
-    const rows = writeMask(flat("mask") as Uint8Array, step, nK());
-    recomputeRows(mirror.flow(), rows);
-    for (const row of rows) dirty.rows.add(row);
-  }
-
-  function write({ name, at, value, shape }: CellValue) {
-    if (String(shape) !== String(mirror.packed(name)?.shape)) return;
-    const index = at.reduce((sum, i, axis) => sum * (shape[axis] as number) + i, 0);
-    (flat(name) as Float32Array)[index] = value;
-    mark(name, index);
-    follow(mirror.flow(), name);
-    allRows();
-  }
-
-  function mark(name: Editable, index: number) {
-    if (!byHand.has(name)) byHand.set(name, new Set());
-    byHand.get(name)?.add(index);
-  }
-
-  /** Tell Python, now: with all that it has not answered yet. */
-  function send(op: Omit<Op, "seq" | "shape">) {
-    pending.push({ seq: ++seq, ...op, shape: [nQ(), nK()] });
-    model.set("_edits", { client, ops: [...pending] });
-    model.save_changes();
-    flush();
-  }
-
-  /** Answer a step here and now, and tell Python. */
-  function apply(step: Step, move?: "undo" | "redo") {
-    const { inputs, ...rest } = step;
-    if (step.presets) presets = step.presets;
-    redraw(rest);
-    if (inputs) restore(inputs);
-    if (step.presets) dirty.names.add("presets");
-    send({ ...rest, ...(move && { move }) });
-  }
-
-  /** Put inputs back as they were, and all that follows from them. */
-  function restore(inputs: ReadonlyMap<Editable, Float32Array>) {
-    for (const [name, values] of inputs) (flat(name) as Float32Array).set(values);
-    rescore(mirror.flow());
-    recomputeRows(mirror.flow(), Array(nQ()).keys());
-    byHand.clear();
-    allRows();
-  }
-
-  /** Python's rows replace ours; what it has not seen yet goes on top again. */
-  function receive(patch: Patch) {
-    const acked = patch.acks[client] ?? 0;
-    pending = pending.filter((op) => op.seq > acked);
-    if (!pending.some((op) => op.presets)) presets = null;
-    if (patch.origin !== client) history.reset();
-    // A patch for a map that has changed its shape since is stale: the whole arrays are on their way.
-    const rows = copyRows(mirror.flow(), patch);
-    for (const row of rows) dirty.rows.add(row);
-    if (rows.length) pending.forEach(redraw);
-  }
-
-  /** Set cells of the mask as `wanted` says, those that are not locked and not so already. */
-  function change(
-    list: Iterable<number>,
-    wanted: (cell: number) => boolean,
-    stroke: number,
-    named?: Presets,
-  ) {
-    const mask = flat("mask") as Uint8Array;
-    const locked = flat("locked");
-    const on: number[] = [];
-    const off: number[] = [];
-    for (const cell of list) {
-      const masked = wanted(cell);
-      if (locked?.[cell] || Boolean(mask[cell]) === masked) continue;
-      (masked ? on : off).push(cell);
-    }
-    if (on.length + off.length === 0 && !named) return;
-    const ascending = (a: number, b: number) => a - b;
-    const [hide, free] = [on, off].map((list) => toRuns(list.sort(ascending))) as [
-      Op["on"],
-      Op["on"],
-    ];
-    const step = { stroke, on: hide, off: free };
-    history.push({
-      step: { ...step, ...(named && { presets: named }) },
-      back: { stroke, on: free, off: hide, ...(named && { presets: inForce() }) },
-    });
-    apply({ ...step, ...(named && { presets: named }) });
-  }
-
-  const inForce = () => presets ?? get("presets");
-
-  function travel(move: "undo" | "redo") {
-    const steps = history[move]();
-    // Older than this page, if there is none: only Python knows it.
-    const stroke = ++strokes;
-    const merged = new Map<number, boolean>();
-    let last: Partial<Step> = {};
-    for (const { on, off, presets: named, inputs } of steps) {
-      for (const cell of cells(on)) merged.set(cell, true);
-      for (const cell of cells(off)) merged.set(cell, false);
-      last = { ...last, ...(named && { presets: named }), ...(inputs && { inputs }) };
-    }
-    const pick = (value: boolean) =>
-      toRuns(
-        [...merged]
-          .filter(([, v]) => v === value)
-          .map(([c]) => c)
-          .sort((a, b) => a - b),
-      );
-    apply({ ...last, stroke, on: pick(true), off: pick(false) }, move);
-  }
-
-  const copies = (names: readonly Editable[]) =>
-    new Map(names.map((name) => [name, (flat(name) as Float32Array).slice()] as const));
   const matrix = (name: ArrayName, head = headIndex()) => mirror.matrix(name, head);
 
   return {
@@ -285,17 +164,17 @@ export function createStore(model: AnyModel<Traits>, signal: AbortSignal) {
       return shifts.of({ V, output, scores, attention, mask, temperature }, headIndex());
     },
     get presets(): Presets {
-      return inForce();
+      return edits.presets;
     },
     /** Edits that Python has not answered yet. */
     get pending() {
-      return pending.length;
+      return edits.pending;
     },
     get canUndo() {
-      return history.depth[0] > 0 || get("history")[0] > 0;
+      return edits.depth[0] > 0 || get("history")[0] > 0;
     },
     get canRedo() {
-      return history.depth[1] > 0 || get("history")[1] > 0;
+      return edits.depth[1] > 0 || get("history")[1] > 0;
     },
 
     subscribe(listener: (change: Change) => void, until: AbortSignal) {
@@ -316,85 +195,38 @@ export function createStore(model: AnyModel<Traits>, signal: AbortSignal) {
       flush();
     },
     /** A number for a new stroke: edits that carry the same number undo together. */
-    stroke: () => ++strokes,
+    stroke: edits.stroke,
     /** Mask or free cells (flat indices); locked cells stay. Painted before this returns. */
-    paint(list: Iterable<number>, masked: boolean, stroke: number) {
-      change(list, () => masked, stroke);
-    },
+    paint: edits.paint,
     /** Put other presets in place of those in force; what was masked or freed by hand stays so. */
-    setPresets(next: Presets) {
-      const k = nK();
-      const [queries, keys] = [get("tokens"), get("key_tokens") ?? get("tokens")];
-      const [old, now] = [hides(inForce(), queries, keys), hides(next, queries, keys)];
-      const mask = flat("mask") as Uint8Array;
-      const wanted = (cell: number) => {
-        const [q, key] = [Math.floor(cell / k), cell % k];
-        const was = old(q, key);
-        return Boolean(mask[cell]) === was ? now(q, key) : !was;
-      };
-      change(Array(nQ() * k).keys(), wanted, ++strokes, next);
-    },
+    setPresets: edits.setPresets,
     /** Free every cell, of presets and by hand. */
-    clear() {
-      change(Array(nQ() * nK()).keys(), () => false, ++strokes, {});
-    },
+    clear: edits.clear,
     /** Show a number in place of another, with all that follows, until it is settled or abandoned. */
     draft(name: Editable, row: number, col: number, value: number) {
-      const at = mirror.index(name, headIndex(), row, col);
-      const before = draft?.before ?? copies(changed(mirror.flow(), name));
-      draft = { cell: { name, at, value, shape: mirror.packed(name)?.shape ?? [] }, before };
-      write(draft.cell);
-      flush();
+      edits.draft(name, mirror.index(name, headIndex(), row, col), value);
     },
-    settle() {
-      if (!draft) return;
-      const { cell, before } = draft;
-      draft = null;
-      const stroke = ++strokes;
-      const empty = { stroke, on: [], off: [] };
-      history.push({
-        step: { ...empty, inputs: copies([...before.keys()]) },
-        back: { ...empty, inputs: before },
-      });
-      send({ ...empty, cell });
-    },
-    abandon() {
-      if (!draft) return;
-      restore(draft.before);
-      draft = null;
-      flush();
+    settle: edits.settle,
+    abandon: edits.abandon,
+    get drafting() {
+      return edits.drafting;
     },
     /** Whether a number of the shown head was set by hand. */
-    isByHand(name: Editable, row: number, col: number): boolean {
-      const shape = mirror.packed(name)?.shape ?? [];
-      const at = mirror.index(name, headIndex(), row, col);
-      const index = at.reduce((sum, i, axis) => sum * (shape[axis] as number) + i, 0);
-      const runs = get("overridden")?.[name] ?? [];
-      for (let i = 0; i < runs.length; i += 2) {
-        const start = runs[i] as number;
-        if (index >= start && index < start + (runs[i + 1] as number)) return true;
-      }
-      return byHand.get(name)?.has(index) ?? false;
-    },
-    get drafting(): boolean {
-      return draft !== null;
-    },
-    anyByHandIn(name: Editable): boolean {
-      return Boolean(byHand.get(name)?.size || get("overridden")?.[name]?.length);
-    },
+    isByHand: (name: Editable, row: number, col: number) =>
+      edits.isByHand(name, mirror.index(name, headIndex(), row, col)),
+    anyByHandIn: edits.anyByHand,
     get anyByHand(): boolean {
-      return byHand.size > 0 || Object.keys(get("overridden") ?? {}).length > 0;
+      return EDITABLE.some(edits.anyByHand);
     },
-    undo: () => travel("undo"),
-    redo: () => travel("redo"),
-    /** Take back every number set by hand: Python knows what they were. */
-    reset: () => send({ stroke: ++strokes, on: [], off: [], move: "reset" }),
+    undo: edits.undo,
+    redo: edits.redo,
+    reset: edits.reset,
     /** A question that Python answers with a message; used for documents too large for a trait. */
     request(
       content: object,
       until: AbortSignal,
     ): Promise<{ content: unknown; buffers: DataView[] }> {
-      const id = `${client}:${++seq}`;
+      const id = `${edits.client}:${edits.nextSeq()}`;
       return new Promise((resolve, reject) => {
         const done = () => model.off("msg:custom", handler);
         const handler = (reply: { id?: string; error?: string }, buffers: DataView[]) => {

@@ -1,5 +1,6 @@
 /** Numbers changed by hand: dragged, typed, or stepped by arrow keys. */
 import type { MatrixName } from "../../explain";
+import { EDITABLE } from "../../mirror";
 import type { Store } from "../../store";
 import type { Editable } from "../../types";
 import type { MatrixView, Place } from "./matrix";
@@ -11,12 +12,8 @@ export interface Shown {
   col: number;
 }
 
-const EDITABLE: readonly string[] = [
-  "embeddings", "key_embeddings", "W_q", "W_k", "W_v", "Q", "K", "V",
-]; // biome-ignore format: a table
-
 export function isEditable(name: MatrixName): name is Editable {
-  return EDITABLE.includes(name);
+  return (EDITABLE as readonly string[]).includes(name);
 }
 
 /** What was typed as a number: a comma or a real minus are as good; null where it is none. */
@@ -56,7 +53,7 @@ export function editNumber(store: Store, view: (name: MatrixName) => MatrixView)
           if (value !== null) store.draft(name, row, col, value);
         },
         step(typed, by) {
-          return String(rounded((parse(typed) ?? before) + by, Math.abs(by)));
+          return String(rounded((parse(typed) ?? before) + by, 1e-4));
         },
         done(typed) {
           const value = typed === null ? null : parse(typed);

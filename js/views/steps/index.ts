@@ -18,6 +18,9 @@ import { LABEL } from "./paint";
 import { createPanel } from "./panel";
 import { noteOf, titleOf } from "./words";
 
+/** Maps of queries and keys, where a click masks. */
+const isMap = (name: MatrixName) => name === "scores" || name === "mask" || name === "attention";
+
 /** Matrices that share one scale of colours: what is compared is drawn alike. */
 const SCALES: MatrixName[][] = [
   ["embeddings", "key_embeddings"],
@@ -34,7 +37,9 @@ export function createSteps(parent: HTMLElement, store: Store, env: Env): void {
   parent.append(root);
   const panel = createPanel(root, store, signal);
   const views = new Map<MatrixName, MatrixView>();
-  let shown: Shown = atRest();
+  let shown: Shown = selected();
+  /** What is shown while the pointer is over no number: the one clicked, dragged or reached last. */
+  let pinned: Shown = shown;
   let keyboard = false;
   let drawn: Chart | null = null;
   let frame = 0;
@@ -43,7 +48,7 @@ export function createSteps(parent: HTMLElement, store: Store, env: Env): void {
   let signed: Lut = signedLut(theme.dark);
   let weights: Lut = lut(store.get("cmap"));
 
-  function atRest(): Shown {
+  function selected(): Shown {
     const selection = store.get("selection");
     const inside = selection && selection[0] < store.nQ && selection[1] < store.nK;
     const [row, col] = inside ? selection : opening(store);
@@ -59,18 +64,18 @@ export function createSteps(parent: HTMLElement, store: Store, env: Env): void {
       {
         hover(place) {
           keyboard = false;
-          show(place ? { name, row: place[0], col: place[1] } : atRest());
+          show(place ? { name, row: place[0], col: place[1] } : pinned);
         },
         reach(place) {
           keyboard = true;
-          show({ name, row: place[0], col: place[1] });
+          pin({ name, row: place[0], col: place[1] });
         },
         click: (place) => click(name, place),
         drag(place, by, event) {
           if (by === null) store.settle();
           else {
             edits.drag(name as Editable, place, by, event);
-            show({ name, row: place[0], col: place[1] });
+            pin({ name, row: place[0], col: place[1] });
           }
         },
         type: (place, begin) => edits.type(name as Editable, place, begin),
@@ -99,14 +104,18 @@ export function createSteps(parent: HTMLElement, store: Store, env: Env): void {
 
   function click(name: MatrixName, [row, col]: Place) {
     view(name).grid.focus({ preventScroll: true });
-    const map = name === "scores" || name === "mask" || name === "attention";
-    if (map) {
+    if (isMap(name)) {
       const cell = row * store.nK + col;
       if (!store.locked?.[cell]) store.paint([cell], !store.mask[cell], store.stroke());
       store.set("selection", [row, col]);
       focus.set([row, col]);
     }
-    show({ name, row, col });
+    pin({ name, row, col });
+  }
+
+  function pin(next: Shown) {
+    pinned = next;
+    show(next);
   }
 
   function show(next: Shown) {
@@ -243,7 +252,10 @@ export function createSteps(parent: HTMLElement, store: Store, env: Env): void {
   store.subscribe((change) => {
     if (change.names.has("cmap")) weights = lut(store.get("cmap"));
     relayout ||= change.all;
-    if (change.names.has("selection") && !keyboard) shown = atRest();
+    if (change.names.has("selection")) {
+      const name = isMap(pinned.name) ? pinned.name : "scores";
+      shown = pinned = { ...selected(), name };
+    }
     const settings = ["cmap", "selection", "scale", "overridden", "init", "positional", "head"];
     if (change.all || change.rows.size || settings.some((name) => change.names.has(name)))
       request();

@@ -1,0 +1,315 @@
+"""The steps in a real JupyterLab: every number against NumPy, every edit in Python too."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+
+import numpy as np
+import pytest
+import torch
+from playwright.sync_api import expect
+from stepsview import StepsView
+
+MAKE = "from attnwidget import AttentionWidget, causal_mask\n"
+WIDGET = MAKE + "w = AttentionWidget('The cat sat on the mat', d_k=3, d_v=2, view='steps')"
+
+
+def flow(X=None, W_q=None, mask=None, Q=None, scale=3**-0.5):
+    """Every matrix of the lab's sentence by NumPy and torch; what is given stands in its place."""
+    X = np.random.RandomState(0).rand(6, 4) if X is None else X
+    rng = np.random.RandomState(0)
+    drawn = [rng.rand(4, 3), rng.rand(4, 3), rng.rand(4, 2)]
+    if W_q is not None:
+        drawn[0] = W_q
+    made = dict(zip(("Q", "K", "V"), (X @ W for W in drawn), strict=True))
+    if Q is not None:
+        made["Q"] = Q
+    hidden = np.zeros((6, 6), bool) if mask is None else mask
+    scores = made["Q"] @ made["K"].T * scale
+    logits = torch.tensor(scores).masked_fill(torch.tensor(hidden), -torch.inf)
+    attention = torch.softmax(logits, -1).nan_to_num(0).numpy()
+    return {
+        "embeddings": X,
+        **dict(zip(("W_q", "W_k", "W_v"), drawn, strict=True)),
+        **made,
+        "scores": scores,
+        "mask": hidden.astype(float),
+        "attention": attention,
+        "output": attention @ made["V"],
+    }
+
+
+def ask(notebook, expression):
+    """Return the JSON value of a Python expression in the notebook's kernel."""
+    return json.loads(notebook.run_cell(f"import json; print(json.dumps({expression}))"))
+
+
+@pytest.fixture(scope="module")
+def opened(module_lab):
+    return module_lab.notebook([WIDGET, "w"])
+
+
+@pytest.fixture
+def view(opened):
+    opened.run_cell(
+        "w.positional = 'none'; w.d_k = 3; w.temperature = 1\n"
+        "w.reset(); w.mask = None; w.error = ''; w.selection = None"
+    )
+    view = StepsView(opened)
+    expect(view.root.locator(".aw-masked-count")).to_have_text("masked 0 of 36")
+    view.settled()
+    return view
+
+
+def read(view, name):
+    rows, cols = view.shape(name)
+    return np.array([[view.value(name, r, c) for c in range(cols)] for r in range(rows)])
+
+
+def test_every_number_of_every_matrix_is_numpy_s(view, opened):
+    mask = np.triu(np.ones((6, 6), bool), 1)
+    mask[3, 1] = True
+    opened.run_cell("m = causal_mask(6); m[3, 1] = True; w.mask = m")
+    expect(view.root.locator(".aw-masked-count")).to_have_text("masked 16 of 36")
+    want = flow(mask=mask)
+    assert view.names() == list(want)
+    for name, matrix in want.items():
+        np.testing.assert_allclose(read(view, name), matrix, atol=1e-6, err_msg=name)
+
+
+def evaluated(line):
+    """Return what stands between the "=" of a line, each side as a number."""
+    sides = line.split(": ")[-1].split(" = ")
+    sides = [side for side in sides if not re.search("[kvw]$", side)]
+    for old, new in {"·": "*", "÷": "/", "×": "*", "−": "-"}.items():
+        sides = [side.replace(old, new) for side in sides]
+    code = [
+        re.sub(r"√(\d+)", r"math.sqrt(\1)", side).replace("exp(", "math.exp(") for side in sides
+    ]
+    return [eval(side, {"math": math}) for side in code]
+
+
+@pytest.mark.parametrize(
+    ("name", "row", "col"),
+    [
+        ("Q", 4, 2),
+        ("K", 1, 0),
+        ("V", 5, 1),
+        ("scores", 4, 2),
+        ("attention", 2, 1),
+        ("output", 4, 1),
+    ],
+)
+def test_the_arithmetic_gives_the_number(view, opened, name, row, col):
+    opened.run_cell("w.mask = causal_mask(6)")
+    expect(view.root.locator(".aw-masked-count")).to_have_text("masked 15 of 36")
+    want = flow(mask=np.triu(np.ones((6, 6), bool), 1))[name][row, col]
+    view.hover(name, row, col)
+    sums = [line for line in view.lines() if " = " in line]
+    assert sums
+    for line in sums:
+        left, right = evaluated(line)[-2:]
+        # Operands are shown with two decimals.
+        assert left == pytest.approx(right, abs=0.06), line
+    assert evaluated(sums[-1])[-1] == pytest.approx(want, abs=6e-3)
+
+
+def test_the_line_of_numpy_runs_and_gives_the_number(view, opened):
+    opened.run_cell("m = causal_mask(6); m[2] = True; w.mask = m")
+    expect(view.root.locator(".aw-masked-count")).to_have_text("masked 18 of 36")
+    mask = np.triu(np.ones((6, 6), bool), 1)
+    mask[2] = True
+    for name, matrix in flow(mask=mask).items():
+        for row, col in [(0, 0), (2, 1), (3, 0), (matrix.shape[0] - 1, matrix.shape[1] - 1)]:
+            view.hover(name, row, col)
+            got = eval(view.numpy(), {"np": np})
+            assert got == pytest.approx(matrix[row, col], abs=1e-6), (name, row, col)
+
+
+@pytest.mark.parametrize("positional", ["sinusoidal", "rotary", "alibi"])
+def test_positions_are_in_the_arithmetic_too(view, opened, positional):
+    opened.run_cell(f"w.d_k = 4; w.positional = '{positional}'; w.temperature = 0.5")
+    for name in ("Q", "K", "V", "scores", "attention", "output"):
+        want = np.array(ask(opened, f"w.{name}.tolist()"))
+        for row, col in [(0, 1), (4, 1), (5, 0)]:
+            view.hover(name, row, col)
+            expect(view.panel).to_have_attribute("data-value", re.compile(r"\d"))
+            assert view.value(name, row, col) == pytest.approx(want[row, col], abs=1e-5)
+            assert eval(view.numpy(), {"np": np}) == pytest.approx(want[row, col], abs=1e-5)
+
+
+def test_the_rows_and_columns_of_a_number_are_lit(view, opened):
+    opened.page.mouse.move(0, 0)
+    opened.run_cell("w.selection = (4, 2)")
+    expect(view.panel).to_have_attribute("data-cell", "scores,4,2")
+    lit = {name: view.grid(name).locator(".aw-lit").count() for name in view.names()}
+    assert {name for name, count in lit.items() if count} == {"Q", "K", "scores"}
+    x, y = view.at("K", 2, 1)
+    box = view.grid("K").locator(".aw-lit").bounding_box()
+    assert box["x"] < x < box["x"] + box["width"]
+    assert box["y"] < y < box["y"] + box["height"]
+
+
+def test_a_dragged_number_is_followed_at_once_and_reaches_python(view, opened):
+    before = flow()
+    view.drag("embeddings", 1, 2, 80, release=False)
+    X = before["embeddings"].copy()
+    X[1, 2] = round(X[1, 2] + 0.8, 2)
+    want = flow(X=X)
+    # Still under the pointer: the page has everything downstream, Python nothing.
+    expect(view.panel).to_have_attribute("data-cell", "embeddings,1,2")
+    assert ask(opened, "w.embeddings[1, 2]") == before["embeddings"][1, 2]
+    opened.page.mouse.up()
+    view.settled()
+    for name in ("Q", "K", "V", "scores", "attention", "output"):
+        np.testing.assert_allclose(ask(opened, f"w.{name}.tolist()"), want[name], atol=1e-9)
+        np.testing.assert_allclose(read(view, name), want[name], atol=1e-6)
+    assert ask(opened, "w.overridden") == {"embeddings": [6, 1]}
+    expect(view.root.locator('[data-name="embeddings"] .aw-by-hand')).to_be_visible()
+    view.root.get_by_label("undo (Ctrl+Z)").click()
+    view.settled()
+    np.testing.assert_allclose(read(view, "output"), before["output"], atol=1e-6)
+    np.testing.assert_array_equal(ask(opened, "w.embeddings.tolist()"), before["embeddings"])
+    expect(view.root.locator('[data-name="embeddings"] .aw-by-hand')).to_be_hidden()
+    view.root.get_by_label("redo (Ctrl+Shift+Z)").click()
+    view.settled()
+    np.testing.assert_allclose(ask(opened, "w.output.tolist()"), want["output"], atol=1e-9)
+
+
+def test_while_a_number_changes_the_page_shows_what_follows(view, opened):
+    cell = view.grid("output").locator("canvas")
+    before = cell.evaluate("canvas => canvas.toDataURL()")
+    view.drag("W_q", 0, 1, 300, release=False)
+    assert cell.evaluate("canvas => canvas.toDataURL()") != before
+    opened.page.mouse.up()
+    view.settled()
+    opened.page.mouse.dblclick(*view.at("W_q", 0, 1))
+    view.root.locator(".aw-edit").fill("2.5")
+    W_q = flow()["W_q"].copy()
+    W_q[0, 1] = 2.5
+    want = flow(W_q=W_q)
+    # The box is still open: these numbers are the page's own.
+    for name in ("Q", "scores", "attention", "output"):
+        np.testing.assert_allclose(read(view, name), want[name], atol=1e-6)
+    assert ask(opened, "w.W_q[0, 1]") != 2.5
+    view.root.locator(".aw-edit").press("Enter")
+    view.settled()
+    np.testing.assert_allclose(ask(opened, "w.output.tolist()"), want["output"], atol=1e-9)
+
+
+def test_a_typed_number(view, opened):
+    view.type("Q", 3, 0, "-1,5")
+    Q = flow()["Q"].copy()
+    Q[3, 0] = -1.5
+    opened.run_until("print(w.Q[3, 0])", "-1.5")
+    np.testing.assert_allclose(ask(opened, "w.output.tolist()"), flow(Q=Q)["output"], atol=1e-9)
+    view.type("Q", 3, 0, "9", end="Escape")
+    assert ask(opened, "w.Q[3, 0]") == -1.5
+    assert view.value("Q", 3, 0) == -1.5
+
+
+def test_arrow_keys_step_a_number_in_its_box(view, opened):
+    opened.page.mouse.dblclick(*view.at("W_v", 2, 1))
+    box = view.root.locator(".aw-edit")
+    box.fill("0.25")
+    for key in ("ArrowUp", "ArrowUp", "ArrowDown", "Shift+ArrowUp", "Alt+ArrowDown"):
+        box.press(key)
+    expect(box).to_have_value("1.34")  # 0.25 + 0.1 + 0.1 - 0.1 + 1 - 0.01
+    box.press("Enter")
+    view.settled()
+    opened.run_until("print(w.W_v[2, 1])", "1.34")
+
+
+@pytest.mark.parametrize("typed", ["abc", "1.2.3", "", "1e999"])
+def test_what_is_no_number_is_said_and_changes_nothing(view, opened, typed):
+    before = ask(opened, "w.K.tolist()")
+    view.type("K", 2, 1, typed)
+    expect(view.root.get_by_role("alert")).to_contain_text(f"K[2, 1]: “{typed}” is no number")
+    opened.run_until("print('no number' in w.error)", "True")
+    np.testing.assert_array_equal(ask(opened, "w.K.tolist()"), before)
+    np.testing.assert_allclose(read(view, "K"), before, atol=1e-6)
+
+
+def test_a_number_too_large_is_refused_and_taken_back(view, opened):
+    view.type("V", 0, 0, "1e30")
+    expect(view.root.get_by_role("alert")).to_contain_text("V: it reaches 1e+30, want finite")
+    np.testing.assert_allclose(read(view, "V"), flow()["V"], atol=1e-6)
+    np.testing.assert_allclose(ask(opened, "w.V.tolist()"), flow()["V"], atol=1e-12)
+
+
+def test_by_keyboard_alone(view, opened):
+    view.grid("embeddings").focus()
+    press = opened.page.keyboard.press
+    press("Control+Home")
+    press("ArrowDown")
+    press("ArrowRight")
+    expect(view.panel).to_have_attribute("data-cell", "embeddings,1,1")
+    cell = view.grid("embeddings").get_by_role("gridcell")
+    expect(cell).to_have_attribute("aria-label", f"X[1, 1] cat {flow()['embeddings'][1, 1]:.2f}")
+    press("7")
+    opened.page.keyboard.type(".5")
+    press("Enter")
+    view.settled()
+    opened.run_until("print(w.embeddings[1, 1])", "7.5")
+    expect(view.grid("embeddings")).to_be_focused()
+    press("Control+z")
+    view.settled()
+    opened.run_until("print(w.embeddings[1, 1] < 1)", "True")
+    view.grid("attention").focus()
+    press("Control+Home")
+    press("Space")
+    opened.run_until("print(w.mask[0, 0])", "True")
+    press("Escape")
+    expect(view.grid("attention")).not_to_be_focused()
+
+
+@pytest.mark.parametrize("name", ["scores", "mask", "attention"])
+def test_a_click_masks(view, opened, name):
+    view.click(name, 4, 1)
+    mask = np.zeros((6, 6), bool)
+    mask[4, 1] = True
+    opened.run_until("print(w.mask[4, 1], w.mask.sum())", "True 1")
+    np.testing.assert_allclose(read(view, "output"), flow(mask=mask)["output"], atol=1e-6)
+    view.click(name, 4, 1)
+    opened.run_until("print(w.mask.sum())", "0")
+
+
+def test_reset_takes_back_numbers_and_not_the_mask(view, opened):
+    view.type("W_k", 1, 1, "3")
+    view.click("mask", 2, 2)
+    view.root.locator(".aw-experiments > summary").click()
+    view.root.get_by_role("button", name="reset numbers").click()
+    view.settled()
+    opened.run_until("print(w.overridden, w.mask.sum())", "{} 1")
+    np.testing.assert_allclose(read(view, "W_k"), flow()["W_k"], atol=1e-6)
+    view.root.locator(".aw-experiments > summary").click()
+
+
+def test_four_hundred_pixels_need_no_sideways_scroll(view):
+    view.root.evaluate("root => { root.parentElement.style.width = '400px' }")
+    chart = view.root.locator(".aw-chart")
+    expect(chart).to_have_attribute("data-wide", "false")
+    for name in view.names():
+        inside = """(grid) => {
+          const card = grid.closest('.aw-root').getBoundingClientRect();
+          const box = grid.querySelector('canvas').getBoundingClientRect();
+          return box.left >= card.left && box.right <= card.right + 2;
+        }"""
+        assert view.grid(name).evaluate(inside), name
+    np.testing.assert_allclose(read(view, "attention"), flow()["attention"], atol=1e-6)
+    view.root.evaluate("root => { root.parentElement.style.width = '' }")
+    expect(chart).to_have_attribute("data-wide", "true")
+
+
+def test_copy_as_numpy_puts_the_line_on_the_clipboard(view, opened):
+    opened.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    view.click("Q", 3, 1)
+    line = view.numpy()
+    assert eval(line, {"np": np}) == pytest.approx(flow()["Q"][3, 1], abs=1e-6)
+    # On the way to the button the pointer passes other numbers: what was clicked is shown again.
+    view.root.get_by_role("button", name="copy as NumPy").click()
+    expect(view.root.get_by_role("button", name="copied")).to_be_visible()
+    copied = opened.page.evaluate("navigator.clipboard.readText()")
+    assert copied == line == view.numpy()
