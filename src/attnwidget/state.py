@@ -154,7 +154,8 @@ class AttentionState(AttentionShown):
     def _input_set(self, event: Any) -> None:
         name, new = event["name"], event["new"]
         shown = self._source if name in SOURCE else self._inputs
-        if new is not getattr(shown, name, None):  # set from outside, not by `_show`
+        # Set from outside, not by `_show`, and not taken in with its group.
+        if new is not getattr(shown, name, None) and new is self._trait_values[name]:
             # A slider sends many values: they undo together.
             self._record(stroke=name if name == "temperature" else None)
             self._show(self._source.replace(name, new, self.layer, self.head))

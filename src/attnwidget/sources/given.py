@@ -50,7 +50,7 @@ class GivenSource:
             ValueError: if their shape doesn't fit the tokens, or one is negative, NaN or infinite.
         """
         queries = as_tokens(tokens)
-        keys = None if key_tokens is None else as_tokens(key_tokens)
+        keys = None if key_tokens is None else as_tokens(key_tokens, "key_tokens")
         weights = floats("attention", attention)
         n = (len(queries), len(queries if keys is None else keys))
         if not 2 <= weights.ndim <= 4 or weights.shape[-2:] != n:
@@ -120,7 +120,7 @@ class GivenSource:
             known = self.tokens if name == "tokens" else self.key_tokens
             if value is None and known is None:
                 return None
-            labels = as_tokens(value)
+            labels = as_tokens(value, name)
             if known is None or len(labels) != len(known):
                 wanted = "none" if known is None else str(len(known))
                 raise ValueError(f"{name}: got {len(labels)}, want {wanted}: a label for each")

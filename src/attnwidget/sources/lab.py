@@ -53,7 +53,7 @@ class LabSource(Sentence):
         W_v after ``seed(seed)`` again.
         """
         tokens = as_tokens(sentence)
-        keys = None if key_tokens is None else as_tokens(key_tokens)
+        keys = None if key_tokens is None else as_tokens(key_tokens, "key_tokens")
         arrays = {k: floats(k, v) for k, v in given.items() if v is not None}
         if keys is None and "key_embeddings" in arrays:
             raise ValueError("key_embeddings: they belong to key_tokens, and there are none")
@@ -122,7 +122,7 @@ class LabSource(Sentence):
             ValueError: if its shape or values don't fit this source.
         """
         if name == "tokens" or (name == "key_tokens" and value is not None):
-            return as_tokens(value)
+            return as_tokens(value, name)
         if name in _SIZES:
             return size(name, value)
         if name == "seed":

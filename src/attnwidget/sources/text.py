@@ -59,8 +59,8 @@ def _is_flag(token: str, char: str) -> bool:
     return len(token) == 1 and regional(token) and regional(char)
 
 
-def as_tokens(value: str | Iterable[str]) -> tuple[str, ...]:
-    """Return a sentence's tokens, or the given tokens as they are.
+def as_tokens(value: str | Iterable[str], name: str = "tokens") -> tuple[str, ...]:
+    """Return a sentence's tokens, or the given tokens as they are; `name` is for errors.
 
     Raises
         TypeError: if it is neither text nor an iterable of text.
@@ -72,9 +72,9 @@ def as_tokens(value: str | Iterable[str]) -> tuple[str, ...]:
         tokens = tuple(value)
         for i, token in enumerate(tokens):
             if not isinstance(token, str):
-                raise TypeError(f"tokens: got {token!r} at position {i}, want text")
+                raise TypeError(f"{name}: got {token!r} at position {i}, want text")
     else:
-        raise TypeError(f"tokens: got {type(value).__name__}, want a sentence or a list of tokens")
+        raise TypeError(f"{name}: got {type(value).__name__}, want a sentence or a list of tokens")
     if not tokens:
-        raise ValueError("tokens: got none, want a sentence or a list with at least one token")
+        raise ValueError(f"{name}: got none, want a sentence or a list with at least one token")
     return tokens
