@@ -63,6 +63,13 @@ def test_heads_lead():
         np.testing.assert_allclose(source.Q[h], source.embeddings @ source.W_q[h])
 
 
+def test_the_keys_have_a_generator_of_their_own():
+    source = LabSource.create("a b", key_tokens="x y z", seed=5, d_model=3)
+    np.testing.assert_array_equal(source.embeddings, np.random.RandomState(5).rand(2, 3))
+    np.testing.assert_array_equal(source.key_embeddings, np.random.RandomState([5, 1]).rand(3, 3))
+    assert LabSource.create("a b").key_embeddings is None
+
+
 def test_what_is_set_stays_until_its_inputs_are_set():
     source = LabSource.create("a b c", d_k=2)
     Q = np.arange(6.0).reshape(3, 2)

@@ -363,6 +363,43 @@ def test_two_threads_may_edit_at_once(w):
     check(w)
 
 
+def test_threads_may_set_numbers_settings_and_sentences_at_once(w):
+    failed = []
+
+    def run(act):
+        try:
+            for i in range(25):
+                act(i)
+        except Exception as error:
+            failed.append(error)
+
+    def group(i):
+        with w.hold_trait_notifications():
+            w.seed = i
+            w.d_k = 2 + i % 3
+
+    def number(i):
+        cell = {"name": "Q", "at": [0, 0], "value": float(i), "shape": list(w.Q.shape)}
+        op = {"seq": i + 1, "stroke": i, "on": [], "off": [], "shape": list(w.mask.shape)}
+        w.set_state({"_edits": {"client": "page", "ops": [{**op, "cell": cell}]}})
+
+    acts = [
+        group,
+        number,
+        lambda i: setattr(w, "tokens", ["t"] * (3 + i % 4)),
+        lambda i: w.undo(),
+        lambda i: w.output_shift,
+    ]
+    threads = [threading.Thread(target=run, args=(act,)) for act in acts]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failed == []
+    assert not w.error
+    check(w)
+
+
 def test_a_slip_in_a_name_is_no_new_attribute(w):
     with pytest.raises(AttributeError, match="no 'maks'; did you mean 'mask'"):
         w.maks = causal_mask(6)
