@@ -149,7 +149,8 @@ class LabSource(Sentence):
 
         An array set by hand stays until one of its own inputs is set: setting W_q makes a new Q,
         and leaves a K that was given. Another seed, init or size draws new arrays where what is
-        there can't stay; every other setting leaves the numbers set by hand alone.
+        there can't stay, positional makes anew what it turns; every other setting leaves the
+        numbers set by hand alone.
         """
         value = self.check(name, value, layer, head)
         if name in ARRAYS:
