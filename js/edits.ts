@@ -211,6 +211,9 @@ export function createEdits(mirror: Mirror, outlet: Outlet) {
     },
     undo: () => travel("undo"),
     redo: () => travel("redo"),
+    /** Another sentence, as it was typed: Python splits it into tokens. */
+    words: (name: "tokens" | "key_tokens", text: string) =>
+      send({ stroke: ++strokes, on: [], off: [], words: { name, text } }),
     /** Take back every number set by hand: Python knows what they were. */
     reset: () => send({ stroke: ++strokes, on: [], off: [], move: "reset" }),
   };

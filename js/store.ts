@@ -16,7 +16,7 @@ const STATES = [
 ] as const; // biome-ignore format: a table
 /** What a page may set; the rest is Python's. */
 export type Settable =
-  | "tokens" | "key_tokens" | "d_model" | "d_k" | "d_v" | "n_heads" | "seed" | "init" | "positional"
+  | "d_model" | "d_k" | "d_v" | "n_heads" | "seed" | "init" | "positional"
   | "layer" | "head" | "view" | "color_scale" | "quantity" | "mistake" | "report" | "selection"
   | "error"; // biome-ignore format: a table
 
@@ -221,6 +221,7 @@ export function createStore(model: AnyModel<Traits>, signal: AbortSignal) {
     undo: edits.undo,
     redo: edits.redo,
     reset: edits.reset,
+    words: edits.words,
     /** A question that Python answers with a message; used for documents too large for a trait. */
     request(
       content: object,

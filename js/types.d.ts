@@ -33,6 +33,8 @@ export interface Op {
   presets?: Presets;
   /** A number set by hand. */
   cell?: CellValue;
+  /** A sentence as it was typed: Python splits it. */
+  words?: { name: "tokens" | "key_tokens"; text: string };
 }
 
 /** One number of one array. */

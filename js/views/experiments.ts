@@ -68,7 +68,7 @@ export function createExperiments(parent: HTMLElement, store: Store, { signal }:
     const element = field(name, label, "type another one, then Enter", input);
     const shown = () => sentence(store.get(name) ?? []);
     updates.push(
-      typed(input, shown, (value) => store.set(name, value as unknown as string[])),
+      typed(input, shown, (value) => store.words(name, value)),
       () => {
         element.hidden = store.get(name) === null;
       },

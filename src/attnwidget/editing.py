@@ -55,6 +55,8 @@ class AttentionEditing(AttentionState):
             self._reset(edit.client)
         elif edit.move:
             self._travel(edit.move, **sent)
+        elif edit.words:
+            self._set_words(edit)
         elif edit.cell:
             self._set_cell(edit.cell, edit)
         else:
@@ -66,6 +68,14 @@ class AttentionEditing(AttentionState):
             mask.flat[edit.off] = False
             own = self._around_locked(mask)
             self._remask(own, presets=presets, stroke=(edit.client, edit.stroke), **sent)
+
+    @exclusive
+    def _set_words(self, edit: Edit) -> None:
+        assert edit.words
+        name, text = edit.words
+        setattr(self, name, text)
+        # The same words as before send nothing by themselves.
+        self._remask(self._own, record=False, origin=edit.client)
 
     @exclusive
     def _set_cell(self, cell: Cell, edit: Edit) -> None:

@@ -33,7 +33,8 @@ class Edit:
     """One edit: cells of the mask to hide and to free, a number, or a step through the history.
 
     `on` and `off` are flat indices; `presets` are those in force after the edit, None where they
-    stay as they are; `move` is "undo", "redo" or "reset".
+    stay as they are; `move` is "undo", "redo" or "reset"; `words` are a trait's name and a
+    sentence for it, which Python splits into tokens.
     """
 
     client: str
@@ -43,6 +44,7 @@ class Edit:
     move: str | None
     presets: Mapping[str, Any] | None
     cell: Cell | None
+    words: tuple[str, str] | None
 
     @classmethod
     def of(cls, client: str, op: Any, shape: tuple[int, int]) -> Edit:
@@ -62,6 +64,7 @@ class Edit:
                 move=_move(op.get("move")) if fits else None,
                 presets=op.get("presets") if fits else None,
                 cell=_cell(op["cell"]) if fits and op.get("cell") is not None else None,
+            words=_words(op["words"]) if op.get("words") else None,
             )
         except (TypeError, KeyError, AttributeError, OverflowError) as error:
             raise ValueError(f"the page sent an edit that can't be read ({error!r})") from None
@@ -115,6 +118,13 @@ def _move(sent: Any) -> str | None:
     if sent is not None and sent not in ("undo", "redo", "reset"):
         raise ValueError(f"move: got {sent!r}, want undo, redo or reset")
     return sent if sent is None else str(sent)
+
+
+def _words(sent: Mapping[str, Any]) -> tuple[str, str]:
+    name, text = sent["name"], sent["text"]
+    if name not in {"tokens", "key_tokens"} or not isinstance(text, str):
+        raise ValueError(f"words: got {name!r}, want a text for tokens or key_tokens")
+    return name, text
 
 
 def _cell(sent: Mapping[str, Any]) -> Cell:

@@ -230,7 +230,7 @@ def test_presets_add_up_with_each_other_and_with_hands(view, opened):
     want = causal | (far > 2)
     want[3, 3], want[0, 5] = True, False
     assert ask(opened, "w.mask.tolist()") == want.tolist()
-    assert ask(opened, "w.presets") == {"causal": True, "window": 2}
+    assert ask(opened, "dict(w.presets)") == {"causal": True, "window": 2}
     view.root.get_by_role("button", name="causal", exact=True).click()
     view.settled()
     want = far > 2
@@ -238,7 +238,7 @@ def test_presets_add_up_with_each_other_and_with_hands(view, opened):
     assert ask(opened, "w.mask.tolist()") == want.tolist()
     view.root.get_by_label("undo (Ctrl+Z)").click()
     view.settled()
-    assert ask(opened, "w.presets") == {"causal": True, "window": 2}
+    assert ask(opened, "dict(w.presets)") == {"causal": True, "window": 2}
     expect(view.root.get_by_role("button", name="causal", exact=True)).to_have_attribute(
         "aria-pressed", "true"
     )
@@ -256,7 +256,7 @@ def test_padding_says_which_tokens(view, opened):
     boxes.nth(1).check()
     view.masked(12, 36)
     view.settled()
-    assert ask(opened, "w.presets") == {"padding": [1, 5]}
+    assert ask(opened, "dict(w.presets)") == {"padding": [1, 5]}
     assert ask(opened, "w.mask.all(axis=0).tolist()") == [False, True, False, False, False, True]
     boxes.nth(5).uncheck()
     view.masked(6, 36)
@@ -295,8 +295,7 @@ def test_cross_attention_is_not_square(module_lab):
     )
     opened = module_lab.notebook([cell])
     view = MapView(opened)
-    generator = np.random.RandomState(0)
-    X, Y = generator.rand(3, 4), generator.rand(5, 4)
+    X, Y = np.random.RandomState(0).rand(3, 4), np.random.RandomState([0, 1]).rand(5, 4)
     rng = np.random.RandomState(0)
     want = weights(X @ rng.rand(4, 2), Y @ rng.rand(4, 2))
     np.testing.assert_allclose(page_attention(view, 3, 5), want, atol=5.1e-5)
