@@ -64,7 +64,7 @@ class Edit:
                 move=_move(op.get("move")) if fits else None,
                 presets=op.get("presets") if fits else None,
                 cell=_cell(op["cell"]) if fits and op.get("cell") is not None else None,
-            words=_words(op["words"]) if op.get("words") else None,
+                words=_words(op["words"]) if op.get("words") else None,
             )
         except (TypeError, KeyError, AttributeError, OverflowError) as error:
             raise ValueError(f"the page sent an edit that can't be read ({error!r})") from None

@@ -1,13 +1,13 @@
 /** The whole flow: X, the weights, Q, K, V, scores, mask, attention, output, each number live. */
 import { type Lut, lut, signedLut } from "../../color";
 import { type Env, h } from "../../dom";
-import { explain, type MatrixName } from "../../explain";
+import { explain, type MatrixName, type Source } from "../../explain";
 import { number } from "../../numbers";
 import type { Store } from "../../store";
 import type { Editable } from "../../types";
 import { watchDensity } from "../heatmap/density";
 import { visible } from "../heatmap/labels";
-import { largest, palette } from "../heatmap/paint";
+import { palette } from "../heatmap/paint";
 import { opening } from "../heatmap/words";
 import { createArrows } from "./arrows";
 import { editNumber, isEditable, type Shown } from "./edit";
@@ -45,6 +45,9 @@ export function createSteps(parent: HTMLElement, store: Store, env: Env): void {
   let frame = 0;
   let relayout = true;
   let painted = 0;
+  let laid = 0;
+  let marked = "";
+  let sources: Source[] = [];
   let signed: Lut = signedLut(theme.dark);
   let weights: Lut = lut(store.get("cmap"));
 
@@ -133,12 +136,15 @@ export function createSteps(parent: HTMLElement, store: Store, env: Env): void {
     const explanation = explain(store, shown.name, shown.row, shown.col);
     panel.show(shown, explanation);
     view(shown.name).say(`${titleOf(store, shown)} ${number(explanation.value)}`);
+    sources = explanation.sources;
     light();
   }
 
   function light() {
-    if (!drawn) return;
-    const { sources } = explain(store, shown.name, shown.row, shown.col);
+    // The same marks in the same places are there already.
+    const place = JSON.stringify([shown, sources, keyboard, laid]);
+    if (!drawn || place === marked) return;
+    marked = place;
     for (const { name } of drawn.blocks) {
       const lit: Lit = { rows: [], cols: [], cells: [] };
       for (const source of sources.filter((s) => s.name === name)) {
@@ -180,6 +186,7 @@ export function createSteps(parent: HTMLElement, store: Store, env: Env): void {
       views.delete(name);
     }
     arrows.draw(drawn);
+    laid++;
     relayout = false;
   }
 
@@ -219,7 +226,9 @@ export function createSteps(parent: HTMLElement, store: Store, env: Env): void {
 
   function size(name: MatrixName): number {
     const m = name === "mask" ? null : store.matrix(name);
-    return m ? largest(m.data.map(Math.abs)) : 0;
+    let most = 0;
+    for (const value of m?.data ?? []) most = Math.max(most, Math.abs(value));
+    return most;
   }
 
   function look(name: MatrixName, most: number): Look {

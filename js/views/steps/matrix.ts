@@ -5,7 +5,7 @@ import type { MatrixName } from "../../explain";
 import { step } from "../heatmap/keyboard";
 import type { Palette } from "../heatmap/paint";
 import { type Block, TITLE } from "./layout";
-import { type Look, paintBlock } from "./paint";
+import { type Look, paintBlock, type Scratch } from "./paint";
 
 export type Place = readonly [row: number, col: number];
 
@@ -56,6 +56,7 @@ export function createMatrix(
   const element = h("section", { class: "aw-matrix", "data-name": name });
   element.append(h("h4", {}, title, shape, byHand), note, grid);
   const context = canvas.getContext("2d") as CanvasRenderingContext2D;
+  const scratch: Scratch = { canvas: h("canvas", {}), image: null };
   let block: Block | null = null;
   let active: Place = [0, 0];
   let press: { place: Place; x: number; moved: boolean } | null = null;
@@ -193,7 +194,7 @@ export function createMatrix(
       });
     },
     paint(look: Look, colors: Palette) {
-      if (block) paintBlock(context, block, look, colors, TITLE);
+      if (block) paintBlock(context, block, look, colors, TITLE, scratch);
     },
     light({ rows, cols, cells }: Lit, keyboard: boolean) {
       if (!block) return;

@@ -20,19 +20,26 @@ export interface Look {
 
 const FONTS = [11.5, 10.5, 9.5, 9];
 
+/** A pixel a cell, kept from paint to paint. */
+export interface Scratch {
+  canvas: HTMLCanvasElement;
+  image: ImageData | null;
+}
+
 export function paintBlock(
   ctx: CanvasRenderingContext2D,
   block: Block,
   look: Look,
   colors: Palette,
   offset: number,
+  scratch: Scratch,
 ): void {
   const { rows, cols, cw, ch, left } = block;
   const top = block.top - offset;
   ctx.clearRect(0, 0, block.width + 2, block.height + 2);
   const font = numbersFit(ctx, block, look, colors);
   const pixels = cw < 6 || ch < 6;
-  if (pixels) paintImage(ctx, block, look, colors, top);
+  if (pixels) paintImage(ctx, block, look, colors, top, scratch);
   for (let r = 0; r < rows && !pixels; r++) {
     for (let c = 0; c < cols; c++) {
       const [x, y] = [left + c * cw, top + r * ch];
@@ -84,10 +91,16 @@ function paintImage(
   look: Look,
   colors: Palette,
   top: number,
+  scratch: Scratch,
 ): void {
-  const small = new OffscreenCanvas(cols, rows);
-  const context = small.getContext("2d") as OffscreenCanvasRenderingContext2D;
-  const image = context.createImageData(cols, rows);
+  const small = scratch.canvas;
+  const context = small.getContext("2d") as CanvasRenderingContext2D;
+  if (!scratch.image || small.width !== cols || small.height !== rows) {
+    small.width = cols;
+    small.height = rows;
+    scratch.image = context.createImageData(cols, rows);
+  }
+  const { image } = scratch;
   const grey = parseColor(colors.masked);
   for (let r = 0; r < rows; r++) {
     for (let c = 0; c < cols; c++) {
