@@ -47,8 +47,9 @@ export function createEdits(mirror: Mirror, outlet: Outlet) {
     outlet.rows(rows);
   }
 
-  function write({ name, at, value, shape }: CellValue) {
+  function write({ name, at, value, shape, shown }: CellValue) {
     if (String(shape) !== String(shapeOf(name))) return;
+    if (shape.length === 2 && String(shown) !== String(get("shown"))) return;
     const index = flatIndex(at, shape);
     floats(name)[index] = value;
     if (!byHand.has(name)) byHand.set(name, new Set());
@@ -178,7 +179,7 @@ export function createEdits(mirror: Mirror, outlet: Outlet) {
     clear: () => mask(Array(nQ() * nK()).keys(), () => false, ++strokes, {}),
     draft(name: Editable, at: number[], value: number) {
       const before = draft?.before ?? copies(changed(mirror.flow(), name));
-      draft = { cell: { name, at, value, shape: shapeOf(name) }, before };
+      draft = { cell: { name, at, value, shape: shapeOf(name), shown: get("shown") }, before };
       write(draft.cell);
       outlet.flush();
     },

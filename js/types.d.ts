@@ -43,6 +43,8 @@ export interface CellValue {
   at: number[];
   value: number;
   shape: number[];
+  /** The layer and head that it was made on: of a model, another head's numbers look the same. */
+  shown: [number, number];
 }
 
 export type Editable = "embeddings" | "key_embeddings" | "W_q" | "W_k" | "W_v" | "Q" | "K" | "V";

@@ -56,6 +56,7 @@ def edits(w, *ops, client="p"):
 def cell(w, name, at, value, wrong=()):
     """A number of an array, set in the browser; with what is `wrong` about it."""
     sent = {"name": name, "at": list(at), "value": value, "shape": list(getattr(w, name).shape)}
+    sent["shown"] = list(w.shown)
     return {"cell": {**sent, **dict(wrong)}}
 
 

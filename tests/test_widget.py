@@ -380,6 +380,7 @@ def test_threads_may_set_numbers_settings_and_sentences_at_once(w):
 
     def number(i):
         cell = {"name": "Q", "at": [0, 0], "value": float(i), "shape": list(w.Q.shape)}
+        cell["shown"] = [0, 0]
         op = {"seq": i + 1, "stroke": i, "on": [], "off": [], "shape": list(w.mask.shape)}
         w.set_state({"_edits": {"client": "page", "ops": [{**op, "cell": cell}]}})
 

@@ -81,6 +81,8 @@ class AttentionEditing(AttentionState):
     def _set_cell(self, cell: Cell, edit: Edit) -> None:
         array = getattr(self, cell.name)
         gone = array is None or array.shape != cell.shape  # the matrix that it was made on
+        # A sentence's heads are all in the array, and `at` names one; a model's come one at a time.
+        gone = gone or (len(cell.shape) == 2 and cell.shown != self.shown)
         if gone or array[cell.at] == cell.value:
             self._remask(self._own, record=False, origin=edit.client)
             return

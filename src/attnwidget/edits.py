@@ -20,12 +20,13 @@ EDITABLE = ("embeddings", "key_embeddings", "W_q", "W_k", "W_v", "Q", "K", "V")
 
 @dataclass(frozen=True)
 class Cell:
-    """One number of one array, set by hand."""
+    """One number of one array, set by hand; `shown` is the layer and head that it was made on."""
 
     name: str
     at: tuple[int, ...]
     value: float
     shape: tuple[int, ...]
+    shown: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -137,4 +138,5 @@ def _cell(sent: Mapping[str, Any]) -> Cell:
         raise ValueError(f"{name}: there is no cell {at} in shape {shape}")
     if isinstance(sent["value"], bool) or not isinstance(sent["value"], (int, float)):
         raise ValueError(f"{name}: got {sent['value']!r} at {at}, want a finite number")
-    return Cell(name, at, number(f"{name} at {at}", sent["value"]), shape)
+    shown = tuple(size("shown", n, at_least=0) for n in sent["shown"])
+    return Cell(name, at, number(f"{name} at {at}", sent["value"]), shape, shown)
