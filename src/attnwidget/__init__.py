@@ -1,6 +1,14 @@
 """attnwidget: self-attention in a notebook cell, live."""
 
-from attnwidget.masks import as_mask, causal_mask, padding_mask, window_mask
+from attnwidget.masks import (
+    as_mask,
+    block_mask,
+    causal_mask,
+    padding_mask,
+    prefix_mask,
+    sentence_blocks,
+    window_mask,
+)
 from attnwidget.widget import AttentionWidget
 
 __version__ = "0.1.0"
@@ -9,7 +17,10 @@ __all__ = [
     "AttentionWidget",
     "__version__",
     "as_mask",
+    "block_mask",
     "causal_mask",
     "padding_mask",
+    "prefix_mask",
+    "sentence_blocks",
     "window_mask",
 ]
