@@ -25,7 +25,8 @@ export function createToolbar(parent: HTMLElement, store: Store, { signal }: Env
   const clear = button("clear", "clear the mask", store.clear);
   const layer = picker("layer", (value) => store.set("layer", value));
   const head = picker("head", (value) => store.set("head", value));
-  const edits = h("div", { class: "aw-edits" }, presets.element, undo, redo, clear);
+  const history = h("span", { class: "aw-history" }, undo, redo, clear);
+  const edits = h("div", { class: "aw-edits" }, presets.element, history);
   const pickers = h("div", { class: "aw-pickers" }, layer.element, head.element, busy);
   parent.append(
     h("div", { class: "aw-titles" }, title, subtitle),

@@ -178,10 +178,16 @@ function wideChart(width: number, sizes: Sizes, labels: Labels): Chart {
   const [r1 = 0, r2 = 0, r3 = 0] = rows.map((row) => row.height);
   let height = r1 + r2 + r3 + 2 * GAP.y;
   const tops = [0, r1 + GAP.y, r1 + r2 + 2 * GAP.y];
-  let x = 0;
-  for (let c = 0; c < columns.length; c++) {
-    const column = columns[c] as Plan[];
+  const widths = columns.map((column) => {
     const left = Math.max(...column.map((p) => get(p.name).left));
+    return { left, cells: Math.max(...column.map((p) => get(p.name).width - get(p.name).left)) };
+  });
+  // A few small matrices are not crowded into a corner.
+  const taken = widths.reduce((sum, w) => sum + w.left + w.cells, 0);
+  const gap = Math.min(2 * GAP.x, (width - 2 - taken) / Math.max(1, columns.length - 1));
+  let x = 0;
+  for (const [c, column] of columns.entries()) {
+    const { left, cells } = widths[c] as (typeof widths)[number];
     for (const { name } of column) {
       const b = get(name);
       b.x = x + left - b.left;
@@ -190,7 +196,7 @@ function wideChart(width: number, sizes: Sizes, labels: Labels): Chart {
       const slack = row.height - row.top - (b.height - b.top);
       b.y = (tops[r] ?? 0) + row.top - b.top + slack / 2;
     }
-    x += left + Math.max(...column.map((p) => get(p.name).width - get(p.name).left)) + GAP.x;
+    x += left + cells + gap;
   }
   if (has("embeddings")) {
     const X = get("embeddings");
