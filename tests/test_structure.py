@@ -23,6 +23,7 @@ ARROWS = {
     "history": {"sources.base"},
     "guard": set(),
     "attention": {"operands"},
+    "statistics": {"operands"},
     "whatif": {"attention", "operands"},
     "positional": {"checks", "operands"},
     "presets": {"checks", "masks"},
