@@ -95,7 +95,7 @@ def induction(weights: ArrayLike, tokens: Sequence[str]) -> NDArray[np.float64]:
     after = np.zeros_like(earlier)
     after[:, 1:] = earlier[:, :-1]
     # What follows the occurrence just before a query is the query itself: no induction in that.
-    after &= ~np.eye(*after.shape, dtype=bool)
+    after &= ~np.eye(len(after), dtype=np.bool_)
     return _mean((p * after).sum(axis=-1), _seeing(p) & _some(after))
 
 
@@ -175,4 +175,4 @@ def _earlier(p: NDArray[np.float64], tokens: Sequence[str]) -> NDArray[np.bool_]
             "of tokens for both"
         )
     _, ids = np.unique(np.asarray(tokens, dtype=object).astype(str), return_inverse=True)
-    return np.tri(n_q, k=-1, dtype=bool) & (ids[:, None] == ids[None, :])
+    return np.tri(n_q, k=-1, dtype=np.bool_) & (ids[:, None] == ids[None, :])
