@@ -8,6 +8,7 @@ import type { Traits } from "./types";
 import { createBertvizView } from "./views/bertviz";
 import { createExperiments } from "./views/experiments";
 import { createFooter } from "./views/footer";
+import { createGrid } from "./views/grid";
 import { createHeads } from "./views/heads";
 import { createHeatmap } from "./views/heatmap";
 import { createInspector } from "./views/inspector";
@@ -99,6 +100,8 @@ function fill(root: HTMLElement, alert: HTMLElement, store: Store, signal: Abort
   createFooter(foot, store, env);
 
   let shown = "";
+  // Where a head picked among all is opened.
+  let last = "heatmap";
   let ending = new AbortController();
   const showView = () => {
     const view = store.get("view");
@@ -110,7 +113,8 @@ function fill(root: HTMLElement, alert: HTMLElement, store: Store, signal: Abort
     body.replaceChildren();
     foot.hidden = view !== "heatmap" && view !== "steps";
     lab.hidden = foot.hidden;
-    createView(view, body, store, { ...env, signal: until });
+    createView(view, body, store, { ...env, signal: until }, () => last);
+    if (view !== "grid") last = view;
   };
 
   const dismiss = h("button", { type: "button", class: "aw-text-button" }, "dismiss");
@@ -138,7 +142,13 @@ function fill(root: HTMLElement, alert: HTMLElement, store: Store, signal: Abort
   root.dataset.ready = "true";
 }
 
-function createView(view: string, body: HTMLElement, store: Store, env: Env): void {
+function createView(
+  view: string,
+  body: HTMLElement,
+  store: Store,
+  env: Env,
+  back: () => string,
+): void {
   if (view === "heatmap") {
     const map = h("div", { class: "aw-map-column" });
     const inspector = h("aside", { class: "aw-inspector", "aria-label": "the marked cell" });
@@ -151,6 +161,8 @@ function createView(view: string, body: HTMLElement, store: Store, env: Env): vo
     body.append(column);
     createHeads(column, store, env);
     createSteps(column, store, env);
+  } else if (view === "grid") {
+    createGrid(body, store, env, back);
   } else if (view === "bertviz-head" || view === "bertviz-model") {
     showBertviz(body, store, env, view === "bertviz-head" ? "head" : "model");
   } else {

@@ -71,6 +71,7 @@ ARROWS = {
     },
     "bertviz": {"checks"},
     "computation": {"attention", "sources.base"},
+    "grid": {"statistics", "wire"},
     "report": {"attention", "check", "mistakes", "wire"},
     "traits": {"arrays", "presets"},
     "showing": {
@@ -104,6 +105,7 @@ ARROWS = {
         "check",
         "checks",
         "editing",
+        "grid",
         "guard",
         "report",
         "sources.base",

@@ -8,6 +8,7 @@ import { segmented } from "./segmented";
 const VIEWS = [
   { value: "heatmap", text: "Heatmap" },
   { value: "steps", text: "Steps" },
+  { value: "grid", text: "Grid" },
   { value: "bertviz-head", text: "BertViz heads" },
   { value: "bertviz-model", text: "BertViz model" },
 ];
@@ -83,10 +84,12 @@ export function createToolbar(parent: HTMLElement, store: Store, { signal }: Env
     const view = store.get("view");
     const maps = view === "heatmap" || view === "steps";
     const known = store.matrix("Q") ? ["heatmap", "steps"] : ["heatmap"];
+    // One map alone needs no overview.
+    if (store.nHeads > 1 || store.get("layers").length > 1 || view === "grid") known.push("grid");
     // BertViz shows models; of a sentence it is there for who asks for it.
     const bertviz = VIEWS.map((v) => v.value).filter((v) => v.startsWith("bertviz"));
     views.offer(model || !maps ? [...known, ...bertviz] : known);
-    views.element.hidden = known.length < 2 && !model && maps;
+    views.element.hidden = known.length < 2 && maps;
     edits.hidden = !maps;
     presets.update();
     undo.disabled = !store.canUndo;

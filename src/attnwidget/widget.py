@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from attnwidget.checks import index
 from attnwidget.editing import AttentionEditing
+from attnwidget.grid import make_grid
 from attnwidget.guard import exclusive
 from attnwidget.report import Report
 from attnwidget.sources.given import GivenSource
@@ -231,15 +232,27 @@ class AttentionWidget(AttentionEditing):
     # Messages
 
     def _answer(self, _widget: object, content: dict[str, Any], _buffers: object) -> None:
-        if content.get("type") != "bertviz":
+        answers = {"bertviz": self._bertviz_message, "grid": self._grid_message}
+        answer = answers.get(content.get("type", ""))
+        if answer is None:
             return
         reply = {"id": content.get("id")}
         try:
-            html = self.bertviz(content.get("kind", ""), theme=content.get("theme", "light"))
-        except Exception as error:  # whatever went wrong in BertViz, the view says it
+            said, buffers = answer(content)
+        except Exception as error:  # whatever went wrong, the view that asked says it
             self.send({**reply, "error": f"{type(error).__name__}: {error}"})
         else:
-            self.send(reply, buffers=[html.encode()])
+            self.send({**reply, **said}, buffers=buffers)
+
+    def _bertviz_message(self, content: dict[str, Any]) -> tuple[dict[str, Any], list[Any]]:
+        html = self.bertviz(content.get("kind", ""), theme=content.get("theme", "light"))
+        return {}, [html.encode()]
+
+    @exclusive
+    def _grid_message(self, _content: dict[str, Any]) -> tuple[dict[str, Any], list[Any]]:
+        shown = next(one for one in self._source.layers if one.index == self.layer)
+        layers = [one.index for one in self._source.layers if one.kind == shown.kind]
+        return make_grid(layers, self._source.weights, self.tokens).message()
 
     @exclusive
     def toggle(self, query: int, key: int) -> None:

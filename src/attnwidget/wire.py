@@ -21,7 +21,7 @@ def pack(array: NDArray | None) -> dict[str, Any] | None:
     """
     if array is None:
         return None
-    dtype = {"f": "float32", "b": "uint8", "i": "int32"}[array.dtype.kind]
+    dtype = {"f": "float32", "b": "uint8", "i": "int32", "u": "uint8"}[array.dtype.kind]
     little = np.ascontiguousarray(array, dtype=np.dtype(dtype).newbyteorder("<"))
     return {
         "data": little.reshape(-1).view(np.uint8).data,

@@ -1,0 +1,225 @@
+/** Every layer and head at once: small maps, ordered and filtered by what a head does. */
+import { type Lut, lut } from "../../color";
+import { type Env, fill, h, text } from "../../dom";
+import { number } from "../../numbers";
+import type { Store } from "../../store";
+import { palette } from "../heatmap/paint";
+import { createControls } from "./controls";
+import { type GridData, type Head, read, select } from "./data";
+
+const LARGEST = 132;
+const SMALLEST = 40;
+const GAP = 6;
+
+export function createGrid(parent: HTMLElement, store: Store, env: Env, back: () => string): void {
+  const { signal, theme } = env;
+  const status = h("p", { class: "aw-where", role: "status" });
+  const list = h("div", { class: "aw-grid-heads", role: "grid", "aria-label": "heads" });
+  const large = h("div", { class: "aw-grid-large", hidden: true });
+  const root = h("div", { class: "aw-heads-grid" });
+  const controls = createControls(() => draw(), signal);
+  root.append(controls.element, status, list, large);
+  parent.append(root);
+  let data: GridData | null = null;
+  let asked = 0;
+  let active = 0;
+  let shown: Head[] = [];
+  const canvases = new Map<number, HTMLCanvasElement>();
+
+  async function load() {
+    const mine = ++asked;
+    text(status, "computing every head…");
+    try {
+      const { content, buffers } = await store.request({ type: "grid" }, signal);
+      if (mine !== asked) return;
+      data = read(content as never, buffers[0] as DataView);
+      canvases.clear();
+      text(status, "");
+      draw();
+    } catch (error) {
+      if (mine === asked)
+        text(status, `The grid failed: ${error instanceof Error ? error.message : error}`);
+    }
+  }
+
+  function open(head: Head) {
+    store.set("layer", head.layer);
+    store.set("head", head.head);
+    store.set("view", back());
+  }
+
+  /** A head's map, painted once: a pixel a cell. */
+  function picture(head: Head, table: Lut): HTMLCanvasElement {
+    const known = canvases.get(head.at);
+    if (known) return known;
+    const { rows, cols, maps } = data as GridData;
+    const canvas = h("canvas", { width: cols, height: rows });
+    const context = canvas.getContext("2d") as CanvasRenderingContext2D;
+    const image = context.createImageData(cols, rows);
+    const pixels = new Uint32Array(image.data.buffer);
+    const start = head.at * rows * cols;
+    for (let i = 0; i < rows * cols; i++) {
+      const c = (maps[start + i] as number) * 3;
+      // Bytes lie red, green, blue, alpha in memory.
+      pixels[i] =
+        (255 << 24) |
+        ((table[c + 2] as number) << 16) |
+        ((table[c + 1] as number) << 8) |
+        (table[c] as number);
+    }
+    context.putImageData(image, 0, 0);
+    canvases.set(head.at, canvas);
+    return canvas;
+  }
+
+  function draw() {
+    if (!data) return;
+    const table = lut(store.get("cmap"));
+    const { order, statistic, sink, least } = controls.state;
+    controls.offer(data);
+    shown = select(data, { order, statistic, sink, least });
+    const columns = order === "layer" ? data.heads : 0;
+    const width = root.clientWidth || 900;
+    const labels = columns ? 58 : 0;
+    const fit = columns
+      ? (width - labels - GAP * columns) / columns
+      : Math.min(LARGEST, Math.max(84, width / 12 - GAP));
+    const side = Math.floor(Math.min(LARGEST, Math.max(SMALLEST, fit)));
+    list.style.setProperty("--aw-thumb", `${side}px`);
+    list.classList.toggle("aw-by-layer", columns > 0);
+    list.style.gridTemplateColumns = columns
+      ? `${labels - GAP}px repeat(${columns}, ${side}px)`
+      : "";
+    active = Math.max(0, shown.findIndex(isCurrent));
+    const cells: HTMLElement[] = [];
+    let layer: number | null = null;
+    shown.forEach((head, i) => {
+      if (columns && head.layer !== layer) {
+        layer = head.layer;
+        cells.push(h("span", { class: "aw-layer-name" }, `layer ${layer}`));
+      }
+      cells.push(thumb(head, i, table, columns));
+    });
+    list.replaceChildren(...cells);
+    list.setAttribute("aria-rowcount", String(columns ? data.layers.length : 1));
+    root.dataset.heads = String(shown.length);
+    text(status, `${shown.length} of ${data.all.length} heads, each up to its own largest weight`);
+  }
+
+  const isCurrent = (head: Head) =>
+    head.layer === store.get("layer") && head.head === store.get("head");
+
+  function thumb(head: Head, i: number, table: Lut, columns: number): HTMLElement {
+    const { statistic, sink } = controls.state;
+    const value = (data as GridData).value(head, statistic, sink);
+    const says = value === null ? "no value" : number(value);
+    const name = `layer ${head.layer}, head ${head.head}`;
+    const button = h("button", {
+      type: "button",
+      class: "aw-thumb",
+      "aria-label": `${name}, ${statistic} ${says}`,
+      "data-layer": head.layer,
+      "data-head": head.head,
+      "data-value": value,
+      tabindex: i === active ? 0 : -1,
+    });
+    if (isCurrent(head)) button.setAttribute("aria-current", "true");
+    if (columns) button.style.gridColumn = String(head.head + 2);
+    button.append(
+      picture(head, table),
+      h("span", {}, columns ? `${head.head}` : `${head.layer}·${head.head}`, h("i", {}, says)),
+    );
+    button.addEventListener("click", () => open(head));
+    button.addEventListener("pointerenter", () => enlarge(head, button));
+    button.addEventListener(
+      "focus",
+      () => button.matches(":focus-visible") && enlarge(head, button),
+    );
+    button.addEventListener("pointerleave", hide);
+    button.addEventListener("blur", hide);
+    return button;
+  }
+
+  const hide = () => {
+    large.hidden = true;
+  };
+
+  /** The map large, with all that is known of the head, beside the thumbnail and inside the card. */
+  function enlarge(head: Head, by: HTMLElement) {
+    if (!data) return;
+    const { sink } = controls.state;
+    fill(large, `${head.at} ${sink} ${store.get("cmap")}`, () => {
+      const copy = h("canvas", { width: data?.cols, height: data?.rows });
+      copy.getContext("2d")?.drawImage(picture(head, lut(store.get("cmap"))), 0, 0);
+      const rows = Object.keys((data as GridData).statistics).map((name) => {
+        const value = (data as GridData).value(head, name, sink);
+        return h("div", {}, h("span", {}, name), h("b", {}, value === null ? "–" : number(value)));
+      });
+      return [
+        h("h4", {}, `layer ${head.layer}, head ${head.head}`),
+        copy,
+        h(
+          "div",
+          { class: "aw-facts" },
+          ...rows,
+          h("div", {}, h("span", {}, "largest"), h("b", {}, number(head.peak))),
+        ),
+      ];
+    });
+    large.hidden = false;
+    const [card, box] = [root.getBoundingClientRect(), by.getBoundingClientRect()];
+    const right = box.right - card.left + 8;
+    const fits = right + large.offsetWidth <= card.width;
+    const left = fits ? right : Math.max(0, box.left - card.left - large.offsetWidth - 8);
+    const top = Math.min(box.top - card.top, Math.max(0, card.height - large.offsetHeight));
+    large.style.left = `${left}px`;
+    large.style.top = `${Math.max(0, top)}px`;
+  }
+
+  list.addEventListener(
+    "keydown",
+    (event) => {
+      const buttons = [...list.querySelectorAll<HTMLElement>(".aw-thumb")];
+      const at = buttons.indexOf(event.target as HTMLElement);
+      const across = Math.max(
+        1,
+        buttons.filter((b) => b.offsetTop === buttons[0]?.offsetTop).length,
+      );
+      const by = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: across, ArrowUp: -across }[event.key];
+      const next =
+        event.key === "Home"
+          ? 0
+          : event.key === "End"
+            ? buttons.length - 1
+            : at + (by ?? Number.NaN);
+      const target = buttons[next];
+      if (at < 0 || !target) return;
+      event.preventDefault();
+      event.stopPropagation();
+      (event.target as HTMLElement).tabIndex = -1;
+      target.tabIndex = 0;
+      target.focus();
+    },
+    { signal },
+  );
+
+  store.subscribe((change) => {
+    // Another text or other numbers: every head may be another. A masked cell is one head's what-if.
+    if (change.names.has("layers") || change.names.has("tokens") || change.inputs) void load();
+    else if (change.names.has("cmap")) {
+      canvases.clear();
+      draw();
+    } else if (change.names.has("layer") || change.names.has("head")) draw();
+  }, signal);
+  theme.subscribe(draw, signal);
+  let width = 0;
+  const observer = new ResizeObserver(() => {
+    if (root.clientWidth === width) return;
+    width = root.clientWidth;
+    draw();
+  });
+  observer.observe(root);
+  signal.addEventListener("abort", () => observer.disconnect());
+  palette(root);
+  void load();
+}

@@ -1,0 +1,75 @@
+"""Every head at once: the thumbnails are the maps, the numbers the statistics."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from models import ENCODERS, tokenizer
+
+from attnwidget import AttentionWidget
+from attnwidget.grid import SIDE, make_grid
+from attnwidget.statistics import statistics
+
+
+def weights(layers, heads, n, seed=0):
+    p = np.random.default_rng(seed).random((layers, heads, n, n)) ** 4
+    return (p / p.sum(axis=-1, keepdims=True)).astype(np.float32)
+
+
+def test_small_maps_are_themselves_in_256_steps():
+    p = weights(2, 3, 5)
+    tokens = list("abcab")
+    grid = make_grid([4, 7], lambda layer: p[{4: 0, 7: 1}[layer]], tokens)
+    assert grid.layers == (4, 7)
+    assert grid.maps.shape == (2, 3, 5, 5)
+    np.testing.assert_allclose(grid.maps / 255 * grid.peaks[..., None, None], p, atol=1 / 255)
+    np.testing.assert_allclose(grid.peaks, p.max(axis=(2, 3)))
+    for name, want in statistics(p, tokens).items():
+        np.testing.assert_allclose(grid.statistics[name], want, atol=1e-6)
+    for name, want in statistics(p, tokens, sink=False).items():
+        np.testing.assert_allclose(grid.without_sink[name], want, atol=1e-6)
+
+
+@pytest.mark.parametrize("n", [SIDE + 1, 200, 300])
+def test_large_maps_keep_their_strongest_cells(n):
+    p = np.full((1, 1, n, n), 0.1 / n, np.float32)
+    p[0, 0, n - 3, n // 2] = 0.9
+    grid = make_grid([0], lambda layer: p[layer], [f"t{i}" for i in range(n)])
+    assert grid.maps.shape == (1, 1, SIDE, SIDE)
+    ((row, column),) = np.argwhere(grid.maps[0, 0] == 255)
+    assert row == pytest.approx((n - 3) * SIDE / n, abs=1)
+    assert column == pytest.approx((n // 2) * SIDE / n, abs=1)
+
+
+def test_layers_with_other_numbers_of_heads_leave_places_empty():
+    p = [weights(1, 2, 4)[0], weights(1, 3, 4, seed=1)[0]]
+    grid = make_grid([0, 1], p.__getitem__, list("abcd"))
+    assert grid.maps.shape == (2, 3, 4, 4)
+    assert np.isnan(grid.peaks[0, 2])
+    content, _ = grid.message()
+    assert content["peaks"][0][2] is None
+    assert content["statistics"]["entropy"][0][2] is None
+
+
+def test_a_page_asks_and_gets_every_head_of_a_model():
+    w = AttentionWidget.from_model(ENCODERS["bert"](), tokenizer(), "the cat sat on the mat")
+    sent = []
+    w.send = lambda content, buffers=None: sent.append((content, buffers))
+    w._handle_custom_msg({"type": "grid", "id": "p:1"}, [])
+    ((content, buffers),) = sent
+    assert content["id"] == "p:1"
+    shape = content["shape"]
+    maps = np.frombuffer(buffers[0], np.uint8).reshape(shape)
+    for i, layer in enumerate(content["layers"]):
+        w.layer = layer
+        for head in range(shape[1]):
+            w.head = head
+            peak = content["peaks"][i][head]
+            np.testing.assert_allclose(maps[i, head] / 255 * peak, w.attention, atol=1 / 255)
+
+
+def test_a_sentence_has_a_grid_of_its_heads_and_other_keys_no_token_statistics():
+    w = AttentionWidget("a b c", key_tokens="x y z u", n_heads=2)
+    grid = make_grid([0], w._source.weights, w.tokens)
+    assert grid.maps.shape == (1, 2, 3, 4)
+    assert np.isnan(grid.statistics["entropy"]).all()
