@@ -150,9 +150,10 @@ def b(Q, K):
 def c(Q, K):
     e = np.exp(Q @ K.T / np.sqrt(K.shape[1]))
     return e / e.sum(axis=1, keepdims=True)
-found = {f.__name__: checked.check(f) for f in (a, b, c)}
+found = {f.__name__: AttentionWidget(sentence).check(f) for f in (a, b, c)}
 assert [same(f(w.Q, w.K), attention) for f in (a, b, c)] == [False, False, True]
-assert checked.check(attention_weights).ok
+assert result.ok and result.mistake is None
+assert checked.report.name == 'wrong-axis'  # the card above still shows the first try
 names = [f"({k}) is **{r.mistake}**" for k, r in found.items()]
 said = [", ".join(names[:2]), names[2]]"""),
     Claim("sizes-widget", "sizes-question", """
@@ -276,7 +277,7 @@ assert "every key masked still got attention" in masked.check(masked_attention_w
 assert masked.check(infinite) and "as NaN" in masked.check(infinite).message
 everything = np.ones((6, 6), bool)
 assert same(masked_attention_weights(Q, K, everything), 1 / 6)
-assert masked.check(masked_attention_weights).ok"""),
+assert result.ok and result.mistake is None"""),
     Claim("bug-mended", "bug-question", """
 assert with_plus.ok and not with_minus.ok and bug.report.name == "mask-sign"
 assert same(with_minus.got, np.eye(6)[[5] * 6])
