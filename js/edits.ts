@@ -1,11 +1,11 @@
 /** Edits made in this page: answered here and now, told to Python, taken back. */
 import { changed, follow, rescore } from "./flow";
-import { createHistory, type Step } from "./history";
+import { createHistory, type Marks, type Step } from "./history";
 import type { Mirror } from "./mirror";
 import { hides } from "./presets";
 import { copyRows, recomputeRows, writeMask } from "./rows";
 import { cells, toRuns } from "./runs";
-import type { CellValue, Editable, Edits, Op, Patch, Presets } from "./types";
+import type { CellValue, Editable, Edits, Op, Patch, Presets, Setting } from "./types";
 
 /** Where edits are shown and sent. */
 export interface Outlet {
@@ -14,6 +14,8 @@ export interface Outlet {
   /** Inputs have other numbers, and so has every row. */
   inputs(): void;
   named(trait: string): void;
+  /** A factor of the scores has this value here, whatever Python still says. */
+  factor(name: "scale" | "temperature", value: number | null): void;
   /** Show all of it now. */
   flush(): void;
   send(edits: Edits): void;
@@ -29,7 +31,7 @@ export function createEdits(mirror: Mirror, outlet: Outlet) {
   // What Python has not confirmed yet: shown in place of its traits.
   let presets: Presets | null = null;
   const byHand = new Map<Editable, Set<number>>();
-  let draft: { cell: CellValue; before: Map<Editable, Float32Array> } | null = null;
+  let draft: { cell: CellValue; before: Map<Editable, Float32Array>; hand: Marks } | null = null;
 
   const inForce = () => presets ?? get("presets");
   const floats = (name: Editable) => flat(name) as Float32Array;
@@ -39,9 +41,19 @@ export function createEdits(mirror: Mirror, outlet: Outlet) {
   const flatIndex = (at: readonly number[], shape: readonly number[]) =>
     at.reduce((sum, i, axis) => sum * (shape[axis] as number) + i, 0);
 
+  /** Scale and temperature as they were set last, over what an older answer says. */
+  function setFactor({ name, value }: NonNullable<Op["setting"]>) {
+    if (name !== "scale" && name !== "temperature") return;
+    outlet.factor(name, value as number | null);
+    if (name === "scale") rescore(mirror.flow());
+    recomputeRows(mirror.flow(), Array(nQ()).keys());
+    outlet.inputs();
+  }
+
   /** Write a step into the mask and recompute its rows, or a number and all that follows. */
-  function redraw(step: Pick<Op, "on" | "off" | "cell">) {
+  function redraw(step: Pick<Op, "on" | "off" | "cell" | "setting">) {
     if (step.cell) write(step.cell);
+    if (step.setting) setFactor(step.setting);
     const rows = writeMask(flat("mask") as Uint8Array, step, nK());
     recomputeRows(mirror.flow(), rows);
     outlet.rows(rows);
@@ -58,12 +70,15 @@ export function createEdits(mirror: Mirror, outlet: Outlet) {
     outlet.inputs();
   }
 
-  /** Put inputs back as they were, and all that follows from them. */
-  function restore(inputs: ReadonlyMap<Editable, Float32Array>) {
+  const marks = () => new Map(Array.from(byHand, ([name, set]) => [name, new Set(set)] as const));
+
+  /** Put inputs back as they were, marks too, and all that follows from them. */
+  function restore(inputs: ReadonlyMap<Editable, Float32Array>, hand: Marks) {
     for (const [name, values] of inputs) floats(name).set(values);
     rescore(mirror.flow());
     recomputeRows(mirror.flow(), Array(nQ()).keys());
     byHand.clear();
+    for (const [name, set] of hand) byHand.set(name, new Set(set));
     outlet.inputs();
   }
 
@@ -75,9 +90,9 @@ export function createEdits(mirror: Mirror, outlet: Outlet) {
   }
 
   /** Answer a step here and now, and tell Python. */
-  function apply({ inputs, ...step }: Step, move?: "undo" | "redo") {
+  function apply({ inputs, hand, ...step }: Step, move?: "undo" | "redo") {
     redraw(step);
-    if (inputs) restore(inputs);
+    if (inputs) restore(inputs, hand ?? new Map());
     if (step.presets) {
       presets = step.presets;
       outlet.named("presets");
@@ -113,10 +128,10 @@ export function createEdits(mirror: Mirror, outlet: Outlet) {
     // Older than this page, if there is no step: only Python knows it.
     const merged = new Map<number, boolean>();
     let last: Partial<Step> = {};
-    for (const { on, off, presets: named, inputs } of history[move]()) {
+    for (const { on, off, presets: named, inputs, hand } of history[move]()) {
       for (const cell of cells(on)) merged.set(cell, true);
       for (const cell of cells(off)) merged.set(cell, false);
-      last = { ...last, ...(named && { presets: named }), ...(inputs && { inputs }) };
+      last = { ...last, ...(named && { presets: named }), ...(inputs && { inputs, hand }) };
     }
     const those = (value: boolean) =>
       sorted([...merged].filter(([, masked]) => masked === value).map(([cell]) => cell));
@@ -128,6 +143,9 @@ export function createEdits(mirror: Mirror, outlet: Outlet) {
     nextSeq: () => ++seq,
     get pending() {
       return pending.length;
+    },
+    get asking() {
+      return pending.some((op) => op.setting);
     },
     get depth() {
       return history.depth;
@@ -142,6 +160,7 @@ export function createEdits(mirror: Mirror, outlet: Outlet) {
     dropOfOtherShape() {
       pending = pending.filter((op) => op.shape[0] === nQ() && op.shape[1] === nK());
     },
+    /** Python's marks are there, or another head's numbers are. */
     forgetMarks: () => byHand.clear(),
     /** Whole arrays came from Python: what it has not seen yet goes on top. */
     reapply() {
@@ -179,22 +198,27 @@ export function createEdits(mirror: Mirror, outlet: Outlet) {
     clear: () => mask(Array(nQ() * nK()).keys(), () => false, ++strokes, {}),
     draft(name: Editable, at: number[], value: number) {
       const before = draft?.before ?? copies(changed(mirror.flow(), name));
-      draft = { cell: { name, at, value, shape: shapeOf(name), shown: get("shown") }, before };
+      const hand = draft?.hand ?? marks();
+      draft = {
+        cell: { name, at, value, shape: shapeOf(name), shown: get("shown") },
+        before,
+        hand,
+      };
       write(draft.cell);
       outlet.flush();
     },
     settle() {
       if (!draft) return;
-      const { cell, before } = draft;
+      const { cell, before, hand } = draft;
       draft = null;
       const empty = { stroke: ++strokes, on: [], off: [] };
-      const step = { ...empty, inputs: copies(before.keys()) };
-      history.push({ step, back: { ...empty, inputs: before } });
+      const step = { ...empty, inputs: copies(before.keys()), hand: marks() };
+      history.push({ step, back: { ...empty, inputs: before, hand } });
       send({ ...empty, cell });
     },
     abandon() {
       if (!draft) return;
-      restore(draft.before);
+      restore(draft.before, draft.hand);
       draft = null;
       outlet.flush();
     },
@@ -212,9 +236,17 @@ export function createEdits(mirror: Mirror, outlet: Outlet) {
     },
     undo: () => travel("undo"),
     redo: () => travel("redo"),
-    /** Another sentence, as it was typed: Python splits it into tokens. */
-    words: (name: "tokens" | "key_tokens", text: string) =>
-      send({ stroke: ++strokes, on: [], off: [], words: { name, text } }),
+    /**
+     * Set what Python computes with. The trait itself follows with Python's answer: until then the
+     * numbers on the page are of the old one. A factor of the scores is computed here at once.
+     */
+    ask(name: Setting, value: string | number | null) {
+      // The newest value is what counts: older ones on their way are not waited for.
+      pending = pending.filter((op) => op.setting?.name !== name);
+      const setting = { name, value };
+      setFactor(setting);
+      send({ stroke: ++strokes, on: [], off: [], setting });
+    },
     /** Take back every number set by hand: Python knows what they were. */
     reset: () => send({ stroke: ++strokes, on: [], off: [], move: "reset" }),
   };

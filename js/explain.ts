@@ -1,9 +1,10 @@
 /** Where one number comes from: in words and numbers, as a line of NumPy, and which cells it reads. */
 import type { Matrix } from "./codec";
 import type { ArrayName } from "./mirror";
-import { exact, exactList, number, sum, two, weight } from "./numbers";
+import { exact, exactList, number, operand, sum, two, weight } from "./numbers";
 import { angle, sinusoidal } from "./positions";
 import type { Store } from "./store";
+import { visible } from "./tokens";
 import type { Editable } from "./types";
 
 export type MatrixName = Editable | "scores" | "mask" | "attention" | "output";
@@ -29,9 +30,11 @@ const column = (m: Matrix, c: number) =>
   Array.from({ length: m.rows }, (_, r) => m.data[r * m.cols + c] as number);
 const at = (m: Matrix, r: number, c: number) => m.data[r * m.cols + c] as number;
 const products = (a: readonly number[], b: readonly number[]) =>
-  a.map((x, i) => `${two(x)}·${two(b[i] as number)}`);
+  a.map((x, i) => `${two(x)}·${operand(b[i] as number)}`);
 
 export function explain(store: Store, name: MatrixName, r: number, c: number): Explanation {
+  const wrong = name === "attention" || name === "output" ? store.mistaken : null;
+  if (wrong) return explainMistake(store, wrong, name as "attention", r, c);
   switch (name) {
     case "scores":
       return explainScore(store, r, c);
@@ -50,6 +53,29 @@ export function explain(store: Store, name: MatrixName, r: number, c: number): E
   }
 }
 
+function explainMistake(
+  store: Store,
+  wrong: NonNullable<Store["mistaken"]>,
+  name: "attention" | "output",
+  r: number,
+  c: number,
+): Explanation {
+  const value = at(wrong[name], r, c);
+  const right = at(need(store, name), r, c);
+  const row_ = row(wrong.attention, r);
+  const total = row_.reduce((a, b) => a + b, 0);
+  return {
+    value,
+    lines: [
+      `with the mistake ${wrong.name} = ${number(value)}`,
+      `right would be = ${number(right)}`,
+      `this row sums to = ${number(total)}`,
+    ],
+    numpy: exact(value),
+    sources: [{ name: "scores", row: r }],
+  };
+}
+
 function explainInput(store: Store, name: Editable, r: number, c: number): Explanation {
   const value = at(need(store, name), r, c);
   const lines = [`${number(value)}, ${origin(store, name, r, c)}`];
@@ -62,10 +88,11 @@ function explainInput(store: Store, name: Editable, r: number, c: number): Expla
 
 function origin(store: Store, name: Editable, r: number, c: number): string {
   if (store.isByHand(name, r, c)) return "set by hand";
+  if (store.get("given").includes(name)) return "given as it is";
   const seed = store.get("seed");
-  if (name.endsWith("embeddings"))
-    return `drawn from [0, 1) with seed ${seed}, unless it was given`;
-  return `${store.get("init")} weights with seed ${seed}, unless they were given`;
+  return name.endsWith("embeddings")
+    ? `drawn from [0, 1) with seed ${seed}`
+    : `${store.get("init")} weights, seed ${seed}`;
 }
 
 function position(store: Store, name: Editable, r: number, c: number) {
@@ -84,12 +111,10 @@ function explainProjection(store: Store, name: "Q" | "K" | "V", r: number, c: nu
   const W = store.matrix(weights);
   const input = name !== "Q" && store.matrix("key_embeddings") ? "key_embeddings" : "embeddings";
   const X = store.matrix(input);
-  if (!X || !W) {
-    const lines = [`${number(value)}, captured from the model`];
-    return { value, lines, numpy: exact(value), sources: [] };
-  }
-  if (store.isByHand(name, r, c)) {
-    const lines = [`${number(value)}, set by hand: not from ${input === "embeddings" ? "X" : "Y"}`];
+  const hand = store.isByHand(name, r, c);
+  if (!X || !W || hand || store.get("given").includes(name)) {
+    const from = X ? "given as it is" : "captured from the model";
+    const lines = [`${number(value)}, ${hand ? "set by hand" : from}`];
     return { value, lines, numpy: exact(value), sources: [] };
   }
   const sinus = store.get("positional") === "sinusoidal";
@@ -176,11 +201,13 @@ export function explainWeight(store: Store, r: number, c: number): Explanation {
   ];
   const hidden = mask.subarray(r * nK, (r + 1) * nK);
   const open = row(scores, r).filter((_, j) => !hidden[j]);
-  const closed = Array.from(hidden).flatMap((m, j) => (m ? [j + 1] : []));
+  const closed = Array.from(hidden).flatMap((m, j) =>
+    m ? [visible(store.keyTokens[j] as string)] : [],
+  );
   const lines: string[] = [];
   if (closed.length) {
-    const shown = closed.length > 8 ? `${closed.length} of ${nK} keys` : `key ${closed.join(", ")}`;
-    lines.push(`mask: ${shown} out`);
+    const shown = closed.length > 8 ? `${closed.length} of ${nK} keys` : closed.join(", ");
+    lines.push(`the mask hides ${shown}`);
   }
   if (!open.length) {
     return { value, lines: ["every key is masked: no attention, 0"], numpy: "0.0", sources };
@@ -225,12 +252,12 @@ function softmaxLines(store: Store, r: number, c: number, open: number[], lines:
   const by = mass === 1 ? "" : ` * ${exact(mass)}`;
   if (T === 0) {
     const ties = open.filter((s) => s === max).length;
-    const top = score === max;
+    const shared = `the largest, shared by ${ties}: 1 ÷ ${ties}${times} = ${p}`;
     return {
       lines: [
         ...lines,
         `temperature 0: the largest score, ${number(max)}, takes it all`,
-        `${top ? 1 : 0} ÷ ${ties}${times} = ${p}`,
+        score === max ? shared : `${number(score)} is not the largest = ${p}`,
       ],
       numpy: `float(${exact(score)} == ${scaled}.max()) / (${scaled} == ${scaled}.max()).sum()${by}`,
     };
@@ -242,7 +269,7 @@ function softmaxLines(store: Store, r: number, c: number, open: number[], lines:
   return {
     lines: [
       ...lines,
-      `minus the row's maximum: ${two(score)} − ${two(max)} = ${two(score - max)}`,
+      `minus the row's maximum: ${two(score)} − ${operand(max)} = ${two(score - max)}`,
       `sum: ${sum(open.map(part))} = ${number(total)}`,
       `${part(score)} ÷ ${number(total)}${times} = ${p}`,
     ],
@@ -267,7 +294,7 @@ function explainOutput(store: Store, r: number, c: number): Explanation {
   if (!seen.length) {
     return { value, lines: ["every key is masked: the output is 0"], numpy: "0.0", sources };
   }
-  const terms = seen.map(([p, v]) => `${two(p as number)}·${two(v as number)}`);
+  const terms = seen.map(([p, v]) => `${two(p as number)}·${operand(v as number)}`);
   return {
     value,
     lines: [`p·v = ${sum(terms)} = ${number(value)}`],

@@ -13,7 +13,11 @@ export interface Step {
   presets?: Presets;
   /** The inputs that it sets, whole. */
   inputs?: ReadonlyMap<Editable, Float32Array>;
+  /** The cells marked as set by hand after it, beside those that Python marks. */
+  hand?: Marks;
 }
+
+export type Marks = ReadonlyMap<Editable, ReadonlySet<number>>;
 
 /** A step and its way back. */
 export interface Pair {

@@ -12,7 +12,8 @@ import { createGrid } from "./views/grid";
 import { createHeads } from "./views/heads";
 import { createHeatmap } from "./views/heatmap";
 import { createInspector } from "./views/inspector";
-import { createMistakes, createReport } from "./views/report";
+import { createMistakes } from "./views/mistakes";
+import { createReport } from "./views/report";
 import { createSteps } from "./views/steps";
 import { createToolbar } from "./views/toolbar";
 
@@ -49,6 +50,14 @@ export default () => {
 function createCard(el: HTMLElement, store: Store, signal: AbortSignal): void {
   const root = h("div", { class: "aw-root", "data-lm-suppress-shortcuts": "true" });
   el.append(root);
+  el.style.minWidth = "0"; // beside other widgets it takes what there is
+  // The notebook's own letters cut, move and turn cells: what is typed in the card stays in it, but
+  // for its commands (Ctrl+S), running the cell (Shift+Enter) and leaving (Escape).
+  const keep = (event: KeyboardEvent) => {
+    const run = event.key === "Enter" && event.shiftKey;
+    if (!event.ctrlKey && !event.metaKey && !run && event.key !== "Escape") event.stopPropagation();
+  };
+  root.addEventListener("keydown", keep, { signal });
   signal.addEventListener("abort", () => root.remove());
   const alert = h("div", { class: "aw-alert", role: "alert" });
   const guard = (act: () => void) => {

@@ -5,6 +5,7 @@ const minus = (text: string) => text.replace("-", "−");
 /** Three significant places or so, and a real minus. */
 export function number(value: number): string {
   const size = Math.abs(value);
+  if (value === 0) return "0";
   if (!Number.isFinite(value)) return Number.isNaN(value) ? "NaN" : value > 0 ? "∞" : "−∞";
   const plain =
     size !== 0 && (size < 1e-3 || size >= 1e5)
@@ -18,9 +19,16 @@ export function weight(p: number): string {
   return p !== 0 && p < 5e-4 ? number(p) : p.toFixed(3);
 }
 
-/** An operand of a sum: two decimals. */
+/** A number in a sum: two decimals, unless those would make it 0. */
 export function two(value: number): string {
-  return Math.abs(value) >= 1e5 ? number(value) : minus(value.toFixed(2));
+  const size = Math.abs(value);
+  return size >= 1e5 || (size < 5e-3 && size > 0) ? number(value) : minus(value.toFixed(2));
+}
+
+/** What stands after a sign of its own: in brackets where it is negative. */
+export function operand(value: number): string {
+  const text = two(value);
+  return text.startsWith("−") ? `(${text})` : text;
 }
 
 /** The shortest digits that are this float32 again. */

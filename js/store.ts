@@ -2,22 +2,20 @@
 import type { AnyModel } from "@anywidget/types";
 import type { Matrix } from "./codec";
 import { createEdits } from "./edits";
-import { rescore } from "./flow";
 import { ARRAYS, type ArrayName, createMirror, EDITABLE } from "./mirror";
-import { recomputeRows } from "./rows";
+import { mistakenFlow } from "./mistaken";
 import { createShiftMap } from "./shift";
 import type { Editable, Patch, Presets, Traits } from "./types";
 
 const STATES = [
   "tokens", "key_tokens", "scale", "temperature", "d_model", "d_k", "d_v", "n_heads", "seed", "init",
-  "positional", "overridden", "presets", "layers", "layer", "head", "view", "cmap", "color_scale",
+  "positional", "given", "overridden", "presets", "layers", "layer", "head", "view", "cmap", "color_scale",
   "quantity", "mistake", "report", "selection", "title", "subtitle", "notice", "error", "shown",
   "revision", "history",
 ] as const; // biome-ignore format: a table
 /** What a page may set; the rest is Python's. */
 export type Settable =
-  | "d_model" | "d_k" | "d_v" | "n_heads" | "seed" | "init" | "positional"
-  | "layer" | "head" | "view" | "color_scale" | "quantity" | "mistake" | "report" | "selection"
+  | "layer" | "head" | "view" | "color_scale" | "quantity" | "report" | "selection"
   | "error"; // biome-ignore format: a table
 
 /** What changed since the last call: shapes or tokens, numbers of rows, numbers of inputs, traits. */
@@ -46,6 +44,10 @@ export function createStore(model: AnyModel<Traits>, signal: AbortSignal) {
     },
     inputs: allRows,
     named: (trait) => dirty.names.add(trait),
+    factor(name, value) {
+      if (get(name) !== value) model.set(name, value as number);
+      dirty.names.add(name);
+    },
     flush,
     send(value) {
       model.set("_edits", value);
@@ -97,7 +99,7 @@ export function createStore(model: AnyModel<Traits>, signal: AbortSignal) {
       dirty.names.add(name);
       if (name === "tokens" || name === "key_tokens") dirty.all = true;
       if (name === "head" && stack() > 1) allRows();
-      if (name === "overridden") edits.forgetMarks();
+      if (name === "overridden" || name === "shown") edits.forgetMarks();
       enqueue();
     });
   }
@@ -154,6 +156,10 @@ export function createStore(model: AnyModel<Traits>, signal: AbortSignal) {
     },
     /** One head's matrix, of the shown head where none is named; null where there is none. */
     matrix,
+    /** Attention and output as a mistake that is switched on makes them; null without one. */
+    get mistaken(): { name: string; attention: Matrix; output: Matrix } | null {
+      return mistakenFlow(get("report"), matrix("V"));
+    },
     /** How far masking each cell would move its query's output; null without values. */
     get shift(): Matrix | null {
       const [V, output] = [matrix("V"), matrix("output")];
@@ -185,15 +191,6 @@ export function createStore(model: AnyModel<Traits>, signal: AbortSignal) {
       model.set(name, value);
       model.save_changes();
     },
-    /** Set a factor of the scores: seen at once, computed here until Python's answer is there. */
-    live(name: "scale" | "temperature", value: number | null) {
-      model.set(name, value as number);
-      model.save_changes();
-      if (name === "scale") rescore(mirror.flow());
-      recomputeRows(mirror.flow(), Array(nQ()).keys());
-      allRows();
-      flush();
-    },
     /** A number for a new stroke: edits that carry the same number undo together. */
     stroke: edits.stroke,
     /** Mask or free cells (flat indices); locked cells stay. Painted before this returns. */
@@ -221,7 +218,11 @@ export function createStore(model: AnyModel<Traits>, signal: AbortSignal) {
     undo: edits.undo,
     redo: edits.redo,
     reset: edits.reset,
-    words: edits.words,
+    ask: edits.ask,
+    /** Whether a setting waits for Python's answer. */
+    get asking() {
+      return edits.asking;
+    },
     /** A question that Python answers with a message; used for documents too large for a trait. */
     request(
       content: object,

@@ -33,9 +33,23 @@ export interface Op {
   presets?: Presets;
   /** A number set by hand. */
   cell?: CellValue;
-  /** A sentence as it was typed: Python splits it. */
-  words?: { name: "tokens" | "key_tokens"; text: string };
+  /** A trait that Python computes with, set here: a sentence as it was typed, a size, a factor. */
+  setting?: { name: Setting; value: string | number | null };
 }
+
+export type Setting =
+  | "tokens"
+  | "key_tokens"
+  | "d_model"
+  | "d_k"
+  | "d_v"
+  | "n_heads"
+  | "seed"
+  | "init"
+  | "positional"
+  | "scale"
+  | "temperature"
+  | "mistake";
 
 /** One number of one array. */
 export interface CellValue {
@@ -121,6 +135,8 @@ export interface Traits {
   seed: number | null;
   init: string | null;
   positional: string | null;
+  /** Arrays that the widget was made with. */
+  given: string[];
   /** Cells set by hand, by array, as runs over flat indices. */
   overridden: Partial<Record<Editable, Runs>> | null;
   presets: Presets;

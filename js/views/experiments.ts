@@ -1,7 +1,7 @@
 /** What a lab changes: the sentence, the sizes, the weights, positions, temperature and scale. */
 import { type Env, h, text } from "../dom";
 import { number } from "../numbers";
-import type { Settable, Store } from "../store";
+import type { Store } from "../store";
 import { icon } from "./icons";
 
 const SIZES = ["d_model", "d_k", "d_v", "n_heads"] as const;
@@ -44,12 +44,27 @@ export function createExperiments(parent: HTMLElement, store: Store, { signal }:
 
   /** Enter, or leaving the box, sends what was typed; Escape takes it back. */
   function typed(input: HTMLInputElement, shown: () => string, send: (value: string) => void) {
+    // What is being typed is left alone, whatever changes meanwhile.
+    let typing = false;
     const show = () => {
+      typing = false;
       input.value = shown();
     };
-    input.addEventListener("change", () => input.value !== shown() && send(input.value), {
-      signal,
-    });
+    input.addEventListener(
+      "input",
+      () => {
+        typing = true;
+      },
+      { signal },
+    );
+    input.addEventListener(
+      "change",
+      () => {
+        typing = false;
+        if (input.value !== shown()) send(input.value);
+      },
+      { signal },
+    );
     input.addEventListener(
       "keydown",
       (event) => {
@@ -58,9 +73,7 @@ export function createExperiments(parent: HTMLElement, store: Store, { signal }:
       },
       { signal },
     );
-    return () => {
-      if (input.ownerDocument.activeElement !== input || store.get("error") === "") show();
-    };
+    return () => typing || show();
   }
 
   function words(name: "tokens" | "key_tokens", label: string) {
@@ -68,7 +81,7 @@ export function createExperiments(parent: HTMLElement, store: Store, { signal }:
     const element = field(name, label, "type another one, then Enter", input);
     const shown = () => sentence(store.get(name) ?? []);
     updates.push(
-      typed(input, shown, (value) => store.words(name, value)),
+      typed(input, shown, (value) => store.ask(name, value)),
       () => {
         element.hidden = store.get(name) === null;
       },
@@ -83,7 +96,7 @@ export function createExperiments(parent: HTMLElement, store: Store, { signal }:
       typed(
         input,
         () => String(store.get(name)),
-        (value) => store.set(name, value === "" ? (value as never) : Number(value)),
+        (value) => store.ask(name, value === "" ? value : Number(value)),
       ),
     );
   }
@@ -91,7 +104,7 @@ export function createExperiments(parent: HTMLElement, store: Store, { signal }:
   function choice(name: "init" | "positional", label: string, values: readonly string[]) {
     const select = h("select", { "aria-label": label });
     select.append(...values.map((value) => h("option", { value }, value)));
-    select.addEventListener("change", () => store.set(name as Settable, select.value), { signal });
+    select.addEventListener("change", () => store.ask(name, select.value), { signal });
     field(name, label, TITLES[name], select);
     updates.push(() => {
       select.value = String(store.get(name));
@@ -104,7 +117,7 @@ export function createExperiments(parent: HTMLElement, store: Store, { signal }:
     const button = h("button", props, icon("dice"));
     const act = (event: Event) => {
       event.preventDefault(); // the label around it would go to the number
-      store.set("seed", Math.floor(Math.random() * 10_000));
+      store.ask("seed", Math.floor(Math.random() * 10_000));
     };
     button.addEventListener("click", act, { signal });
     return button;
@@ -116,11 +129,14 @@ export function createExperiments(parent: HTMLElement, store: Store, { signal }:
     const input = h("input", props);
     const title = "the scores are divided by it before the softmax; 0: the largest takes all";
     field("temperature", "temperature", title, input, shown);
-    input.addEventListener("input", () => store.live("temperature", Number(input.value)), {
+    input.addEventListener("input", () => store.ask("temperature", Number(input.value)), {
       signal,
     });
     updates.push(() => {
-      input.value = String(store.get("temperature"));
+      const T = store.get("temperature");
+      // A temperature from Python may be beyond the slider: then the slider reaches as far.
+      input.max = String(Math.max(3, T));
+      input.value = String(T);
       text(shown, number(store.get("temperature")));
     });
   }
@@ -129,7 +145,7 @@ export function createExperiments(parent: HTMLElement, store: Store, { signal }:
     const input = h("input", { type: "checkbox", "aria-label": "divide by √d_k" });
     const says = h("span", { class: "aw-scale-of" });
     field("scale", "÷ √d_k", "off: the scores are q·k as it is", input, says);
-    input.addEventListener("change", () => store.live("scale", input.checked ? null : 1), {
+    input.addEventListener("change", () => store.ask("scale", input.checked ? null : 1), {
       signal,
     });
     updates.push(() => {
@@ -153,7 +169,8 @@ export function createExperiments(parent: HTMLElement, store: Store, { signal }:
   function update() {
     panel.hidden = store.get("seed") === null || !["heatmap", "steps"].includes(store.get("view"));
     if (panel.hidden) return;
-    for (const each of updates) each();
+    // What was just set is shown until Python has answered: its traits are still the old ones.
+    if (!store.asking) for (const each of updates) each();
     const [seed, init, positional] = [
       store.get("seed"),
       store.get("init"),

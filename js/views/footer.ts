@@ -30,7 +30,8 @@ export function createFooter(parent: HTMLElement, store: Store, { signal }: Env)
 
   function count(rows: Iterable<number>) {
     const { nK, mask } = store;
-    const { data } = store.attention;
+    const { data } =
+      (store.get("view") === "steps" && store.mistaken?.attention) || store.attention;
     for (const q of rows) {
       let sum = 0;
       let masked = 0;
@@ -67,7 +68,7 @@ export function createFooter(parent: HTMLElement, store: Store, { signal }: Env)
   legend();
   store.subscribe((change) => {
     legend();
-    if (change.all) update(null);
+    if (change.all || change.names.has("report") || change.names.has("view")) update(null);
     else if (change.rows.size) update(change.rows);
   }, signal);
   update(null);

@@ -7,7 +7,8 @@ import { paintThumb } from "./thumb";
 
 export function createHeads(parent: HTMLElement, store: Store, { signal, theme }: Env): void {
   const strip = h("div", { class: "aw-heads", role: "radiogroup", "aria-label": "heads" });
-  parent.append(strip);
+  const caption = h("p", { class: "aw-where" }, "attention of every head");
+  parent.append(h("div", { class: "aw-heads-box" }, strip, caption));
   const buttons: { element: HTMLButtonElement; canvas: HTMLCanvasElement }[] = [];
   let frame = 0;
 
@@ -41,7 +42,7 @@ export function createHeads(parent: HTMLElement, store: Store, { signal, theme }
   function paint() {
     frame = 0;
     const heads = store.stacked;
-    strip.hidden = heads < 2;
+    strip.hidden = caption.hidden = heads < 2;
     if (heads < 2) return;
     while (buttons.length < heads) {
       const made = headButton(buttons.length);

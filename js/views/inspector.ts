@@ -5,8 +5,8 @@ import { explainScore, explainWeight } from "../explain";
 import type { Cell } from "../focus";
 import { number } from "../numbers";
 import type { Store } from "../store";
+import { visible } from "../tokens";
 import { copyButton } from "./copy";
-import { visible } from "./heatmap/labels";
 import { largest } from "./heatmap/paint";
 import { rowIsEmpty } from "./heatmap/words";
 
@@ -39,7 +39,7 @@ export function createInspector(parent: HTMLElement, store: Store, env: Env): vo
     const [q, k] = cell;
     const [from, to] = [visible(store.tokens[q] as string), visible(store.keyTokens[k] as string)];
     fill(pair, JSON.stringify([from, to]), () => [token(from), h("span", {}, "→"), token(to)]);
-    text(where, `attention from query ${q + 1} to key ${k + 1}`);
+    text(where, `attention[${q}, ${k}]: query ${q} looks at key ${k}, counted from 0`);
     updateFormula(cell);
     updateBars(q, k);
     updateEffect(cell, from);
@@ -90,7 +90,7 @@ export function createInspector(parent: HTMLElement, store: Store, env: Env): vo
         cssColor(table, top > 0 ? value / top : 0),
       );
     });
-    bars.setAttribute("aria-label", `attention of query ${q + 1} over its keys`);
+    bars.setAttribute("aria-label", `attention of query ${q} over its keys`);
     const others = nK - shown.length;
     const left = row.reduce((a, b) => a + b, 0) - shown.reduce((a, j) => a + (row[j] as number), 0);
     text(

@@ -2,8 +2,8 @@
 import { h } from "../dom";
 import { DEFAULTS, PRESETS, type Preset, paddedKeys } from "../presets";
 import type { Store } from "../store";
+import { visible } from "../tokens";
 import type { Presets } from "../types";
-import { visible } from "./heatmap/labels";
 
 const TITLES: Record<Preset, string> = {
   causal: "no query sees a later key",
@@ -56,6 +56,26 @@ export function createPresets(store: Store, signal: AbortSignal) {
     const list = h("div", { class: "aw-tokens", role: "group", "aria-label": "padded tokens" });
     const summary = h("summary", {}, "which");
     const element = h("details", { class: "aw-padded" }, summary, list);
+    const close = () => {
+      element.open = false;
+    };
+    element.addEventListener(
+      "keydown",
+      (event) => {
+        if (event.key !== "Escape" || !element.open) return;
+        event.stopPropagation();
+        close();
+        summary.focus();
+      },
+      { signal },
+    );
+    element.addEventListener(
+      "focusout",
+      (event) => {
+        if (!element.contains(event.relatedTarget as Node | null)) close();
+      },
+      { signal },
+    );
     let listed = "";
     list.addEventListener(
       "change",

@@ -2,36 +2,29 @@
 import { decode, type Flat } from "../codec";
 import { type Lut, lut, signedLut } from "../color";
 import { type Env, h, text } from "../dom";
+import { invariants } from "../invariants";
 import { number } from "../numbers";
 import type { Store } from "../store";
+import { visible } from "../tokens";
 import type { Report } from "../types";
-import { visible } from "./heatmap/labels";
 import { largest, palette } from "./heatmap/paint";
-import { paintThumb } from "./thumb";
+import { mapBlock } from "./steps/layout";
+import { createMatrix, type Place } from "./steps/matrix";
 
-const MISTAKES = [
-  "no-scale", "overflow", "wrong-axis", "keepdims", "mask-sign", "mask-after-softmax",
-  "mask-multiplied", "not-transposed", "in-place",
-]; // biome-ignore format: a table
-
-/** The switch: a teacher turns a known mistake on. */
-export function createMistakes(parent: HTMLElement, store: Store, { signal }: Env): void {
-  const select = h("select", { "aria-label": "mistake" });
-  select.append(h("option", { value: "" }, "none"));
-  select.append(...MISTAKES.map((name) => h("option", { value: name }, name)));
-  select.addEventListener("change", () => store.set("mistake", select.value || null), { signal });
-  const title = "what attention becomes when this mistake is in the code";
-  const element = h("label", { class: "aw-mistakes", title }, h("span", {}, "bug lab"), select);
-  parent.append(element);
-  const update = () => {
-    element.hidden = store.get("view") !== "steps";
-    select.value = store.get("mistake") ?? "";
-  };
-  store.subscribe(update, signal);
-  update();
+/** One of the maps side by side: what is coloured, and how. */
+interface Picture {
+  name: string;
+  note: string;
+  data: Flat;
+  share(at: number): number | null;
+  table: Lut;
+  signed: boolean;
 }
 
-export function createReport(parent: HTMLElement, store: Store, { signal, theme }: Env): void {
+const ROOM = 264;
+
+export function createReport(parent: HTMLElement, store: Store, env: Env): void {
+  const { signal, theme } = env;
   const title = h("h3", {});
   const dismiss = h("button", { type: "button", class: "aw-text-button" }, "dismiss");
   const message = h("p", { class: "aw-message" });
@@ -41,17 +34,13 @@ export function createReport(parent: HTMLElement, store: Store, { signal, theme 
   const readout = h("p", { class: "aw-where aw-report-cell", role: "status" });
   const head = h("div", { class: "aw-report-head" }, title, dismiss);
   const element = h("section", { class: "aw-report", "aria-label": "report" });
-  element.append(head, message, stale, maps, readout, broken);
+  element.append(head, message, broken, maps, readout, stale);
   parent.append(element);
-  dismiss.addEventListener(
-    "click",
-    () => {
-      if (store.get("mistake") !== null) store.set("mistake", null);
-      store.set("report", null);
-    },
-    { signal },
-  );
+  // Which switches a mistake off, too.
+  dismiss.addEventListener("click", () => store.set("report", null), { signal });
   let shown: Report | null = null;
+  let drawing = new AbortController();
+  let frame = 0;
 
   function update() {
     const report = store.get("report");
@@ -64,61 +53,136 @@ export function createReport(parent: HTMLElement, store: Store, { signal, theme 
     text(stale, late ? "The widget has changed since this check." : "");
     if (report === shown) return;
     shown = report;
-    element.dataset.kind = report.kind;
-    element.dataset.name = report.name;
-    element.dataset.ok = String(report.name === "");
+    Object.assign(element.dataset, {
+      kind: report.kind,
+      name: report.name,
+      ok: String(report.name === ""),
+    });
     const what = report.kind === "mistake" ? "Mistake switched on" : "Your function";
-    text(title, report.name ? `${what}: ${report.name}` : `${what}: right`);
+    // What has no name of its own is told in the message.
+    const name = report.name === "other" ? "not right yet" : report.name || "right";
+    text(title, `${what}: ${name}`);
     text(message, report.message);
     draw(report);
   }
 
   function draw(report: Report) {
-    const expected = decode(report.expected);
-    const got = report.got && decode(report.got);
-    const mask = decode(report.mask);
-    const [rows, cols] = report.expected.shape as [number, number];
-    const { masked } = palette(element);
-    const weights = lut(store.get("cmap"));
-    const unit = (data: Flat) => (at: number) => (mask[at] ? null : finite(data[at] as number));
-    const list = [map("right", rows, cols, expected, unit(expected), weights, masked)];
-    if (got) {
-      const off = Float32Array.from(got, (value, i) => value - (expected[i] as number));
-      const most = largest(off.map((d) => (Number.isFinite(d) ? Math.abs(d) : 0)));
-      const share = (at: number) => 0.5 + (most > 0 ? clamp((off[at] as number) / most) / 2 : 0);
-      const all = (at: number) => finite(got[at] as number);
-      list.unshift(map("got", rows, cols, got, all, weights, masked));
-      const scale = `difference, ± ${number(most)}`;
-      list.push(map(scale, rows, cols, off, share, signedLut(theme.dark), masked));
+    drawing.abort();
+    drawing = new AbortController();
+    if (palette(element).masked === "") {
+      // The stylesheet comes a moment after the card.
+      frame = requestAnimationFrame(() => draw(report));
+      return;
     }
-    maps.replaceChildren(...list);
-    broken.replaceChildren(...(got ? invariants(got, mask, rows, cols) : []));
+    const [rows, cols] = report.expected.shape as [number, number];
+    const mask = decode(report.mask);
+    maps.replaceChildren(...pictures(report, mask).map((one) => map(report, one, rows, cols)));
+    const got = report.got && decode(report.got);
+    broken.replaceChildren(
+      ...(got ? invariants(got, mask, rows, cols) : []).map(({ name, holds, says }) =>
+        h(
+          "li",
+          { "data-holds": String(holds), "data-invariant": name },
+          `${holds ? "✓" : "✗"} ${says}`,
+        ),
+      ),
+    );
     text(readout, "");
   }
 
-  function map(
-    name: string,
-    rows: number,
-    cols: number,
-    data: Flat,
-    share: (at: number) => number | null,
-    table: Lut,
-    masked: string,
-  ) {
-    const canvas = h("canvas", { role: "img", "aria-label": `${name}, ${rows} by ${cols}` });
-    paintThumb(canvas, rows, cols, share, table, masked);
-    canvas.style.aspectRatio = `${cols} / ${rows}`;
-    const own = shown?.case === "given" && rows === store.nQ && cols === store.nK;
-    canvas.addEventListener("pointermove", (event) => {
-      const box = canvas.getBoundingClientRect();
-      const c = Math.min(cols - 1, Math.floor(((event.clientX - box.left) / box.width) * cols));
-      const r = Math.min(rows - 1, Math.floor(((event.clientY - box.top) / box.height) * rows));
-      const names = own
-        ? `${visible(store.tokens[r] as string)} → ${visible(store.keyTokens[c] as string)}`
-        : `[${r}, ${c}]`;
-      text(readout, `${name.split(",")[0]} ${names}: ${number(data[r * cols + c] as number)}`);
+  function pictures(report: Report, mask: Flat): Picture[] {
+    const expected = decode(report.expected);
+    const weights = lut(store.get("cmap"));
+    const right: Picture = {
+      name: "right",
+      note: "softmax by row",
+      data: expected,
+      share: (at) => (mask[at] ? null : (expected[at] as number)),
+      table: weights,
+      signed: false,
+    };
+    if (!report.got) return [right];
+    const got = decode(report.got);
+    const off = Float32Array.from(got, (value, i) => value - (expected[i] as number));
+    const most = largest(off.map((d) => (Number.isFinite(d) ? Math.abs(d) : 0)));
+    return [
+      {
+        name: "got",
+        note: report.kind === "mistake" ? "with the mistake" : "what it returned",
+        data: got,
+        share: (at) => finite(got[at] as number),
+        table: weights,
+        signed: got.some((value) => value < 0),
+      },
+      right,
+      {
+        name: "difference",
+        note: `got − right, colours ± ${number(most)}`,
+        data: off,
+        share: (at) => {
+          const d = finite(off[at] as number);
+          return d === null ? null : 0.5 + (most > 0 ? d / most / 2 : 0);
+        },
+        table: signedLut(theme.dark),
+        signed: true,
+      },
+    ];
+  }
+
+  function map(report: Report, picture: Picture, rows: number, cols: number): HTMLElement {
+    const own = report.case === "given" && rows === store.nQ && cols === store.nK;
+    const places = (n: number) => Array.from({ length: n }, (_, i) => String(i));
+    const queries = own ? store.tokens : places(rows);
+    const keys = own ? store.keyTokens : places(cols);
+    const value = (r: number, c: number) => picture.data[r * cols + c] as number;
+    const say = ([r, c]: Place) =>
+      `${picture.name} ${visible(queries[r] as string)} → ${visible(keys[c] as string)}: ${number(value(r, c))}`;
+    const show = (place: Place | null) => {
+      if (!place) return;
+      made.activate(place);
+      made.say(say(place));
+      made.light({ rows: [], cols: [], cells: [place] }, false);
+      text(readout, say(place));
+    };
+    const none = () => {};
+    const made = createMatrix(
+      picture.name,
+      false,
+      {
+        hover: show,
+        reach: show,
+        click: show,
+        cancel: none,
+        drag: none,
+        type: none,
+        undo: (redo) => (redo ? store.redo() : store.undo()),
+        leave: () => made.grid.blur(),
+      },
+      drawing.signal,
+    );
+    made.place(mapBlock(rows, cols, ROOM));
+    made.describe(`${picture.name}, ${rows} by ${cols}`, {
+      title: picture.name,
+      shape: `${rows}×${cols}`,
+      note: picture.note,
+      hand: false,
+      mistake: "",
     });
-    return h("figure", { "data-map": name.split(",")[0] }, canvas, h("figcaption", {}, name));
+    const finiteOnes = Array.from(picture.data).filter(Number.isFinite).map(Math.abs);
+    made.paint(
+      {
+        share: (r, c) => picture.share(r * cols + c),
+        value,
+        table: picture.table,
+        largest: Math.min(99, Math.max(1, ...finiteOnes)),
+        signed: picture.signed,
+        marked: () => false,
+        queries,
+        keys,
+      },
+      palette(element),
+    );
+    return made.element;
   }
 
   store.subscribe(update, signal);
@@ -126,51 +190,12 @@ export function createReport(parent: HTMLElement, store: Store, { signal, theme 
     shown = null;
     update();
   }, signal);
+  signal.addEventListener("abort", () => {
+    drawing.abort();
+    cancelAnimationFrame(frame);
+  });
   update();
 }
 
-const clamp = (t: number) => (Number.isNaN(t) ? 0 : Math.max(-1, Math.min(1, t)));
 /** What is no number, or infinite, is drawn like a masked cell: it has no colour. */
 const finite = (value: number) => (Number.isFinite(value) ? value : null);
-
-/** What holds of every right map, and whether it holds of this one. */
-function invariants(got: Flat, mask: Flat, rows: number, cols: number): HTMLElement[] {
-  const sums: number[] = [];
-  let leaked = 0;
-  let notNumbers = 0;
-  for (let r = 0; r < rows; r++) {
-    let sum = 0;
-    let open = 0;
-    for (let at = r * cols; at < (r + 1) * cols; at++) {
-      const value = got[at] as number;
-      sum += value;
-      open += Number(!mask[at]);
-      if (!Number.isFinite(value)) notNumbers++;
-      else if (mask[at]) leaked = Math.max(leaked, Math.abs(value));
-    }
-    if (open) sums.push(sum);
-  }
-  const [low, high] = [Math.min(...sums), Math.max(...sums)];
-  const whole = sums.every((sum) => Math.abs(sum - 1) < 1e-4);
-  const range =
-    low === high || Number.isNaN(low) ? number(low) : `${number(low)} to ${number(high)}`;
-  const line = (holds: boolean, what: string, name: string) =>
-    h(
-      "li",
-      { "data-holds": String(holds), "data-invariant": name },
-      `${holds ? "✓" : "✗"} ${what}`,
-    );
-  return [
-    line(whole, whole ? "rows sum to 1" : `rows sum to ${range}, not to 1`, "row-sums"),
-    line(
-      leaked < 1e-6,
-      leaked < 1e-6 ? "no attention to masked cells" : `a masked cell gets ${number(leaked)}`,
-      "masked",
-    ),
-    line(
-      notNumbers === 0,
-      notNumbers ? `${notNumbers} cells are no numbers` : "every cell is a number",
-      "numbers",
-    ),
-  ];
-}

@@ -28,10 +28,10 @@ export function createToolbar(parent: HTMLElement, store: Store, { signal }: Env
   const head = picker("head", (value) => store.set("head", value));
   const history = h("span", { class: "aw-history" }, undo, redo, clear);
   const edits = h("div", { class: "aw-edits" }, presets.element, history);
-  const pickers = h("div", { class: "aw-pickers" }, layer.element, head.element, busy);
+  const pickers = h("div", { class: "aw-pickers" }, layer.element, head.element);
   parent.append(
     h("div", { class: "aw-titles" }, title, subtitle),
-    h("div", { class: "aw-controls" }, pickers, views.element, edits),
+    h("div", { class: "aw-controls" }, busy, pickers, views.element, edits),
   );
 
   function button(name: IconName, label: string, act: () => void): HTMLButtonElement {
@@ -73,7 +73,7 @@ export function createToolbar(parent: HTMLElement, store: Store, { signal }: Env
     busy.hidden = !waiting;
     text(busy, "computing…");
     clearTimeout(patience);
-    if (waiting) patience = setTimeout(() => text(busy, NO_ANSWER), 8000);
+    if (waiting) patience = setTimeout(() => text(busy, NO_ANSWER), 4000);
   }
 
   function update() {
@@ -107,10 +107,11 @@ export function createToolbar(parent: HTMLElement, store: Store, { signal }: Env
     pickers.hidden = !maps || (layers.length < 2 && heads.length < 2);
     const [shownLayer, shownHead] = store.get("shown");
     // A sentence's heads are all here; a model's come from Python.
-    wait(model && (shownLayer !== store.get("layer") || shownHead !== store.get("head")));
+    const other = shownLayer !== store.get("layer") || shownHead !== store.get("head");
+    wait((model && other) || store.asking);
   }
   store.subscribe(update, signal);
   update();
 }
 
-const NO_ANSWER = "no answer yet: another layer or head needs a running kernel";
+const NO_ANSWER = "no answer yet: this needs a running kernel";

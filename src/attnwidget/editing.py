@@ -55,8 +55,10 @@ class AttentionEditing(AttentionState):
             self._reset(edit.client)
         elif edit.move:
             self._travel(edit.move, **sent)
-        elif edit.words:
-            self._set_words(edit)
+        elif edit.setting:
+            setattr(self, *edit.setting)
+            # A value that was there already sends nothing by itself.
+            self._remask(self._own, record=False, origin=edit.client)
         elif edit.cell:
             self._set_cell(edit.cell, edit)
         else:
@@ -68,14 +70,6 @@ class AttentionEditing(AttentionState):
             mask.flat[edit.off] = False
             own = self._around_locked(mask)
             self._remask(own, presets=presets, stroke=(edit.client, edit.stroke), **sent)
-
-    @exclusive
-    def _set_words(self, edit: Edit) -> None:
-        assert edit.words
-        name, text = edit.words
-        setattr(self, name, text)
-        # The same words as before send nothing by themselves.
-        self._remask(self._own, record=False, origin=edit.client)
 
     @exclusive
     def _set_cell(self, cell: Cell, edit: Edit) -> None:
@@ -99,7 +93,10 @@ class AttentionEditing(AttentionState):
         """Take the browser's state; what can't be taken is said in `error`, and taken back."""
         try:
             with self._mutex:
+                said = self.error
                 super().set_state(self._without_late_selection(sync_data))
+                if said and self.error == said and "error" not in sync_data:
+                    self.error = ""  # what it was about is past: something else was taken
         except Exception as error:
             known = isinstance(error, (traitlets.TraitError, ValueError))
             self.error = str(error) if known else f"{type(error).__name__}: {error}"

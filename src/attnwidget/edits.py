@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+SETTINGS = (
+    "tokens", "key_tokens", "d_model", "d_k", "d_v", "n_heads", "seed", "init", "positional",
+    "scale", "temperature", "mistake",
+)  # fmt: skip
 EDITABLE = ("embeddings", "key_embeddings", "W_q", "W_k", "W_v", "Q", "K", "V")
 
 
@@ -34,8 +38,7 @@ class Edit:
     """One edit: cells of the mask to hide and to free, a number, or a step through the history.
 
     `on` and `off` are flat indices; `presets` are those in force after the edit, None where they
-    stay as they are; `move` is "undo", "redo" or "reset"; `words` are a trait's name and a
-    sentence for it, which Python splits into tokens.
+    stay as they are; `move` is "undo", "redo" or "reset"; `setting` is a trait and its value.
     """
 
     client: str
@@ -45,7 +48,7 @@ class Edit:
     move: str | None
     presets: Mapping[str, Any] | None
     cell: Cell | None
-    words: tuple[str, str] | None
+    setting: tuple[str, Any] | None
 
     @classmethod
     def of(cls, client: str, op: Any, shape: tuple[int, int]) -> Edit:
@@ -65,7 +68,7 @@ class Edit:
                 move=_move(op.get("move")) if fits else None,
                 presets=op.get("presets") if fits else None,
                 cell=_cell(op["cell"]) if fits and op.get("cell") is not None else None,
-                words=_words(op["words"]) if op.get("words") else None,
+                setting=_setting(op["setting"]) if op.get("setting") else None,
             )
         except (TypeError, KeyError, AttributeError, OverflowError) as error:
             raise ValueError(f"the page sent an edit that can't be read ({error!r})") from None
@@ -121,11 +124,11 @@ def _move(sent: Any) -> str | None:
     return sent if sent is None else str(sent)
 
 
-def _words(sent: Mapping[str, Any]) -> tuple[str, str]:
-    name, text = sent["name"], sent["text"]
-    if name not in {"tokens", "key_tokens"} or not isinstance(text, str):
-        raise ValueError(f"words: got {name!r}, want a text for tokens or key_tokens")
-    return name, text
+def _setting(sent: Mapping[str, Any]) -> tuple[str, Any]:
+    name, value = sent["name"], sent["value"]
+    if name not in SETTINGS:
+        raise ValueError(f"{name}: a page can't set it, want one of {', '.join(SETTINGS)}")
+    return name, value
 
 
 def _cell(sent: Mapping[str, Any]) -> Cell:

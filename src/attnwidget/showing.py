@@ -80,6 +80,7 @@ class AttentionShown(AttentionTraits):
             mask = carried(self._own, old, preset_mask(presets, source.tokens, source.key_tokens))
         computation = Computation(inputs, mask if inputs.locked is None else mask | inputs.locked)
         values = {name: getattr(source, name, None) for name in (*SOURCE, *_TOLD)}
+        values["given"] = tuple(getattr(source, "given", ()))
         values |= {name: getattr(inputs, name) for name in _SHOWN}
         values |= {"layer": layer, "head": head, "shown": (layer, head), "presets": presets}
         events = [change(self, name, self._trait_values.get(name), v) for name, v in values.items()]

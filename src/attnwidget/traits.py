@@ -50,6 +50,7 @@ class AttentionTraits(anywidget.AnyWidget):
     seed = Checked(None)
     init = Checked(None)
     positional = Checked(None)
+    given = Checked((), read_only=True)  # names of the arrays that it was made with
     overridden = Checked(None, read_only=True)
     presets: Any = Checked(check_presets(None, 0)).tag(to_json=lambda presets, _: dict(presets))
 

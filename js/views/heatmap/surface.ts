@@ -1,7 +1,7 @@
 /** What the map is drawn on: two canvases, and the ARIA grid that stands for them. */
 import { h } from "../../dom";
+import type { Measure } from "../../tokens";
 import { type Geometry, layout } from "./geometry";
-import type { Measure } from "./labels";
 import { palette } from "./paint";
 
 export function createSurface() {

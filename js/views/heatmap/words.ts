@@ -1,7 +1,7 @@
 /** The map in words: what a screen reader says, and what a program reads. */
 import type { Cell } from "../../focus";
 import type { Store } from "../../store";
-import { visible } from "./labels";
+import { visible } from "../../tokens";
 
 export function rowIsEmpty(store: Store, query: number): boolean {
   const start = query * store.nK;

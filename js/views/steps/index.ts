@@ -4,9 +4,10 @@ import { type Env, h } from "../../dom";
 import { explain, type MatrixName, type Source } from "../../explain";
 import { number } from "../../numbers";
 import type { Store } from "../../store";
+import { visible } from "../../tokens";
 import type { Editable } from "../../types";
+import { keepInView } from "../float";
 import { watchDensity } from "../heatmap/density";
-import { visible } from "../heatmap/labels";
 import { palette } from "../heatmap/paint";
 import { opening } from "../heatmap/words";
 import { createArrows } from "./arrows";
@@ -36,6 +37,7 @@ export function createSteps(parent: HTMLElement, store: Store, env: Env): void {
   const root = h("div", { class: "aw-steps" }, chart);
   parent.append(root);
   const panel = createPanel(root, store, signal);
+  keepInView(panel.element, root, signal);
   const views = new Map<MatrixName, MatrixView>();
   let shown: Shown = selected();
   /** What is shown while the pointer is over no number: the one clicked, dragged or reached last. */
@@ -73,7 +75,8 @@ export function createSteps(parent: HTMLElement, store: Store, env: Env): void {
           keyboard = true;
           pin({ name, row: place[0], col: place[1] });
         },
-        click: (place) => click(name, place),
+        click: (place, event) => click(name, place, event),
+        cancel: store.abandon,
         drag(place, by, event) {
           if (by === null) store.settle();
           else {
@@ -105,11 +108,14 @@ export function createSteps(parent: HTMLElement, store: Store, env: Env): void {
 
   const edits = editNumber(store, view);
 
-  function click(name: MatrixName, [row, col]: Place) {
+  function click(name: MatrixName, [row, col]: Place, event: PointerEvent | null) {
     view(name).grid.focus({ preventScroll: true });
     if (isMap(name)) {
       const cell = row * store.nK + col;
-      if (!store.locked?.[cell]) store.paint([cell], !store.mask[cell], store.stroke());
+      // A finger has no hover: its first tap shows, the next one masks.
+      const there = pinned.name === name && pinned.row === row && pinned.col === col;
+      const masks = event?.pointerType !== "touch" || there;
+      if (masks && !store.locked?.[cell]) store.paint([cell], !store.mask[cell], store.stroke());
       store.set("selection", [row, col]);
       focus.set([row, col]);
     }
@@ -177,7 +183,9 @@ export function createSteps(parent: HTMLElement, store: Store, env: Env): void {
     chart.dataset.wide = String(drawn.wide);
     for (const block of drawn.blocks) {
       view(block.name).place(block);
-      chart.append(view(block.name).element);
+      // A matrix put in again would lose the pointer in the middle of a drag.
+      const { element } = view(block.name);
+      if (element.parentElement !== chart) chart.append(element);
     }
     const names = new Set(drawn.blocks.map((block) => block.name));
     for (const [name, { element }] of views) {
@@ -218,6 +226,7 @@ export function createSteps(parent: HTMLElement, store: Store, env: Env): void {
         shape: `${rows}×${cols}`,
         note: noteOf(store, name),
         hand,
+        mistake: name === "attention" || name === "output" ? (store.mistaken?.name ?? "") : "",
       });
     }
     root.dataset.painted = String(++painted);
@@ -242,16 +251,23 @@ export function createSteps(parent: HTMLElement, store: Store, env: Env): void {
     };
     if (name === "mask") {
       const share = (r: number, c: number) => (masked(r, c) ? null : 0.5);
-      return { ...common, value: () => 0, share, table: signed, plain: true };
+      return { ...common, value: () => 0, share, table: signed, plain: true, signed: false };
     }
-    const m = store.matrix(name);
+    const wrong = name === "attention" || name === "output" ? store.mistaken : null;
+    const m = wrong ? wrong[name as "output"] : store.matrix(name);
     const value = (r: number, c: number) => m?.data[r * m.cols + c] as number;
     if (name === "attention") {
-      const share = (r: number, c: number) => (masked(r, c) ? null : value(r, c));
-      return { ...common, value, share, table: weights, largest: -1 };
+      // What a mistake gives to masked cells is to be seen; what is no number has no colour.
+      const shows = (r: number, c: number) =>
+        wrong ? Number.isFinite(value(r, c)) : !masked(r, c);
+      const share = (r: number, c: number) => (shows(r, c) ? value(r, c) : null);
+      return { ...common, value, share, table: weights, largest: 1, signed: false };
     }
-    const share = (r: number, c: number) => (most > 0 ? 0.5 + value(r, c) / most / 2 : 0.5);
-    return { ...common, value, share, table: signed };
+    const share = (r: number, c: number) => {
+      const v = value(r, c);
+      return Number.isFinite(v) ? (most > 0 ? 0.5 + v / most / 2 : 0.5) : null;
+    };
+    return { ...common, value, share, table: signed, signed: (m?.data ?? []).some((v) => v < 0) };
   }
 
   function request() {
@@ -265,7 +281,16 @@ export function createSteps(parent: HTMLElement, store: Store, env: Env): void {
       const name = isMap(pinned.name) ? pinned.name : "scores";
       shown = pinned = { ...selected(), name };
     }
-    const settings = ["cmap", "selection", "scale", "overridden", "init", "positional", "head"];
+    const settings = [
+      "cmap",
+      "selection",
+      "scale",
+      "overridden",
+      "init",
+      "positional",
+      "head",
+      "report",
+    ];
     if (change.all || change.rows.size || settings.some((name) => change.names.has(name)))
       request();
   }, signal);

@@ -55,8 +55,12 @@ export interface Chart {
 export const TITLE = 34;
 const LARGEST = { width: 38, height: 26 };
 const LONGEST = 72;
-const GAP = { x: 36, y: 30, label: 6 };
+const GAP = { x: 36, least: 26, y: 30, label: 6 };
 const WIDE = 780;
+/** A cell this wide holds a signed number with a decimal. */
+const LEGIBLE = 23;
+/** Matrices of so few columns are read as numbers, larger ones as pictures. */
+const FEW = 14;
 
 type Plan = Omit<Block, "x" | "y" | "width" | "height" | "left" | "top" | "cw" | "ch" | "upright">;
 
@@ -97,13 +101,14 @@ function rowHeight(cw: number, rows: number): number {
   return Math.max(Math.min(cw, 12), Math.min(11, 240 / rows));
 }
 
-function sized(plan: Plan, cw: number, labels: Labels): Block {
+function sized(plan: Plan, cw: number, labels: Labels, least = cw): Block {
   const left = labelWidth(plan, labels);
   const upright = plan.colLabels !== null && labels.keys > cw - 4;
   const wanted = upright ? Math.min(LONGEST, labels.keys) + GAP.label : 16;
   // Labels that would overlap are left out: there is the hovered cell's own.
   const labelHeight = plan.colLabels ? (cw < 12 ? 0 : wanted) : 0;
-  const ch = rowHeight(cw, plan.rows);
+  // Rows of tokens are as high in every matrix as in the one with the smallest cells.
+  const ch = rowHeight(plan.rowLabels ? Math.min(cw, least) : cw, plan.rows);
   // A label may reach a little above its row.
   const top = TITLE + (labelHeight || 4);
   return {
@@ -120,10 +125,25 @@ function sized(plan: Plan, cw: number, labels: Labels): Block {
   };
 }
 
+/** A map of attention by itself, in so much room. */
+export function mapBlock(rows: number, cols: number, room: number): Block {
+  const name = "attention";
+  const plan = { name, rows, cols, rowLabels: "queries", colLabels: "keys" } as const;
+  const labels = { queries: 44, keys: 30 };
+  return sized(plan, whole(Math.min(LARGEST.width, room / cols)), labels);
+}
+
 const whole = (cw: number) => (cw >= 4 ? Math.floor(cw) : cw);
 
 export function layout(width: number, sizes: Sizes, labels: Labels): Chart {
-  return width >= WIDE ? wideChart(width, sizes, labels) : narrowChart(width, sizes, labels);
+  const wide = wideChart(width, sizes, labels);
+  const few = Math.max(sizes.nQ, sizes.nK, sizes.dModel, sizes.dK, sizes.dV) <= FEW;
+  const legible = !few || wide.blocks.every((block) => block.cw >= LEGIBLE - 1);
+  if (width >= WIDE && legible) return wide;
+  const narrow = narrowChart(width, sizes, labels);
+  // Not worth a long way down where it is no more legible.
+  const better = narrow.blocks.some((block) => block.cw >= LEGIBLE);
+  return width >= WIDE && !better ? wide : narrow;
 }
 
 /** Five columns: X, the weights, Q K V, the scores, and what becomes of them from top to bottom. */
@@ -138,13 +158,10 @@ function wideChart(width: number, sizes: Sizes, labels: Labels): Chart {
     .map((c) => grid.map((row) => row[c]).flatMap((name) => all.get(name as MatrixName) ?? []))
     .filter((column) => column.length);
   if (sizes.cross && sizes.inputs) columns[0]?.push(all.get("key_embeddings") as Plan);
-  const fixed =
-    columns.reduce(
-      (sum, column) => sum + Math.max(...column.map((p) => labelWidth(p, labels))),
-      0,
-    ) +
-    GAP.x * (columns.length - 1);
-  const room = width - fixed - 2;
+  const labelled = columns
+    .map((column) => Math.max(...column.map((p) => labelWidth(p, labels))))
+    .reduce((a, b) => a + b, 0);
+  const room = width - labelled - GAP.least * (columns.length - 1) - 2;
   // Maps of tokens and matrices of numbers share the room evenly, until the maps need more.
   const counts = (names: readonly string[]) =>
     columns.map((column) =>
@@ -156,14 +173,18 @@ function wideChart(width: number, sizes: Sizes, labels: Labels): Chart {
   const allCols = perColumn.reduce((a, b) => a + b, 0);
   let cw = Math.min(LARGEST.width, room / allCols);
   let cd = cw;
-  if (cw < 12) {
-    const others = allCols - mapCols;
+  const others = allCols - mapCols;
+  const readable = (room - mapCols * LEGIBLE) / Math.max(1, others);
+  if (cw < LEGIBLE && readable >= 3) {
+    // Wide queries and keys are pictures anyway: the maps keep their numbers.
+    [cw, cd] = [LEGIBLE, readable];
+  } else if (cw < 12) {
     cd = Math.min(12, (room * 0.45) / Math.max(1, others));
     cw = Math.min(12, (room - cd * others) / Math.max(1, mapCols));
   }
   const block = (name: MatrixName) => {
     const plan = all.get(name) as Plan;
-    return sized(plan, whole(maps.includes(name) ? cw : cd), labels);
+    return sized(plan, whole(maps.includes(name) ? cw : cd), labels, whole(Math.min(cw, cd)));
   };
   const blocks = new Map(Array.from(all.keys(), (name) => [name, block(name)] as const));
   const get = (name: MatrixName) => blocks.get(name) as Block;

@@ -1,7 +1,6 @@
 /** One matrix of the flow: a canvas of cells, an ARIA grid that stands for them, a box to type in. */
 
 import { h, text } from "../../dom";
-import type { MatrixName } from "../../explain";
 import { step } from "../heatmap/keyboard";
 import type { Palette } from "../heatmap/paint";
 import { type Block, TITLE } from "./layout";
@@ -13,13 +12,26 @@ export interface MatrixActions {
   hover(place: Place | null): void;
   /** Reached by keyboard. */
   reach(place: Place): void;
-  click(place: Place): void;
+  /** By pointer, or by keyboard (no event). */
+  click(place: Place, event: PointerEvent | null): void;
+  /** A drag was broken off: the number goes back to what it was. */
+  cancel(): void;
   /** A number is dragged by this many pixels; null where it is let go. */
   drag(place: Place, by: number | null, event: PointerEvent): void;
   /** A number is to be typed, beginning with this text where a key began it. */
   type(place: Place, begin: string): void;
   undo(redo: boolean): void;
   leave(): void;
+}
+
+export interface Texts {
+  title: string;
+  shape: string;
+  note: string;
+  /** Whether a number was set by hand. */
+  hand: boolean;
+  /** The mistake that made these numbers; empty where they are right. */
+  mistake: string;
 }
 
 export interface Lit {
@@ -31,7 +43,7 @@ export interface Lit {
 const DRAG = 3;
 
 export function createMatrix(
-  name: MatrixName,
+  name: string,
   editable: boolean,
   actions: MatrixActions,
   signal: AbortSignal,
@@ -40,6 +52,7 @@ export function createMatrix(
   const title = h("b", {});
   const shape = h("span", { class: "aw-shape" });
   const byHand = h("span", { class: "aw-by-hand" }, "by hand");
+  const mistake = h("span", { class: "aw-mistaken", hidden: true });
   const note = h("p", { class: "aw-note" });
   const canvas = h("canvas", {});
   const lits = h("div", { class: "aw-lits" });
@@ -54,7 +67,7 @@ export function createMatrix(
   );
   if (editable) grid.dataset.editable = "true";
   const element = h("section", { class: "aw-matrix", "data-name": name });
-  element.append(h("h4", {}, title, shape, byHand), note, grid);
+  element.append(h("h4", {}, title, shape, byHand, mistake), note, grid);
   const context = canvas.getContext("2d") as CanvasRenderingContext2D;
   const scratch: Scratch = { canvas: h("canvas", {}), image: null };
   let block: Block | null = null;
@@ -104,10 +117,16 @@ export function createMatrix(
     const { place, moved } = press;
     press = null;
     if (moved && editable) actions.drag(place, null, event);
-    else if (!moved && event.type === "pointerup") actions.click(place);
+    else if (!moved) actions.click(place, event);
+  };
+  /** The page scrolls instead, or Escape was pressed: nothing was meant. */
+  const breakOff = () => {
+    if (press?.moved && editable) actions.cancel();
+    press = null;
   };
   grid.addEventListener("pointerup", end, { signal });
-  grid.addEventListener("pointercancel", end, { signal });
+  grid.addEventListener("pointercancel", breakOff, { signal });
+  grid.addEventListener("lostpointercapture", (event) => press && end(event), { signal });
   grid.addEventListener(
     "dblclick",
     (event) => {
@@ -134,8 +153,8 @@ export function createMatrix(
       else if (!command && event.key === "Enter" && editable) actions.type(active, "");
       else if (!command && editable && /^[\d.,+−-]$/.test(event.key))
         actions.type(active, event.key);
-      else if (!command && [" ", "Enter"].includes(event.key)) actions.click(active);
-      else if (event.key === "Escape") actions.leave();
+      else if (!command && [" ", "Enter"].includes(event.key)) actions.click(active, null);
+      else if (event.key === "Escape") press ? breakOff() : actions.leave();
       else return;
       event.preventDefault();
       event.stopPropagation();
@@ -155,12 +174,14 @@ export function createMatrix(
     activate(place: Place) {
       active = place;
     },
-    describe(label: string, texts: { title: string; shape: string; note: string; hand: boolean }) {
+    describe(label: string, texts: Texts) {
       grid.setAttribute("aria-label", label);
       text(title, texts.title);
       text(shape, texts.shape);
       text(note, texts.note);
       byHand.hidden = !texts.hand;
+      mistake.hidden = !texts.mistake;
+      text(mistake, texts.mistake);
     },
     say(what: string) {
       const [r, c] = clamp(active);

@@ -1,6 +1,6 @@
 /** One matrix's pixels: cells, numbers, labels, and what was set by hand. */
 import { isLight, type Lut, lutIndex, parseColor } from "../../color";
-import { shorten, visible } from "../heatmap/labels";
+import { shorten, visible } from "../../tokens";
 import type { Palette } from "../heatmap/paint";
 import type { Block } from "./layout";
 
@@ -9,8 +9,9 @@ export interface Look {
   share(row: number, col: number): number | null;
   value(row: number, col: number): number;
   table: Lut;
-  /** The largest size of a value, which decides how many digits fit. */
+  /** The largest size of a value, and whether one is negative: how many digits fit. */
   largest: number;
+  signed: boolean;
   marked(row: number, col: number): boolean;
   /** A mask has no numbers. */
   plain?: boolean;
@@ -38,14 +39,18 @@ export function paintBlock(
   const top = block.top - offset;
   ctx.clearRect(0, 0, block.width + 2, block.height + 2);
   const font = numbersFit(ctx, block, look, colors);
-  const pixels = cw < 6 || ch < 6;
+  const pixels = cw < 10 || ch < 9;
   if (pixels) paintImage(ctx, block, look, colors, top, scratch);
   for (let r = 0; r < rows && !pixels; r++) {
     for (let c = 0; c < cols; c++) {
       const [x, y] = [left + c * cw, top + r * ch];
       const share = look.share(r, c);
-      if (share === null) paintMasked(ctx, colors, x, y, cw, ch);
-      else {
+      if (share === null) {
+        paintMasked(ctx, colors, x, y, cw, ch);
+        if (look.plain && font) say(ctx, colors, font.size, "−∞", x, y, cw, ch);
+        else if (font && Number.isNaN(look.value(r, c)))
+          say(ctx, colors, font.size, "NaN", x, y, cw, ch);
+      } else {
         const at = lutIndex(share) * 3;
         const [red = 0, green = 0, blue = 0] = look.table.subarray(at, at + 3);
         ctx.fillStyle = `rgb(${red} ${green} ${blue})`;
@@ -55,7 +60,7 @@ export function paintBlock(
           ctx.font = `${font.size}px ${colors.font}`;
           ctx.textAlign = "center";
           ctx.textBaseline = "middle";
-          const text = look.value(r, c).toFixed(font.digits).replace("-", "−");
+          const text = look.plain ? "0" : look.value(r, c).toFixed(font.digits).replace("-", "−");
           ctx.fillText(text, x + (cw - 1) / 2, y + ch / 2);
         }
       }
@@ -65,6 +70,27 @@ export function paintBlock(
   paintLabels(ctx, block, look, colors, top);
 }
 
+/** A word on a hatched cell, on a plate so that it can be read. */
+function say(
+  ctx: CanvasRenderingContext2D,
+  colors: Palette,
+  size: number,
+  word: string,
+  x: number,
+  y: number,
+  cw: number,
+  ch: number,
+): void {
+  ctx.font = `${size}px ${colors.font}`;
+  ctx.textAlign = "center";
+  ctx.textBaseline = "middle";
+  const width = ctx.measureText(word).width + 4;
+  ctx.fillStyle = colors.masked;
+  ctx.fillRect(x + (cw - 1 - width) / 2, y + 2, width, ch - 5);
+  ctx.fillStyle = colors.fg;
+  ctx.fillText(word, x + (cw - 1) / 2, y + ch / 2);
+}
+
 /** The largest print in which every number fits its cell: two decimals, one, or none. */
 function numbersFit(
   ctx: CanvasRenderingContext2D,
@@ -72,13 +98,13 @@ function numbersFit(
   look: Look,
   colors: Palette,
 ): { size: number; digits: number } | null {
-  if (look.plain || ch < 13) return null;
-  const signed = look.largest < 0 ? "" : "−";
+  if (ch < 13) return null;
+  const sign = look.signed ? "−" : "";
   for (const digits of [2, 1]) {
-    const widest = signed + Math.abs(look.largest).toFixed(digits).replace(/\d/g, "0");
+    const widest = look.plain ? "−∞" : sign + look.largest.toFixed(digits).replace(/\d/g, "0");
     for (const size of FONTS) {
       ctx.font = `${size}px ${colors.font}`;
-      if (ctx.measureText(widest).width <= cw - 3) return { size, digits };
+      if (ctx.measureText(widest).width <= cw - 2) return { size, digits };
     }
   }
   return null;
@@ -101,7 +127,8 @@ function paintImage(
     scratch.image = context.createImageData(cols, rows);
   }
   const { image } = scratch;
-  const grey = parseColor(colors.masked);
+  // A mask of many tokens has nothing but this shade to tell masked from open.
+  const grey = parseColor(look.plain ? colors.hatch : colors.masked);
   for (let r = 0; r < rows; r++) {
     for (let c = 0; c < cols; c++) {
       const p = (r * cols + c) * 4;

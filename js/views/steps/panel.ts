@@ -7,6 +7,11 @@ import { strong } from "../inspector";
 import type { Shown } from "./edit";
 import { placeOf, whose } from "./words";
 
+/** Tokens as they are cut off where they are long. */
+function ofWhom(text: string): HTMLElement {
+  return h("bdi", { class: "aw-of", title: text }, text);
+}
+
 export function createPanel(parent: HTMLElement, store: Store, signal: AbortSignal) {
   const title = h("div", { class: "aw-explained" });
   const lines = h("div", { class: "aw-lines" });
@@ -15,10 +20,11 @@ export function createPanel(parent: HTMLElement, store: Store, signal: AbortSign
   const element = h("div", { class: "aw-explain", role: "status" }, title, lines, copy);
   parent.append(element);
   return {
+    element,
     show(shown: Shown, explanation: Explanation) {
       numpy = explanation.numpy;
       const [place, of] = [placeOf(shown), whose(store, shown)];
-      fill(title, `${place}\n${of}`, () => [h("b", {}, place), " ", h("bdi", {}, of)]);
+      fill(title, `${place}\n${of}`, () => [h("b", {}, place), " ", ofWhom(of)]);
       fill(lines, explanation.lines.join("\n"), () =>
         explanation.lines.map((line) => h("div", {}, ...strong(line))),
       );

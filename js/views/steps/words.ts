@@ -2,7 +2,7 @@
 import type { MatrixName } from "../../explain";
 import { number } from "../../numbers";
 import type { Store } from "../../store";
-import { visible } from "../heatmap/labels";
+import { visible } from "../../tokens";
 import type { Shown } from "./edit";
 
 const LETTER: Partial<Record<MatrixName, string>> = { embeddings: "X", key_embeddings: "Y" };
@@ -60,6 +60,6 @@ export function noteOf(store: Store, name: MatrixName): string {
     case "output":
       return "attention · V";
     default:
-      return `${store.get("init")}`;
+      return store.get("given").includes(name) ? "given" : `${store.get("init")}`;
   }
 }
