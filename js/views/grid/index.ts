@@ -8,8 +8,10 @@ import { createControls } from "./controls";
 import { type GridData, type Head, read, select } from "./data";
 
 const LARGEST = 132;
-const SMALLEST = 40;
-const GAP = 6;
+const SMALLEST = 22;
+/** Below this a thumbnail has no room for its number: it is said on hover and to a screen reader. */
+const ROOM_FOR_WORDS = 44;
+const GAP = 5;
 
 export function createGrid(parent: HTMLElement, store: Store, env: Env, back: () => string): void {
   const { signal, theme } = env;
@@ -80,13 +82,15 @@ export function createGrid(parent: HTMLElement, store: Store, env: Env, back: ()
     shown = select(data, { order, statistic, sink, least });
     const columns = order === "layer" ? data.heads : 0;
     const width = root.clientWidth || 900;
-    const labels = columns ? 58 : 0;
+    const short = width < 520;
+    const labels = columns ? (short ? 22 : 58) : 0;
     const fit = columns
       ? (width - labels - GAP * columns) / columns
       : Math.min(LARGEST, Math.max(84, width / 12 - GAP));
     const side = Math.floor(Math.min(LARGEST, Math.max(SMALLEST, fit)));
     list.style.setProperty("--aw-thumb", `${side}px`);
     list.classList.toggle("aw-by-layer", columns > 0);
+    list.classList.toggle("aw-wordless", side < ROOM_FOR_WORDS);
     list.style.gridTemplateColumns = columns
       ? `${labels - GAP}px repeat(${columns}, ${side}px)`
       : "";
@@ -96,7 +100,7 @@ export function createGrid(parent: HTMLElement, store: Store, env: Env, back: ()
     shown.forEach((head, i) => {
       if (columns && head.layer !== layer) {
         layer = head.layer;
-        cells.push(h("span", { class: "aw-layer-name" }, `layer ${layer}`));
+        cells.push(h("span", { class: "aw-layer-name" }, short ? `${layer}` : `layer ${layer}`));
       }
       cells.push(thumb(head, i, table, columns));
     });
