@@ -12,6 +12,7 @@ import { createGrid } from "./views/grid";
 import { createHeads } from "./views/heads";
 import { createHeatmap } from "./views/heatmap";
 import { createInspector } from "./views/inspector";
+import { createLines } from "./views/lines";
 import { createMistakes } from "./views/mistakes";
 import { createReport } from "./views/report";
 import { createSteps } from "./views/steps";
@@ -170,6 +171,8 @@ function createView(
     body.append(column);
     createHeads(column, store, env);
     createSteps(column, store, env);
+  } else if (view === "lines") {
+    createLines(body, store, env);
   } else if (view === "grid") {
     createGrid(body, store, env, back);
   } else if (view === "bertviz-head" || view === "bertviz-model") {

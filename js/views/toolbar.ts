@@ -8,6 +8,7 @@ import { segmented } from "./segmented";
 const VIEWS = [
   { value: "heatmap", text: "Heatmap" },
   { value: "steps", text: "Steps" },
+  { value: "lines", text: "Lines" },
   { value: "grid", text: "Grid" },
   { value: "bertviz-head", text: "BertViz heads" },
   { value: "bertviz-model", text: "BertViz model" },
@@ -83,12 +84,12 @@ export function createToolbar(parent: HTMLElement, store: Store, { signal }: Env
     views.set(store.get("view"));
     const view = store.get("view");
     const maps = view === "heatmap" || view === "steps";
-    const known = store.matrix("Q") ? ["heatmap", "steps"] : ["heatmap"];
+    const known = store.matrix("Q") ? ["heatmap", "steps", "lines"] : ["heatmap", "lines"];
     // One map alone needs no overview.
     if (store.nHeads > 1 || store.get("layers").length > 1 || view === "grid") known.push("grid");
     // BertViz shows models; of a sentence it is there for who asks for it.
     const bertviz = VIEWS.map((v) => v.value).filter((v) => v.startsWith("bertviz"));
-    views.offer(model || !maps ? [...known, ...bertviz] : known);
+    views.offer(model || view.startsWith("bertviz") ? [...known, ...bertviz] : known);
     views.element.hidden = known.length < 2 && maps;
     edits.hidden = !maps;
     presets.update();
@@ -103,8 +104,9 @@ export function createToolbar(parent: HTMLElement, store: Store, { signal }: Env
     );
     head.update(heads, store.get("head"));
     layer.element.hidden = layers.length < 2;
-    head.element.hidden = heads.length < 2;
-    pickers.hidden = !maps || (layers.length < 2 && heads.length < 2);
+    pickers.hidden = !(maps || view === "lines") || (layers.length < 2 && heads.length < 2);
+    // Lines show a layer's heads together.
+    head.element.hidden = heads.length < 2 || view === "lines";
     const [shownLayer, shownHead] = store.get("shown");
     // A sentence's heads are all here; a model's come from Python.
     const other = shownLayer !== store.get("layer") || shownHead !== store.get("head");

@@ -11,6 +11,7 @@ from attnwidget.checks import index
 from attnwidget.editing import AttentionEditing
 from attnwidget.grid import make_grid
 from attnwidget.guard import exclusive
+from attnwidget.lines import Lines
 from attnwidget.report import Report
 from attnwidget.sources.given import GivenSource
 from attnwidget.sources.lab import LabSource
@@ -232,7 +233,11 @@ class AttentionWidget(AttentionEditing):
     # Messages
 
     def _answer(self, _widget: object, content: dict[str, Any], _buffers: object) -> None:
-        answers = {"bertviz": self._bertviz_message, "grid": self._grid_message}
+        answers = {
+            "bertviz": self._bertviz_message,
+            "grid": self._grid_message,
+            "lines": self._lines_message,
+        }
         answer = answers.get(content.get("type", ""))
         if answer is None:
             return
@@ -247,6 +252,12 @@ class AttentionWidget(AttentionEditing):
     def _bertviz_message(self, content: dict[str, Any]) -> tuple[dict[str, Any], list[Any]]:
         html = self.bertviz(content.get("kind", ""), theme=content.get("theme", "light"))
         return {}, [html.encode()]
+
+    @exclusive
+    def _lines_message(self, content: dict[str, Any]) -> tuple[dict[str, Any], list[Any]]:
+        layer = self._check_layer(content.get("layer"))
+        said, buffers = Lines.of(self._source.weights(layer)).message()
+        return {**said, "layer": layer}, buffers
 
     @exclusive
     def _grid_message(self, _content: dict[str, Any]) -> tuple[dict[str, Any], list[Any]]:

@@ -56,7 +56,7 @@ class StepsView:
         return str(self.panel.get_attribute("data-numpy"))
 
     def lines(self) -> list[str]:
-        return self.panel.locator(".aw-lines > div").all_text_contents()
+        return self.panel.locator(".aw-sums > div").all_text_contents()
 
     def click(self, name: str, row: int, col: int) -> None:
         self.notebook.page.mouse.click(*self.at(name, row, col))

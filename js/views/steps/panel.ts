@@ -14,7 +14,7 @@ function ofWhom(text: string): HTMLElement {
 
 export function createPanel(parent: HTMLElement, store: Store, signal: AbortSignal) {
   const title = h("div", { class: "aw-explained" });
-  const lines = h("div", { class: "aw-lines" });
+  const lines = h("div", { class: "aw-sums" });
   let numpy = "";
   const copy = copyButton(() => numpy, signal);
   const element = h("div", { class: "aw-explain", role: "status" }, title, lines, copy);

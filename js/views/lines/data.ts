@@ -1,0 +1,98 @@
+/** The weights that lines are drawn from: all of a layer's heads, by query. Pure. */
+import type { Matrix } from "../../codec";
+
+export interface LineData {
+  heads: number;
+  nQ: number;
+  nK: number;
+  /** Calls back for each key of a query that is known, with its weight. */
+  each(head: number, query: number, visit: (key: number, weight: number) => void): void;
+  /** What a row holds beyond those keys. */
+  rest(head: number, query: number): number;
+}
+
+interface Message {
+  shape: [number, number, number];
+  n_k: number;
+}
+
+/** The strongest keys of every query, as Python sends them. */
+export function fromMessage(message: Message, buffers: readonly DataView[]): LineData {
+  const [heads, nQ, k] = message.shape;
+  const bytes = (i: number) => {
+    const view = buffers[i] as DataView;
+    return view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength) as ArrayBuffer;
+  };
+  const keys = new Uint16Array(bytes(0));
+  const weights = new Float32Array(bytes(1));
+  const rest = new Float32Array(bytes(2));
+  return {
+    heads,
+    nQ,
+    nK: message.n_k,
+    each(head, query, visit) {
+      const start = (head * nQ + query) * k;
+      for (let i = start; i < start + k; i++) visit(keys[i] as number, weights[i] as number);
+    },
+    rest: (head, query) => rest[head * nQ + query] as number,
+  };
+}
+
+/** Maps that are on the page already. */
+export function fromMatrices(maps: readonly Matrix[]): LineData {
+  const { rows, cols } = maps[0] as Matrix;
+  return {
+    heads: maps.length,
+    nQ: rows,
+    nK: cols,
+    each(head, query, visit) {
+      const { data } = maps[head] as Matrix;
+      for (let k = 0; k < cols; k++) visit(k, data[query * cols + k] as number);
+    },
+    rest: () => 0,
+  };
+}
+
+/** The same with one head's map in place of what the message says: the shown head as it is edited. */
+export function withHead(data: LineData, head: number, map: Matrix): LineData {
+  const one = fromMatrices([map]);
+  return {
+    ...data,
+    each: (h, q, visit) => (h === head ? one.each(0, q, visit) : data.each(h, q, visit)),
+    rest: (h, q) => (h === head ? 0 : data.rest(h, q)),
+  };
+}
+
+/** What each key gets from these queries, summed over queries and heads; and what is left over. */
+export function received(
+  data: LineData,
+  heads: readonly number[],
+  queries: Iterable<number>,
+): { sums: Float64Array; rest: number } {
+  const sums = new Float64Array(data.nK);
+  let rest = 0;
+  for (const q of queries) {
+    for (const h of heads) {
+      data.each(h, q, (k, w) => {
+        sums[k]! += w;
+      });
+      rest += data.rest(h, q);
+    }
+  }
+  return { sums, rest };
+}
+
+/** A colour for each head, told apart by hue. */
+export function headColor(head: number, dark: boolean): [number, number, number] {
+  const hue = (head * 137.508 + 12) % 360;
+  return hsl(hue, 0.62, dark ? 0.64 : 0.44);
+}
+
+function hsl(hue: number, s: number, l: number): [number, number, number] {
+  const a = s * Math.min(l, 1 - l);
+  const channel = (n: number) => {
+    const k = (n + hue / 30) % 12;
+    return Math.round(255 * (l - a * Math.max(-1, Math.min(k - 3, 9 - k, 1))));
+  };
+  return [channel(0), channel(8), channel(4)];
+}

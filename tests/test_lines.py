@@ -1,0 +1,53 @@
+"""The strongest keys of every query: none that matters is missing, the rest is accounted for."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from models import ENCODERS, tokenizer
+
+from attnwidget import AttentionWidget
+from attnwidget.lines import ALL_KEYS, STRONGEST, Lines
+
+
+def weights(h, n_q, n_k, seed=0):
+    p = np.random.default_rng(seed).random((h, n_q, n_k)) ** 6
+    return (p / p.sum(axis=-1, keepdims=True)).astype(np.float32)
+
+
+def test_small_maps_are_all_there():
+    p = weights(2, 3, 5)
+    lines = Lines.of(p)
+    np.testing.assert_array_equal(lines.weights, p)
+    np.testing.assert_array_equal(lines.keys[1, 2], np.arange(5))
+    np.testing.assert_allclose(lines.rest, 0, atol=1e-6)
+
+
+@pytest.mark.parametrize("n_k", [ALL_KEYS + 1, 300])
+def test_of_many_keys_the_strongest_are_there(n_k):
+    p = weights(2, 4, n_k)
+    lines = Lines.of(p)
+    assert lines.keys.shape == (2, 4, STRONGEST)
+    for h in range(2):
+        for q in range(4):
+            want = sorted(sorted(range(n_k), key=lambda k: -p[h, q, k])[:STRONGEST])
+            assert lines.keys[h, q].tolist() == want
+            np.testing.assert_array_equal(lines.weights[h, q], p[h, q, want])
+            left = sum(float(p[h, q, k]) for k in range(n_k) if k not in set(want))
+            assert lines.rest[h, q] == pytest.approx(left, abs=1e-6)
+
+
+def test_a_page_asks_for_a_layer_and_gets_its_heads():
+    w = AttentionWidget.from_model(ENCODERS["bert"](), tokenizer(), "the cat sat on the mat")
+    sent = []
+    w.send = lambda content, buffers=None: sent.append((content, buffers))
+    w._handle_custom_msg({"type": "lines", "id": "p:1", "layer": 1}, [])
+    ((content, buffers),) = sent
+    h, n, k = content["shape"]
+    got = np.frombuffer(buffers[1], "<f4").reshape(h, n, k)
+    w.layer = 1
+    for head in range(h):
+        w.head = head
+        np.testing.assert_allclose(got[head], w.attention, atol=1e-6)
+    w._handle_custom_msg({"type": "lines", "id": "p:2", "layer": 9}, [])
+    assert "layer: got 9" in sent[1][0]["error"]
