@@ -14,6 +14,7 @@ import { createHeatmap } from "./views/heatmap";
 import { createInspector } from "./views/inspector";
 import { createLines } from "./views/lines";
 import { createMistakes } from "./views/mistakes";
+import { createNeuron } from "./views/neuron";
 import { createReport } from "./views/report";
 import { createSteps } from "./views/steps";
 import { createToolbar } from "./views/toolbar";
@@ -173,6 +174,8 @@ function createView(
     createSteps(column, store, env);
   } else if (view === "lines") {
     createLines(body, store, env);
+  } else if (view === "neuron") {
+    createNeuron(body, store, env);
   } else if (view === "grid") {
     createGrid(body, store, env, back);
   } else if (view === "bertviz-head" || view === "bertviz-model") {

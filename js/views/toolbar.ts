@@ -9,6 +9,7 @@ const VIEWS = [
   { value: "heatmap", text: "Heatmap" },
   { value: "steps", text: "Steps" },
   { value: "lines", text: "Lines" },
+  { value: "neuron", text: "Neuron" },
   { value: "grid", text: "Grid" },
   { value: "bertviz-head", text: "BertViz heads" },
   { value: "bertviz-model", text: "BertViz model" },
@@ -84,7 +85,9 @@ export function createToolbar(parent: HTMLElement, store: Store, { signal }: Env
     views.set(store.get("view"));
     const view = store.get("view");
     const maps = view === "heatmap" || view === "steps";
-    const known = store.matrix("Q") ? ["heatmap", "steps", "lines"] : ["heatmap", "lines"];
+    const known = store.matrix("Q")
+      ? ["heatmap", "steps", "lines", "neuron"]
+      : ["heatmap", "lines"];
     // One map alone needs no overview.
     if (store.nHeads > 1 || store.get("layers").length > 1 || view === "grid") known.push("grid");
     // BertViz shows models; of a sentence it is there for who asks for it.
@@ -104,7 +107,8 @@ export function createToolbar(parent: HTMLElement, store: Store, { signal }: Env
     );
     head.update(heads, store.get("head"));
     layer.element.hidden = layers.length < 2;
-    pickers.hidden = !(maps || view === "lines") || (layers.length < 2 && heads.length < 2);
+    pickers.hidden =
+      !(maps || view === "lines" || view === "neuron") || (layers.length < 2 && heads.length < 2);
     // Lines show a layer's heads together.
     head.element.hidden = heads.length < 2 || view === "lines";
     const [shownLayer, shownHead] = store.get("shown");

@@ -140,7 +140,7 @@ class AttentionState(AttentionShown):
             if value is not None and not isinstance(value, Report):
                 raise TypeError("report: it is made by check() or a mistake; it can only be None")
             return value
-        if name in {"mistake", "quantity"} or value == "steps":
+        if name in {"mistake", "quantity"} or value in {"steps", "neuron"}:
             self._need_values(name, value)
         if name == "mistake":
             return None if value is None else choice(name, value, tuple(MISTAKES))

@@ -10,7 +10,7 @@ import traitlets
 from attnwidget.arrays import Array, Checked, Computed
 from attnwidget.presets import check_presets
 
-VIEWS = ("heatmap", "steps", "lines", "grid", "bertviz-head", "bertviz-model")
+VIEWS = ("heatmap", "steps", "lines", "neuron", "grid", "bertviz-head", "bertviz-model")
 CMAPS = ("viridis", "magma", "inferno", "plasma", "cividis", "turbo", "greys", "blues")
 COLOR_SCALES = ("unit", "row", "map")
 QUANTITIES = ("attention", "output-shift")

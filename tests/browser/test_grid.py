@@ -172,3 +172,45 @@ def test_lines_by_keyboard_and_another_layer(lines, opened, maps):
     box.press("ArrowDown")
     box.press("ArrowDown")
     np.testing.assert_allclose(sums(lines, "2"), maps[3, :, 2].sum(axis=0), atol=1e-4)
+
+
+HEAD = """import json
+sources = {name: getattr(w, name).tolist() for name in ("Q", "K", "V", "scores", "attention")}
+print(json.dumps(sources))"""
+
+
+def test_neurons_of_a_query_against_every_key(opened):
+    opened.run_cell(
+        "w.layer = 2; w.head = 4; w.mask = None; w.view = 'neuron'; w.selection = (3, 1)"
+    )
+    root = opened.widget()
+    neuron = root.locator(".aw-neuron")
+    expect(neuron).to_have_attribute("data-query", "3")
+    got = {name: np.array(m) for name, m in json.loads(opened.run_cell(HEAD)).items()}
+    keys = neuron.get_by_role("listbox", name="keys")
+
+    def shown(query, key):
+        expect(neuron).to_have_attribute("data-query", str(query))
+        expect(neuron).to_have_attribute("data-key", str(key))
+        return [float(v) for v in neuron.get_attribute("data-values").split()]
+
+    def want(q, k):
+        # The scaled product, the weight, the length of the value, and both.
+        score = got["Q"][q] @ got["K"][k] / np.sqrt(got["Q"].shape[1])
+        size = np.linalg.norm(got["V"][k])
+        return [score, got["attention"][q, k], size, got["attention"][q, k] * size]
+
+    bounds = keys.bounding_box()
+    for key in (0, 2, 7):
+        opened.page.mouse.move(bounds["x"] + 30, bounds["y"] + 1 + (key + 0.5) * 24)
+        np.testing.assert_allclose(shown(3, key), want(3, key), rtol=1e-4, atol=1e-5)
+    opened.page.mouse.move(2, 2)
+    keys.press("ArrowDown")
+    keys.press("ArrowRight")
+    np.testing.assert_allclose(shown(4, 2), want(4, 2), rtol=1e-4, atol=1e-5)
+    opened.run_until("print(w.selection)", "(4, 2)")
+    keys.click(position={"x": 30, "y": 1 + 6.5 * 24})
+    np.testing.assert_allclose(shown(6, 6), want(6, 6), rtol=1e-4, atol=1e-5)
+    opened.run_cell("w.toggle(6, 6)")
+    expect(neuron.locator(".aw-formula")).to_contain_text("masked: this query may not see this key")
+    opened.run_cell("w.undo()")

@@ -1,0 +1,129 @@
+/** The rows that are in sight: each key beside one query, number by number. */
+import type { Matrix } from "../../codec";
+import { type Lut, lutIndex } from "../../color";
+import { number, weight } from "../../numbers";
+import { shorten, visible } from "../../tokens";
+import type { Palette } from "../heatmap/paint";
+
+export const ROW = 24;
+const GAP = 12;
+/** The room of one number; less where there is little. */
+const numberWidth = (width: number) => (width < 560 ? 46 : 62);
+
+export interface Scene {
+  query: number;
+  Q: Matrix;
+  K: Matrix;
+  /** What each key gets: score, weight, ‖v‖, weight·‖v‖. */
+  columns: readonly { name: string; values: Float64Array; most: number; signed: boolean }[];
+  masked(key: number): boolean;
+  keys: readonly string[];
+  active: number;
+  focused: boolean;
+  scroll: number;
+  width: number;
+  height: number;
+  table: Lut;
+  /** The largest number of Q and K, and of q × k in this row: what the colours reach to. */
+  most: number;
+  mostProduct: number;
+}
+
+export interface Columns {
+  token: number;
+  strip: number;
+  k: number;
+  product: number;
+  numbers: number;
+}
+
+export function columnsOf(width: number, count: number): Columns {
+  const token = Math.min(120, width * 0.16);
+  const numbers = width - count * numberWidth(width);
+  const strip = Math.max(8, (numbers - token - 3 * GAP) / 2);
+  return { token, strip, k: token + GAP, product: token + 2 * GAP + strip, numbers };
+}
+
+export function paintNeuron(ctx: CanvasRenderingContext2D, scene: Scene, colors: Palette): void {
+  const { width, height, scroll, K } = scene;
+  ctx.clearRect(0, 0, width, height);
+  const at = columnsOf(width, scene.columns.length);
+  const first = Math.max(0, Math.floor(scroll / ROW));
+  const last = Math.min(K.rows - 1, Math.ceil((scroll + height) / ROW));
+  for (let key = first; key <= last; key++)
+    paintRow(ctx, scene, colors, at, key, key * ROW - scroll);
+}
+
+function paintRow(
+  ctx: CanvasRenderingContext2D,
+  scene: Scene,
+  colors: Palette,
+  at: Columns,
+  key: number,
+  y: number,
+): void {
+  const { Q, K, query, table } = scene;
+  const hidden = scene.masked(key);
+  ctx.globalAlpha = hidden ? 0.35 : 1;
+  ctx.font = `${key === scene.active ? 650 : 400} 13px ${colors.font}`;
+  ctx.textBaseline = "middle";
+  ctx.textAlign = "right";
+  ctx.fillStyle = colors.fg;
+  const measure = (text: string) => ctx.measureText(text).width;
+  ctx.fillText(
+    shorten(visible(scene.keys[key] as string), at.token - 4, measure),
+    at.token,
+    y + ROW / 2,
+  );
+  strip(
+    ctx,
+    at.k,
+    y,
+    at.strip,
+    K.cols,
+    table,
+    (c) => (K.data[key * K.cols + c] as number) / scene.most,
+  );
+  strip(ctx, at.product, y, at.strip, K.cols, table, (c) => {
+    const product = (Q.data[query * Q.cols + c] as number) * (K.data[key * K.cols + c] as number);
+    return product / scene.mostProduct;
+  });
+  scene.columns.forEach(({ values, most, signed, name }, i) => {
+    const value = values[key] as number;
+    const room = numberWidth(scene.width);
+    const [x, w] = [at.numbers + i * room, room - GAP / 2];
+    const share = most > 0 ? Math.abs(value) / most : 0;
+    const tint = lutIndex(signed && value < 0 ? 0.3 : 0.7) * 3;
+    ctx.fillStyle = `rgb(${table[tint]} ${table[tint + 1]} ${table[tint + 2]} / 0.55)`;
+    if (!hidden || name !== "softmax") ctx.fillRect(x + GAP / 4, y + 3, w * share, ROW - 6);
+    ctx.font = `${room < 60 ? 10.5 : 11.5}px ${colors.font}`;
+    ctx.textAlign = "right";
+    ctx.fillStyle = colors.fg;
+    const says = name === "softmax" ? (hidden ? "masked" : weight(value)) : number(value);
+    ctx.fillText(says, x + w + GAP / 4 - 3, y + ROW / 2);
+  });
+  ctx.globalAlpha = 1;
+  if (key === scene.active) {
+    ctx.strokeStyle = scene.focused ? colors.accent : colors.fg;
+    ctx.lineWidth = scene.focused ? 2 : 1.2;
+    ctx.strokeRect(1, y + 1, scene.width - 2, ROW - 2);
+  }
+}
+
+/** A vector as a strip of colours around 0. */
+export function strip(
+  ctx: CanvasRenderingContext2D,
+  x: number,
+  y: number,
+  width: number,
+  count: number,
+  table: Lut,
+  share: (c: number) => number,
+): void {
+  const w = width / count;
+  for (let c = 0; c < count; c++) {
+    const at = lutIndex(0.5 + share(c) / 2) * 3;
+    ctx.fillStyle = `rgb(${table[at]} ${table[at + 1]} ${table[at + 2]})`;
+    ctx.fillRect(x + c * w, y + 3, Math.max(w - (w > 5 ? 0.7 : 0), 0.5), ROW - 6);
+  }
+}
