@@ -39,6 +39,7 @@ ARROWS = {
     "sources.text": set(),
     "sources.draw": set(),
     "sources.sizes": {"checks"},
+    "sources.outputs": {"checks"},
     "sources.given": {"checks", "sources.base", "sources.sizes", "sources.text"},
     "sources.sentence": {
         "attention",
@@ -114,6 +115,7 @@ ARROWS = {
         "sources.given",
         "sources.lab",
         "sources.model",
+        "sources.outputs",
         "whatif",
     },
     "": {"masks", "widget"},

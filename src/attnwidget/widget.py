@@ -7,6 +7,8 @@ import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from attnwidget.checks import index
 from attnwidget.editing import AttentionEditing
 from attnwidget.grid import make_grid
@@ -15,6 +17,7 @@ from attnwidget.lines import Lines
 from attnwidget.report import Report
 from attnwidget.sources.given import GivenSource
 from attnwidget.sources.lab import LabSource
+from attnwidget.sources.outputs import read_outputs
 from attnwidget.whatif import output_shift
 
 if TYPE_CHECKING:
@@ -213,6 +216,31 @@ class AttentionWidget(AttentionEditing):
         return cls._of(source, mask=mask, presets=presets, layer=layer, head=head, **shown)
 
     @classmethod
+    def from_outputs(
+        cls,
+        outputs: Any,
+        tokens: str | Iterable[str],
+        key_tokens: str | Iterable[str] | None = None,
+        *,
+        kind: str | None = None,
+        batch_index: int = 0,
+        **shown: Any,
+    ) -> AttentionWidget:
+        """Show attentions that a transformers model has returned: all its layers and heads.
+
+        `outputs` is what the model returned under ``output_attentions=True``, or its tuple of
+        tensors, one a layer, (b, h, n_q, n_k). Of an encoder-decoder, `kind` is "encoder",
+        "decoder" or "cross". What else is `shown` is as in `from_arrays`.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For outputs without weights (what to do is said), of the wrong rank, or with NaN.
+        """
+        weights = read_outputs(outputs, kind, batch_index)
+        return cls.from_arrays(weights, tokens, key_tokens, **shown)
+
+    @classmethod
     def _of(cls, source: Source, **state: Any) -> AttentionWidget:
         self = cls.__new__(cls)
         self._open(source, **state)
@@ -348,6 +376,32 @@ class AttentionWidget(AttentionEditing):
             self.set_trait("mistake", None)
             self.report = Report.of_check(result, revision).noted(note)
         return result
+
+    @exclusive
+    def weights(
+        self, layer: int, head: int | None = None, *, rows: Any = None, cols: Any = None
+    ) -> NDArray:
+        """Return the attention of a layer as the source computes it, without edits of the mask.
+
+        (h, n_q, n_k), or (n_q, n_k) of one `head`; `rows` (queries) and `cols` (keys) pick from it:
+        a position, a slice or a list. Raises ValueError for a layer, head or position that isn't
+        there.
+        """
+        found = self._source.weights(self._check_layer(layer))
+        if head is not None:
+            found = found[index("head", head, range(len(found)))]
+        for name, axis, pick in (("cols", -1, cols), ("rows", -2, rows)):
+            if pick is None:
+                continue
+            try:
+                at = np.arange(found.shape[axis])[pick]
+            except (IndexError, TypeError) as error:
+                n = found.shape[axis]
+                raise ValueError(
+                    f"{name}: got {pick!r}, want positions from 0 to {n - 1}"
+                ) from error
+            found = np.take(found, at, axis=axis)
+        return found
 
     # Documents
 

@@ -1,0 +1,89 @@
+"""Attentions that a model has returned already, as one array."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from attnwidget.checks import floats, index
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+KINDS = {
+    "self": "attentions",
+    "encoder": "encoder_attentions",
+    "decoder": "decoder_attentions",
+    "cross": "cross_attentions",
+}
+_EMPTY = (
+    "the outputs hold no attention weights: transformers' default attention (sdpa) returns none. "
+    'Load the model with attn_implementation="eager" and call it with output_attentions=True, or '
+    "use AttentionWidget.from_model, which needs neither"
+)
+
+
+def read_outputs(outputs: Any, kind: str | None = None, batch_index: int = 0) -> NDArray:
+    """Return the weights (l, h, n_q, n_k) of one row of the batch.
+
+    `outputs` is what a transformers model returned, or its tuple of tensors, one a layer: (b, h,
+    n_q, n_k) or (h, n_q, n_k). `kind` chooses among an encoder-decoder's "encoder", "decoder" and
+    "cross".
+
+    Raises
+        TypeError, ValueError: for what holds no weights, or layers that don't fit together.
+    """
+    layers = _layers(outputs, kind)
+    rows = [_row(i, layer, batch_index) for i, layer in enumerate(layers)]
+    for i, row in enumerate(rows):
+        if row.shape != rows[0].shape:
+            raise ValueError(
+                f"outputs: layer {i} has shape {row.shape} and layer 0 {rows[0].shape}; want "
+                "layers of one shape (pass those that have it as a tuple)"
+            )
+    return np.stack(rows)
+
+
+def _layers(outputs: Any, kind: str | None) -> Sequence[Any]:
+    found = {k: getattr(outputs, name, None) for k, name in KINDS.items()}
+    known = {k: value for k, value in found.items() if value is not None}
+    if isinstance(outputs, Sequence) and not isinstance(outputs, str) and not known:
+        layers: Any = outputs
+    elif kind is not None:
+        if kind not in KINDS:
+            raise ValueError(f"kind: got {kind!r}, want one of {', '.join(KINDS)}")
+        layers = known.get(kind)
+        if layers is None:
+            raise ValueError(f"kind: these outputs have no {kind!r}, only {', '.join(known)}")
+    elif "self" in known:
+        layers = known["self"]
+    elif len(known) > 1:
+        raise ValueError(f"kind: these outputs have several, want one of {', '.join(known)}")
+    elif known:
+        layers = next(iter(known.values()))
+    elif hasattr(outputs, "keys") or not hasattr(outputs, "__len__"):
+        if hasattr(outputs, "last_hidden_state") or hasattr(outputs, "logits"):
+            raise ValueError(f"outputs: {_EMPTY}")
+        kind_of = type(outputs).__name__
+        raise TypeError(f"outputs: got {kind_of}, want a model's outputs or a tuple of tensors")
+    else:
+        layers = outputs
+    if len(layers) == 0:
+        raise ValueError(f"outputs: {_EMPTY}")
+    return layers
+
+
+def _row(i: int, layer: Any, batch_index: int) -> NDArray:
+    if layer is None:
+        raise ValueError(f"outputs: layer {i} has no attention; pass the others as a tuple")
+    weights = floats(f"outputs: layer {i}", layer)
+    if weights.ndim == 4:
+        return weights[index("batch_index", batch_index, range(len(weights)))]
+    if weights.ndim != 3:
+        raise ValueError(
+            f"outputs: layer {i} has shape {weights.shape}, want (batch, heads, queries, keys) or "
+            "(heads, queries, keys)"
+        )
+    return weights
