@@ -14,6 +14,7 @@ from attnwidget.attention import scores, softmax
 from attnwidget.checks import floats, index, number
 from attnwidget.sources.base import HeadInputs, Layer
 from attnwidget.sources.capture import Call, hidden, layer_numbers, run
+from attnwidget.sources.labels import labels
 from attnwidget.sources.supported import check_inputs, check_model
 from attnwidget.sources.text import as_tokens
 
@@ -210,7 +211,7 @@ def _encode(
         for name, values in encoded.items()
         if name in accepted or name == "input_ids"
     }
-    return inputs, tuple(str(token) for token in tokenizer.convert_ids_to_tokens(ids))
+    return inputs, labels(tokenizer, ids)
 
 
 def _numpy(tensor: torch.Tensor) -> NDArray[np.float32]:
