@@ -11,7 +11,7 @@ import pytest
 import torch
 from bertviz import head_view, model_view
 
-from attnwidget import bertviz
+from attnwidget import bertviz_maps, bertviz_page
 from attnwidget.bertviz import Document, document
 
 HOSTILE = [
@@ -40,27 +40,64 @@ def told(page):
     return found
 
 
+OPTIONS = {
+    "nothing": {},
+    "own numbers": {"layers": [1, 3, 7]},
+    "some layers": {"layers": [1, 3, 7], "include_layers": [7, 3]},
+    "two sentences": {"sentence_b_start": 2},
+    "raw tokens": {"prettify_tokens": False},
+    "some heads on": {"heads": [0, 3]},
+    "some heads": {"include_heads": [3, 1]},
+}
+RAW = ["[CLS]", "Ġcat", "▁mat", "</w>on", "Ã©"]
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("layers", [None, [1, 3, 7]])
-@pytest.mark.parametrize("kind", ["head", "model"])
-def test_bertviz_is_told_what_it_would_tell_itself(kind, layers, theme):
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    # The others are refused, see below.
+    [(k, o) for k in ("head", "model") for o in OPTIONS
+     if (k, o) not in {("head", "some heads"), ("model", "some heads on")}],
+)  # fmt: skip
+def test_bertviz_is_told_what_it_would_tell_itself(kind, options, theme):
+    asked = dict(OPTIONS[options])
     weights = maps(3, 4, 5)
-    numbers = layers or [0, 1, 2]
+    ours = document(kind, weights, RAW, layer=3 if "layers" in asked else 1, theme=theme, **asked)
+
+    numbers = asked.pop("layers", [0, 1, 2])
     by_number = dict(zip(numbers, weights, strict=True))
     tensors = [torch.tensor(by_number.get(i, weights[0]))[None] for i in range(numbers[-1] + 1)]
     rounded = [torch.round(tensor.double(), decimals=4) for tensor in tensors]
-    options = {"include_layers": numbers, "html_action": "return"}
+    asked = {"include_layers": numbers, "html_action": "return", **asked}
     if kind == "head":
-        own = head_view(rounded, words(5), layer=numbers[1], **options).data
+        own = head_view(rounded, list(RAW), layer=numbers[1], **asked).data
     else:
-        own = model_view(rounded, words(5), display_mode=theme, **options).data
-
-    ours = document(kind, weights, words(5), layer=numbers[1], layers=layers, theme=theme)
-
+        own = model_view(rounded, list(RAW), display_mode=theme, **asked).data
     assert told(ours) == told(own)
+    assert markup(ours) == markup(own)
     given = np.array(params(ours)["attention"][0]["attn"])
-    assert given.shape == (3, 4, 5, 5)
-    assert np.abs(given - np.array(weights)).max() <= 5e-5
+    shown = np.array([by_number[i] for i in asked["include_layers"]])
+    assert np.abs(given - shown[:, asked.get("include_heads", range(4))]).max() <= 5e-5
+
+
+def markup(page):
+    """The page's select elements; the id of the element around them is drawn anew."""
+    return re.findall('<select id=".*?</select>', page, re.DOTALL)
+
+
+def test_display_mode_is_the_theme():
+    for said in ({"display_mode": "dark"}, {"theme": "dark", "display_mode": "dark"}):
+        text = document("model", maps(1, 1, 2), words(2), **said)
+        assert text.theme == "dark"
+        assert params(text)["display_mode"] == "dark"
+    assert document("model", maps(1, 1, 2), words(2)).theme == "light"
+    with pytest.raises(ValueError, match="display_mode: got 'dark' and theme='light'"):
+        document("head", maps(1, 1, 2), words(2), theme="light", display_mode="dark")
+
+
+def test_what_is_shown_first_is_the_first_layer_included():
+    text = document("head", maps(3, 2, 4), words(4), layers=[2, 5, 9], include_layers=[9, 2])
+    assert params(text)["layer"] == 9
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
@@ -124,12 +161,21 @@ def test_only_the_layers_around_the_shown_one_within_the_budget(layer, kept):
     assert "Layers 0 to 7" not in document("head", weights, words(64))
 
 
+def test_two_sentences_are_counted_twice():
+    weights = maps(8, 4, 32)
+    one = len(document("head", weights[:1], words(32), sentence_b_start=9))
+    limit = one + 3 * 32 * 32 * 4 * 7
+    text = document("head", weights, words(32), sentence_b_start=9, layer=4, max_bytes=limit)
+    assert len(text.encode()) <= limit
+    assert params(text)["include_layers"] == [4, 5]
+
+
 def test_only_as_many_lines_as_a_browser_draws(monkeypatch):
-    monkeypatch.setattr(bertviz, "MAX_LINES", 2 * 3 * 5 * 5)
+    monkeypatch.setattr(bertviz_maps, "MAX_LINES", 2 * 3 * 5 * 5)
     weights = maps(4, 3, 5)
     assert params(document("model", weights, words(5), layer=3))["include_layers"] == [2, 3]
     assert params(document("head", weights, words(5), layer=3))["include_layers"] == [0, 1, 2, 3]
-    monkeypatch.setattr(bertviz, "MAX_LINES", 3 * 5 * 5 - 1)
+    monkeypatch.setattr(bertviz_maps, "MAX_LINES", 3 * 5 * 5 - 1)
     for kind in ("head", "model"):
         with pytest.raises(ValueError, match="75 lines"):
             document(kind, weights, words(5))
@@ -156,6 +202,19 @@ def test_layers_that_are_dropped_are_never_asked_for():
         (ValueError, "layers: got [1], want 2 different", {"layers": [1]}),
         (ValueError, "layers: got [1, 1], want 2 different", {"layers": [1, 1]}),
         (ValueError, "layer: got 0, want one of [1, 3]", {"layers": [1, 3], "layer": 0}),
+        (ValueError, "layer: got 0, want 1..1", {"layer": 0, "include_layers": [1]}),
+        (ValueError, "include_layers: got [2], want", {"include_layers": [2]}),
+        (ValueError, "include_layers: got [0, 0], want", {"include_layers": [0, 0]}),
+        (ValueError, "include_layers: got [], want", {"include_layers": []}),
+        (TypeError, "include_layers: got 1, want", {"include_layers": 1}),
+        (ValueError, "heads: got [2], want different numbers among [0, 1]", {"heads": [2]}),
+        (ValueError, "want include_heads=, or kind='head'", {"heads": [1], "kind": "model"}),
+        (ValueError, "want heads=, those switched on", {"include_heads": [1]}),
+        (ValueError, "include_heads: got -1", {"include_heads": [-1], "kind": "model"}),
+        (ValueError, "sentence_b_start: got 3, want at most 2", {"sentence_b_start": 3}),
+        (ValueError, "sentence_b_start: got 0, want at least 1", {"sentence_b_start": 0}),
+        (TypeError, "sentence_b_start: got True", {"sentence_b_start": True}),
+        (ValueError, "display_mode: got 'blue'", {"display_mode": "blue"}),
         (ValueError, "max_bytes: got 0", {"max_bytes": 0}),
         (ValueError, "want at most 800,000 lines and 1,000 bytes", {"max_bytes": 1000}),
         (TypeError, "tokens: got str", {"tokens": "abc"}),
@@ -180,7 +239,7 @@ def test_what_does_not_fit_is_named(error, words_of_it, change):
 
 
 def test_a_package_that_was_not_built_says_so(monkeypatch, tmp_path):
-    monkeypatch.setattr(bertviz, "_LIBRARIES", tmp_path / "bertviz_libs.js")
+    monkeypatch.setattr(bertviz_page, "_LIBRARIES", tmp_path / "bertviz_libs.js")
     with pytest.raises(RuntimeError, match="make build"):
         document("head", maps(1, 1, 2), words(2))
 
