@@ -161,20 +161,36 @@ export function explainScore(store: Store, r: number, c: number): Explanation {
   const dot = row(Q, r).reduce((s, x, i) => s + x * at(K, c, i), 0);
   const root = Math.abs(scale * Math.sqrt(Q.cols) - 1) < 1e-6;
   const scaled = root ? `÷ √${Q.cols}` : `× ${Number(scale.toPrecision(3))}`;
-  const alibi = bias ? ` − ${exact(Number((-added).toPrecision(6)))} for distance` : "";
   const factor = root ? `/ np.sqrt(${Q.cols})` : `* ${scale}`;
+  const cap = store.get("softcap");
+  const plain = `np.dot(${exactList(row(Q, r))}, ${exactList(row(K, c))}) ${factor}`;
+  const bounded = cap ? `${cap} * np.tanh(${plain} / ${cap})` : plain;
   return {
     value,
     lines: [
       `q·k = ${sum(products(row(Q, r), row(K, c)))} = ${number(dot)}`,
-      `${number(dot)} ${scaled}${alibi} = ${number(value)}`,
+      ...(cap
+        ? [
+            `${number(dot)} ${scaled} = ${number(dot * scale)}`,
+            `${cap} · tanh(${number(dot * scale)} ÷ ${cap})${plus(store, added)} = ${number(value)}`,
+          ]
+        : [`${number(dot)} ${scaled}${plus(store, added)} = ${number(value)}`]),
     ],
-    numpy: `np.dot(${exactList(row(Q, r))}, ${exactList(row(K, c))}) ${factor}${bias ? ` + ${exact(added)}` : ""}`,
+    numpy: `${bounded}${bias ? ` + ${exact(added)}` : ""}`,
     sources: [
       { name: "Q", row: r },
       { name: "K", row: c },
     ],
   };
+}
+
+/** What is added to a score, and why. */
+function plus(store: Store, added: number): string {
+  if (!store.matrix("bias")) return "";
+  const alibi = store.get("positional") === "alibi";
+  const sign = added < 0 || (alibi && added === 0) ? "−" : "+";
+  const size = exact(Number(Math.abs(added).toPrecision(6)));
+  return ` ${sign} ${size} ${alibi ? "for distance" : "that the model adds"}`;
 }
 
 function explainMask(store: Store, r: number, c: number): Explanation {

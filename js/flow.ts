@@ -8,6 +8,7 @@ export interface Flow extends Maps {
   dModel: number;
   dK: number;
   scale: number;
+  softcap: number | null;
   positional: string;
   embeddings: Float32Array | null;
   key_embeddings: Float32Array | null;
@@ -49,7 +50,7 @@ export function follow(flow: Flow, name: Editable): void {
 
 /** Q Kᵀ · scale + bias, of every head. */
 export function rescore(flow: Flow): void {
-  const { n, nK, dK, heads, Q, K, bias, scores, scale } = flow;
+  const { n, nK, dK, heads, Q, K, bias, scores, scale, softcap } = flow;
   for (let h = 0; h < heads; h++) {
     for (let i = 0; i < n; i++) {
       const q = (h * n + i) * dK;
@@ -58,10 +59,16 @@ export function rescore(flow: Flow): void {
         let dot = 0;
         for (let c = 0; c < dK; c++) dot += (Q[q + c] as number) * (K[k + c] as number);
         const at = (h * n + i) * nK + j;
-        scores[at] = dot * scale + (bias ? (bias[at] as number) : 0);
+        const score = capped(dot * scale, softcap);
+        scores[at] = score + (bias ? (bias[at] as number) : 0);
       }
     }
   }
+}
+
+/** A score bounded to (-cap, cap), as Gemma 2 does. */
+export function capped(score: number, cap: number | null): number {
+  return cap ? cap * Math.tanh(score / cap) : score;
 }
 
 function project(flow: Flow, made: "Q" | "K" | "V"): void {

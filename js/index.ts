@@ -139,6 +139,7 @@ function fill(root: HTMLElement, alert: HTMLElement, store: Store, signal: Abort
     notice.hidden = store.get("notice") === "";
     const hooks = {
       view: store.get("view"),
+      kind: store.get("kind"),
       layer: store.get("layer"),
       head: store.get("head"),
       revision: store.get("revision"),
@@ -197,7 +198,7 @@ function showBertviz(body: HTMLElement, store: Store, env: Env, kind: "head" | "
   const show = () => view.show(kind, theme.dark ? "dark" : "light");
   theme.subscribe(show, signal);
   store.subscribe(({ names }) => {
-    if (names.has("layers") || names.has("tokens")) view.reload();
+    if (names.has("layers") || names.has("kind") || names.has("tokens")) view.reload();
   }, signal);
   show();
 }

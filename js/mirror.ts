@@ -76,6 +76,7 @@ export function createMirror(model: AnyModel<Traits>) {
       K: flat("K") as Float32Array,
       V: floats("V"),
       bias: floats("bias"),
+      softcap: get("softcap"),
       rowMass: floats("row_mass"),
       mask: flat("mask") as Uint8Array,
       scores: flat("scores") as Float32Array,

@@ -10,12 +10,12 @@ import type { Editable, Patch, Presets, Traits } from "./types";
 const STATES = [
   "tokens", "key_tokens", "scale", "temperature", "d_model", "d_k", "d_v", "n_heads", "seed", "init",
   "positional", "given", "overridden", "presets", "layers", "layer", "head", "view", "cmap", "color_scale",
-  "quantity", "mistake", "report", "selection", "title", "subtitle", "notice", "error", "shown",
+  "quantity", "mistake", "report", "selection", "title", "subtitle", "notice", "error", "shown", "kind", "softcap",
   "revision", "history",
 ] as const; // biome-ignore format: a table
 /** What a page may set; the rest is Python's. */
 export type Settable =
-  | "layer" | "head" | "view" | "color_scale" | "quantity" | "report" | "selection"
+  | "kind" | "layer" | "head" | "view" | "color_scale" | "quantity" | "report" | "selection"
   | "error"; // biome-ignore format: a table
 
 /** What changed since the last call: shapes or tokens, numbers of rows, numbers of inputs, traits. */

@@ -57,8 +57,8 @@ export interface CellValue {
   at: number[];
   value: number;
   shape: number[];
-  /** The layer and head that it was made on: of a model, another head's numbers look the same. */
-  shown: [number, number];
+  /** The head that it was made on: of a model, another head's numbers look the same. */
+  shown: [number, number, string];
 }
 
 export type Editable = "embeddings" | "key_embeddings" | "W_q" | "W_k" | "W_v" | "Q" | "K" | "V";
@@ -117,8 +117,10 @@ export interface Traits {
   Q: Packed | null;
   K: Packed | null;
   V: Packed | null;
-  /** Added to the scores: ALiBi's penalty. */
+  /** Added to the scores: ALiBi's penalty, a relative position's, a sink's column. */
   bias: Packed | null;
+  /** Bounds the scores before the bias: c · tanh(x / c). */
+  softcap: number | null;
   scale: number | null;
   temperature: number;
   scores: Packed;
@@ -141,6 +143,8 @@ export interface Traits {
   overridden: Partial<Record<Editable, Runs>> | null;
   presets: Presets;
   layers: LayerInfo[];
+  /** The stack shown: "self", "encoder", "decoder", "cross", "vision", ... */
+  kind: string;
   layer: number;
   head: number;
   view: string;
@@ -154,8 +158,8 @@ export interface Traits {
   subtitle: string;
   notice: string;
   error: string;
-  /** The layer and head that the arrays belong to. */
-  shown: [number, number];
+  /** The layer, head and kind that the arrays belong to. */
+  shown: [number, number, string];
   revision: number;
   /** How many steps Python can undo and redo. */
   history: [number, number];

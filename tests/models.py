@@ -111,87 +111,17 @@ DECODERS: dict[str, Callable[[], PreTrainedModel]] = {
 FAMILIES = {**ENCODERS, **DECODERS}
 
 # What is refused, and words of the reason.
-_BART = {
-    "d_model": 32, "encoder_layers": 1, "decoder_layers": 1, "encoder_attention_heads": N_HEADS,
-    "decoder_attention_heads": N_HEADS, "encoder_ffn_dim": 24, "decoder_ffn_dim": 24,
-}  # fmt: skip
-_T5 = {"d_model": 32, "d_kv": 8, "d_ff": 24, "num_layers": 1, "num_heads": N_HEADS}
-_ENDS = {"bos_token_id": 1, "eos_token_id": 1}
 REFUSED: dict[str, tuple[str, Callable[[], PreTrainedModel]]] = {
-    "falcon": (
-        "outside transformers' AttentionInterface",
-        lambda: build(tf.FalconForCausalLM, tf.FalconConfig, **_COMMON, **_ENDS),
-    ),
-    "bloom": (
-        "outside transformers' AttentionInterface",
-        lambda: build(tf.BloomModel, tf.BloomConfig, hidden_size=32, n_head=4, n_layer=1, **_ENDS),
-    ),
-    "gptj": (
-        "outside transformers' AttentionInterface",
-        lambda: build(
-            tf.GPTJModel, tf.GPTJConfig, n_embd=32, n_head=4, n_layer=1, rotary_dim=4, **_ENDS
-        ),
-    ),
-    "deberta": (
-        "outside transformers' AttentionInterface",
-        lambda: build(tf.DebertaV2Model, tf.DebertaV2Config, **_COMMON),
-    ),
-    "t5": (
-        "is an encoder-decoder",
-        lambda: build(tf.T5Model, tf.T5Config, **_T5, decoder_start_token_id=0),
-    ),
-    "t5-encoder": ("position bias", lambda: build(tf.T5EncoderModel, tf.T5Config, **_T5)),
-    "bart": (
-        "is an encoder-decoder",
-        lambda: build(tf.BartModel, tf.BartConfig, **_BART, decoder_start_token_id=1, **_ENDS),
-    ),
-    "gemma2": (
-        "softcap",
-        lambda: build(tf.Gemma2ForCausalLM, tf.Gemma2Config, head_dim=8, **_GROUPED),
-    ),
-    "gpt-oss": (
-        "sinks",
-        lambda: build(
-            tf.GptOssForCausalLM, tf.GptOssConfig, head_dim=8, num_local_experts=2,
-            num_experts_per_tok=1, **_GROUPED,
-        ),
-    ),
-    "doge": (
-        "adds a bias to its attention scores",
-        lambda: build(tf.DogeForCausalLM, tf.DogeConfig, **_GROUPED),
-    ),
+    # Each layer takes the difference of two attentions.
     "diffllama": (
-        "calls attention 6 times in 3 layers",
+        "calls attention 6 times in 3 modules",
         lambda: build(tf.DiffLlamaForCausalLM, tf.DiffLlamaConfig, **_GROUPED),
     ),
     "mamba": (
         "has no attention layers",
-        lambda: build(tf.MambaModel, tf.MambaConfig, hidden_size=32, num_hidden_layers=1, **_ENDS),
-    ),
-    "vit": (
-        "reads pixel_values, not text",
-        lambda: settle(
-            tf.ViTModel(
-                tf.ViTConfig(
-                    hidden_size=32, intermediate_size=24, num_attention_heads=4,
-                    num_hidden_layers=1, image_size=8, patch_size=4,
-                )
-            )
-        ),
-    ),
-    "clip": (
-        "joins text with images",
-        lambda: settle(
-            tf.CLIPModel(
-                tf.CLIPConfig(
-                    text_config={**_COMMON, "vocab_size": VOCABULARY},
-                    vision_config={
-                        "hidden_size": 32, "intermediate_size": 24, "num_attention_heads": 4,
-                        "num_hidden_layers": 1, "image_size": 8, "patch_size": 4,
-                    },
-                    projection_dim=8,
-                )
-            )
+        lambda: build(
+            tf.MambaModel, tf.MambaConfig, hidden_size=32, num_hidden_layers=1, bos_token_id=1,
+            eos_token_id=1,
         ),
     ),
 }  # fmt: skip

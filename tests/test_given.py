@@ -43,7 +43,7 @@ def test_shapes(lead, n_q, n_k):
             w.layer, w.head = layer, head
             np.testing.assert_array_equal(w.attention, stacked[layer, head])
             np.testing.assert_allclose(np.exp(w.scores), stacked[layer, head], rtol=1e-12)
-            assert w.shown == (layer, head)
+            assert w.shown[:2] == (layer, head)
     assert w.output is None
     assert w.Q is None
     assert w.overridden is None

@@ -409,7 +409,7 @@ def test_other_models_are_refused_with_what_is_supported(name: str) -> None:
     with pytest.raises(ValueError, match=reason) as caught:
         ModelSource.capture(model, tokenizer(), TEXT)
     assert type(model).__name__ in str(caught.value)
-    assert "Supported are" in str(caught.value)
+    assert "Supported is every" in str(caught.value)
     assert state(model) == before
 
 
@@ -422,13 +422,13 @@ def test_without_transformers_the_error_says_what_to_install(
         ModelSource.capture(model, words, TEXT)
 
 
-@pytest.mark.parametrize("kwargs", [{"softcap": 30.0}, {"s_aux": torch.zeros(N_HEADS)}])
-def test_a_call_that_is_not_plain_attention_is_refused(kwargs: dict[str, Any]) -> None:
+@pytest.mark.parametrize("name", ["indices", "block_indices", "sinks"])
+def test_a_call_of_unknown_attention_is_refused(name: str) -> None:
     """What no configuration tells shows in the call itself."""
     model = copy.deepcopy(family("llama"))
     layer = model.get_submodule("model.layers.1.self_attn")
     layer.register_forward_pre_hook(
-        lambda _, args, given: (args, {**given, **kwargs}), with_kwargs=True
+        lambda _, args, given: (args, {**given, name: torch.zeros(N_HEADS)}), with_kwargs=True
     )
     before = state(model)
     with pytest.raises(ValueError, match=r"Llama.* in model\.layers\.1\.self_attn\. Supported"):
@@ -436,13 +436,13 @@ def test_a_call_that_is_not_plain_attention_is_refused(kwargs: dict[str, Any]) -
     assert state(model) == before
 
 
-def test_a_bias_inside_the_mask_is_refused() -> None:
+def test_a_bias_inside_the_mask_is_added_to_the_scores() -> None:
     inputs, _ = inputs_of("none")
-    inputs["attention_mask"] = torch.linspace(-2, 0, N * N).view(1, 1, N, N)
-    with pytest.raises(
-        ValueError, match=r"model: BertModel adds a bias .* in encoder\.layer\.0\.attention"
-    ):
-        _capture_inputs(family("bert"), inputs, ["?"] * N)
+    added = torch.linspace(-2, 0, N * N).view(1, 1, N, N)
+    inputs["attention_mask"] = added
+    one = _capture_inputs(family("bert"), inputs, ["?"] * N).head(0, 0)
+    assert one.locked is None
+    np.testing.assert_array_equal(one.bias, added[0, 0].numpy())
 
 
 def test_an_additive_mask_is_read_as_a_mask() -> None:
@@ -502,7 +502,12 @@ def test_weights_on_the_meta_device_are_refused() -> None:
         ),
         ({"tokenizer": "bert"}, TypeError, "tokenizer: got str, want a transformers tokenizer"),
         ({"text": ["a"]}, TypeError, "text: got list, want a str"),
-        ({"text": None}, TypeError, "text: got NoneType, want a str"),
+        ({"text": ("a", 3)}, TypeError, "text: got int, want a str"),
+        ({"text": None}, TypeError, "text: want either a text or inputs="),
+        ({"inputs": {}}, TypeError, "text: want either a text or inputs="),
+        ({"text": None, "inputs": [1]}, TypeError, "inputs: got list, want what the model"),
+        ({"text": None, "inputs": {}}, TypeError, "inputs: got dict, want what the model"),
+        ({"batch_index": 1}, ValueError, "batch_index: got 1, want 0"),
         ({"text": ""}, ValueError, "text: got '', which gives no tokens"),
         ({"text": " \n"}, ValueError, "text: got .* which gives no tokens"),
     ],
@@ -517,11 +522,21 @@ def test_wrong_arguments_are_named(
         ModelSource.capture(**arguments)
 
 
-def test_more_than_one_text_is_refused() -> None:
-    inputs, _ = inputs_of("none")
-    pair = {name: value.repeat(2, 1) for name, value in inputs.items()}
-    with pytest.raises(ValueError, match=r"input_ids: got shape \(2, 7\), want \(1, n\)"):
-        _capture_inputs(family("bert"), pair, ["?"] * N)
+def test_a_batch_shows_the_row_that_is_asked_for() -> None:
+    """Each row is what the model computes of it alone, padding aside."""
+    model = family("llama")
+    short, _ = inputs_of("left")
+    long, _ = inputs_of("none")
+    both = {name: torch.cat([long[name], short[name]]) for name in long}
+    for row, alone in enumerate((long, short)):
+        source = ModelSource.capture(model, None, inputs=both, batch_index=row)
+        for layer in range(N_LAYERS):
+            wanted = eager(model, alone)[layer]
+            real = np.flatnonzero(alone["attention_mask"][0].numpy())
+            got = source.weights(layer)
+            np.testing.assert_allclose(got[:, real], wanted[:, real], rtol=0, atol=TOLERANCE)
+    with pytest.raises(ValueError, match=r"batch_index: got 2, want 0\.\.1"):
+        ModelSource.capture(model, None, inputs=both, batch_index=2)
 
 
 # --- a trained model ---------------------------------------------------------------------------

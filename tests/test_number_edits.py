@@ -303,11 +303,11 @@ def test_numbers_of_a_model_s_head():
     follows(w, scale=w.scale)
     w.head = 1
     assert w.Q[0, 2] == 3
-    gone = {"name": "W_q", "at": [0, 0], "value": 1.0, "shape": [12, 6], "shown": [0, 1]}
+    gone = {"name": "W_q", "at": [0, 0], "value": 1.0, "shape": [12, 6], "shown": [0, 1, "self"]}
     w.set_state(edits(w, {"cell": gone, "seq": 2}))
     assert not w.error, "a matrix that it does not have is as one that is gone"
     before = w.Q
-    late = cell(w, "Q", (0, 1), 9.0, {"shown": [0, 0]})
+    late = cell(w, "Q", (0, 1), 9.0, {"shown": [0, 0, "self"]})
     w.set_state(edits(w, {**late, "seq": 3}))
     np.testing.assert_array_equal(w.Q, before, "it was made on another head, of the same shape")
     assert not w.error

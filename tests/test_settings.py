@@ -314,7 +314,7 @@ def test_a_group_of_settings_is_one_change():
         w.presets = "causal"
     assert len(w.comm.states()) == 1
     assert w.Q.shape == (3, 3, 4)
-    assert w.shown == (0, 2)
+    assert w.shown == (0, 2, "self")
     np.testing.assert_array_equal(w.mask, np.triu(np.ones((3, 3), bool), 1))
     follows(w, np.ones((3, 5)))
     assert w.history == (1, 0)

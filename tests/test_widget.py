@@ -380,7 +380,7 @@ def test_threads_may_set_numbers_settings_and_sentences_at_once(w):
 
     def number(i):
         cell = {"name": "Q", "at": [0, 0], "value": float(i), "shape": list(w.Q.shape)}
-        cell["shown"] = [0, 0]
+        cell["shown"] = [0, 0, "self"]
         op = {"seq": i + 1, "stroke": i, "on": [], "off": [], "shape": list(w.mask.shape)}
         w.set_state({"_edits": {"client": "page", "ops": [{**op, "cell": cell}]}})
 
@@ -467,7 +467,7 @@ def test_several_heads_share_the_mask():
     w.toggle(0, 2)
     check(w)
     w.head = 2
-    assert w.shown == (0, 2)
+    assert w.shown == (0, 2, "self")
 
 
 def test_the_table_of_names_is_the_class():

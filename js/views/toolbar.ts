@@ -26,11 +26,12 @@ export function createToolbar(parent: HTMLElement, store: Store, { signal }: Env
   const undo = button("undo", "undo (Ctrl+Z)", store.undo);
   const redo = button("redo", "redo (Ctrl+Shift+Z)", store.redo);
   const clear = button("clear", "clear the mask", store.clear);
-  const layer = picker("layer", (value) => store.set("layer", value));
-  const head = picker("head", (value) => store.set("head", value));
+  const kind = picker("stack", (value) => store.set("kind", value), String);
+  const layer = picker("layer", (value) => store.set("layer", Number(value)));
+  const head = picker("head", (value) => store.set("head", Number(value)));
   const history = h("span", { class: "aw-history" }, undo, redo, clear);
   const edits = h("div", { class: "aw-edits" }, presets.element, history);
-  const pickers = h("div", { class: "aw-pickers" }, layer.element, head.element);
+  const pickers = h("div", { class: "aw-pickers" }, kind.element, layer.element, head.element);
   parent.append(
     h("div", { class: "aw-titles" }, title, subtitle),
     h("div", { class: "aw-controls" }, busy, pickers, views.element, edits),
@@ -43,22 +44,26 @@ export function createToolbar(parent: HTMLElement, store: Store, { signal }: Env
     return element;
   }
 
-  function picker(name: string, pick: (value: number) => void) {
+  function picker(
+    name: string,
+    pick: (value: string) => void,
+    say: (value: string | number) => string = (value) => `${name} ${value}`,
+  ) {
     const select = h("select", { "aria-label": name, class: `aw-pick-${name}` });
     const go = (by: number) => () => {
       const option = select.options[select.selectedIndex + by];
-      if (option) pick(Number(option.value));
+      if (option) pick(option.value);
     };
     const previous = button("previous", `previous ${name}`, go(-1));
     const next = button("next", `next ${name}`, go(1));
-    select.addEventListener("change", () => pick(Number(select.value)), { signal });
+    select.addEventListener("change", () => pick(select.value), { signal });
     return {
       element: h("div", { class: "aw-picker" }, previous, select, next),
-      update(values: readonly number[], value: number) {
+      update(values: readonly (number | string)[], value: number | string) {
         const listed = values.join();
         if (select.dataset.values !== listed) {
           select.dataset.values = listed;
-          select.replaceChildren(...values.map((v) => h("option", { value: v }, `${name} ${v}`)));
+          select.replaceChildren(...values.map((v) => h("option", { value: v }, say(v))));
         }
         select.value = String(value);
         previous.disabled = select.selectedIndex <= 0;
@@ -99,21 +104,28 @@ export function createToolbar(parent: HTMLElement, store: Store, { signal }: Env
     undo.disabled = !store.canUndo;
     redo.disabled = !store.canRedo;
     clear.disabled = !store.mask.some((masked, cell) => masked && !store.locked?.[cell]);
-    const layers = store.get("layers");
+    const kinds = [...new Set(store.get("layers").map((l) => l.kind))];
+    const layers = store.get("layers").filter((l) => l.kind === store.get("kind"));
     const heads = Array.from({ length: store.nHeads }, (_, i) => i);
     layer.update(
       layers.map((l) => l.index),
       store.get("layer"),
     );
     head.update(heads, store.get("head"));
-    layer.element.hidden = layers.length < 2;
-    pickers.hidden =
-      !(maps || view === "lines" || view === "neuron") || (layers.length < 2 && heads.length < 2);
+    kind.update(kinds, store.get("kind"));
+    kind.element.hidden = kinds.length < 2;
+    // The grid and BertViz show every layer of a stack.
+    const single = maps || view === "lines" || view === "neuron";
+    layer.element.hidden = layers.length < 2 || !single;
+    pickers.hidden = kinds.length < 2 && (!single || (layers.length < 2 && heads.length < 2));
     // Lines show a layer's heads together.
-    head.element.hidden = heads.length < 2 || view === "lines";
-    const [shownLayer, shownHead] = store.get("shown");
+    head.element.hidden = heads.length < 2 || view === "lines" || !single;
+    const [shownLayer, shownHead, shownKind] = store.get("shown");
     // A sentence's heads are all here; a model's come from Python.
-    const other = shownLayer !== store.get("layer") || shownHead !== store.get("head");
+    const other =
+      shownLayer !== store.get("layer") ||
+      shownHead !== store.get("head") ||
+      shownKind !== store.get("kind");
     wait((model && other) || store.asking);
   }
   store.subscribe(update, signal);

@@ -56,12 +56,18 @@ class AttentionResult(NamedTuple):
 
 
 def scores(
-    Q: ArrayLike, K: ArrayLike, *, scale: float | None = None, bias: ArrayLike | None = None
+    Q: ArrayLike,
+    K: ArrayLike,
+    *,
+    scale: float | None = None,
+    softcap: float | None = None,
+    bias: ArrayLike | None = None,
 ) -> Float:
     """Return Q Kᵀ · scale + bias, shape (..., n_q, n_k), before mask and softmax.
 
     `Q` is (..., n_q, d_k), `K` is (..., n_k, d_k). `scale` defaults to 1/√d_k (Vaswani et al.
-    2017, section 3.2.1). `bias` broadcasts to the scores: ALiBi's, or a relative position's.
+    2017, section 3.2.1). A `softcap` c bounds Q Kᵀ · scale to (-c, c), as c · tanh(x / c) (Gemma 2,
+    arXiv 2408.00118). `bias` broadcasts to the scores: ALiBi's, or a relative position's.
     Raises ValueError where the shapes do not fit or the scale is not finite, TypeError where an
     argument is not numeric.
 
@@ -77,6 +83,12 @@ def scores(
     check_lead("K", k.shape, "Q", q.shape)
     # Scaling the queries costs n_q·d_k products, scaling the scores n_q·n_k.
     dots: Float = np.matmul(q * factor(scale, d_k), np.swapaxes(k, -1, -2))
+    if softcap is not None:
+        if not 0 < softcap < np.inf:
+            raise ValueError(f"softcap must be a positive number, got {softcap}")
+        dots /= softcap
+        np.tanh(dots, out=dots)
+        dots *= softcap
     if bias is not None:
         added = real("bias", bias)
         dots = dots.astype(np.result_type(dots, added), copy=False)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from attnwidget.attention import attend_rows, scores, softmax
+from attnwidget.attention import attend_rows, softmax
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -33,7 +33,7 @@ class Computation:
         self._mask = mask
         self._given = inputs.weights
         self._mass = inputs.row_mass
-        self._scores = _scores(inputs, dtype)
+        self._scores = inputs.scores(dtype)
         self._V: NDArray | None = None if inputs.V is None else np.asarray(inputs.V, dtype=dtype)
         self._attention = softmax(self._scores, mask, temperature=self._temperature)
         self._restore(np.arange(n_q))
@@ -104,17 +104,6 @@ class Computation:
         if self._temperature == 1:
             whole = rows[~self._mask[rows].any(axis=1)]
             self._attention[whole] = self._given[whole]
-
-
-def _scores(inputs: HeadInputs, dtype: type) -> NDArray:
-    if inputs.weights is not None:
-        with np.errstate(divide="ignore"):
-            logs: NDArray = np.log(inputs.weights).astype(dtype)
-        return logs
-    Q: NDArray = np.asarray(inputs.Q, dtype=dtype)
-    K: NDArray = np.asarray(inputs.K, dtype=dtype)
-    bias: NDArray | None = None if inputs.bias is None else np.asarray(inputs.bias, dtype=dtype)
-    return scores(Q, K, scale=inputs.scale, bias=bias)
 
 
 def _frozen(array: NDArray) -> NDArray:

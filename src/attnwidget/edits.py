@@ -30,7 +30,7 @@ class Cell:
     at: tuple[int, ...]
     value: float
     shape: tuple[int, ...]
-    shown: tuple[int, ...]
+    shown: tuple[int, int, str]
 
 
 @dataclass(frozen=True)
@@ -141,5 +141,6 @@ def _cell(sent: Mapping[str, Any]) -> Cell:
         raise ValueError(f"{name}: there is no cell {at} in shape {shape}")
     if isinstance(sent["value"], bool) or not isinstance(sent["value"], (int, float)):
         raise ValueError(f"{name}: got {sent['value']!r} at {at}, want a finite number")
-    shown = tuple(size("shown", n, at_least=0) for n in sent["shown"])
+    layer, head, kind = sent["shown"]
+    shown = size("shown", layer, at_least=0), size("shown", head, at_least=0), str(kind)
     return Cell(name, at, number(f"{name} at {at}", sent["value"]), shape, shown)

@@ -14,6 +14,7 @@ from attnwidget.guard import Notified, at_once, exclusive
 from attnwidget.history import History, Snapshot
 from attnwidget.presets import carried, fit_presets, preset_mask
 from attnwidget.report import Report
+from attnwidget.sources.base import stack
 from attnwidget.traits import AttentionTraits
 from attnwidget.wire import pack
 
@@ -31,7 +32,7 @@ SOURCE = (
 )  # fmt: skip
 _TOLD = ("layers", "subtitle", "overridden")
 HEAD = ("Q", "K", "V", "scale", "temperature")
-_SHOWN = (*HEAD, "bias", "row_mass", "locked")
+_SHOWN = (*HEAD, "bias", "softcap", "row_mass", "locked")
 _COMPUTED = ("scores", "mask", "attention", "output")
 _AS_COMPUTED = "As the model computed it. A click is a what-if on the shown head."
 _NOT_RE_RUN = "What-if on this head alone: the model itself has not been re-run."
@@ -67,7 +68,9 @@ class AttentionShown(AttentionTraits):
 
         What is None stays as it is: the layer, the head, the presets, what is masked by hand.
         """
+        numbers = [one.index for one in stack(source)]
         layer = self.layer if layer is None else layer
+        layer = layer if layer in numbers else numbers[0]
         head = min(self.head if head is None else head, n_heads(source, layer) - 1)
         inputs = source.head(layer, head)
         before = getattr(self, "_computation", None)
@@ -82,7 +85,8 @@ class AttentionShown(AttentionTraits):
         values = {name: getattr(source, name, None) for name in (*SOURCE, *_TOLD)}
         values["given"] = tuple(getattr(source, "given", ()))
         values |= {name: getattr(inputs, name) for name in _SHOWN}
-        values |= {"layer": layer, "head": head, "shown": (layer, head), "presets": presets}
+        values |= {"layer": layer, "head": head, "kind": source.kind, "presets": presets}
+        values["shown"] = (layer, head, source.kind)
         events = [change(self, name, self._trait_values.get(name), v) for name, v in values.items()]
         events += [
             change(self, n, getattr(before, n, None), getattr(computation, n)) for n in _COMPUTED
@@ -206,4 +210,4 @@ def _inside(cell: tuple[int, int], shape: tuple[int, int]) -> bool:
 
 def n_heads(source: Source, layer: int) -> int:
     """Return how many heads a layer has."""
-    return next(one.n_heads for one in source.layers if one.index == layer)
+    return next(one.n_heads for one in stack(source) if one.index == layer)

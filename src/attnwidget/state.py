@@ -6,6 +6,7 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import traitlets
 
 from attnwidget.checks import cell, choice, index, size
@@ -17,19 +18,20 @@ from attnwidget.mistakes import MISTAKES
 from attnwidget.presets import check_presets, preset_mask, recognise
 from attnwidget.report import Report
 from attnwidget.showing import HEAD, SOURCE, AttentionShown, n_heads
+from attnwidget.sources.base import stack
 from attnwidget.traits import CMAPS, COLOR_SCALES, QUANTITIES, VIEWS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from numpy.typing import ArrayLike
+    from numpy.typing import ArrayLike, NDArray
 
     from attnwidget.sources.base import Source
 
 _INPUTS = (*SOURCE, *HEAD)
 _SHOWN_STATE = (
-    "layer", "head", "view", "cmap", "color_scale", "quantity", "selection", "presets", "mistake",
-    "report",
+    "kind", "layer", "head", "view", "cmap", "color_scale", "quantity", "selection", "presets",
+    "mistake", "report",
 )  # fmt: skip
 _CHOICES = {
     "view": VIEWS, "cmap": CMAPS, "color_scale": COLOR_SCALES, "quantity": QUANTITIES,
@@ -61,7 +63,8 @@ class AttentionState(AttentionShown):
         self._history = History()
         self._planned = None
         self._log = EditLog()
-        first = self._check_layer(source.layers[0].index if layer is None else layer)
+        self._set_aside: dict[str, tuple[NDArray[np.bool_], Any]] = {}
+        first = self._check_layer(stack(source)[0].index if layer is None else layer)
         head = self._check_head(head, first)
         shape = source.head(first, head).shape
         own = as_mask(mask, *shape)
@@ -80,7 +83,7 @@ class AttentionState(AttentionShown):
     # What is shown, and its checks
 
     def _check_layer(self, layer: Any) -> int:
-        return index("layer", layer, [one.index for one in self._plan.layers])
+        return index("layer", layer, [one.index for one in stack(self._plan)])
 
     def _check_head(self, head: Any, layer: int) -> int:
         head = index("head", head, range(n_heads(self._plan, layer)))
@@ -124,6 +127,9 @@ class AttentionState(AttentionShown):
             raise RefusedValueError(str(error)) from None
 
     def _check_state(self, name: str, value: Any) -> Any:
+        if name == "kind":
+            kind: str = self._plan.of(value).kind
+            return kind
         if name == "layer":
             layer = self._check_layer(value)
             self._check_head(min(self.head, n_heads(self._plan, layer) - 1), layer)
@@ -162,9 +168,24 @@ class AttentionState(AttentionShown):
 
     @traitlets.observe("layer", "head")
     def _head_picked(self, _event: Any) -> None:
-        if (self.layer, self.head) != self.shown:
+        if (self.layer, self.head) != self.shown[:2]:
             head = min(self.head, n_heads(self._source, self.layer) - 1)
             self._show(self._source, self.layer, head)
+
+    @traitlets.observe("kind")
+    def _kind_picked(self, event: Any) -> None:
+        before, kind = self._source.kind, event["new"]
+        if kind == before:
+            return
+        # Each stack has a mask of its own, which is there again when one comes back to it.
+        self._set_aside[before] = self._own, self._presets_in_force
+        source = self._source.of(kind)
+        numbers: list[int] = [one.index for one in stack(source)]
+        layer = self.layer if self.layer in numbers else numbers[0]
+        shape = source.head(layer, 0).shape
+        fresh = np.zeros(shape, bool), check_presets(None, shape[1])
+        own, presets = self._set_aside.get(kind, fresh)
+        self._show(source, layer, mask=own, presets=presets)
 
     @traitlets.observe("presets")
     def _presets_set(self, event: Any) -> None:

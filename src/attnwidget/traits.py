@@ -34,6 +34,7 @@ class AttentionTraits(anywidget.AnyWidget):
     K = Array()
     V = Array()
     bias = Array(read_only=True)
+    softcap = Checked(None, read_only=True)
     scale = Checked(1.0)
     temperature = Checked(1.0)
     scores = Computed()
@@ -57,6 +58,7 @@ class AttentionTraits(anywidget.AnyWidget):
     layers = Checked((), read_only=True).tag(
         to_json=lambda layers, _: [vars(layer) for layer in layers]
     )
+    kind = Checked("self")
     layer = Checked(0)
     head = Checked(0)
     view = Checked("heatmap")
@@ -71,7 +73,7 @@ class AttentionTraits(anywidget.AnyWidget):
     notice = _synced(traitlets.Unicode(read_only=True))
     error = _synced(traitlets.Unicode())
 
-    shown = Checked((0, 0), read_only=True)
+    shown = Checked((0, 0, "self"), read_only=True)
     revision = _synced(traitlets.Int(0, read_only=True))
     history = Checked((0, 0), read_only=True)
     _edits = _synced(traitlets.Dict())

@@ -15,13 +15,14 @@ from attnwidget.grid import make_grid
 from attnwidget.guard import exclusive
 from attnwidget.lines import Lines
 from attnwidget.report import Report
+from attnwidget.sources.base import stack
 from attnwidget.sources.given import GivenSource
 from attnwidget.sources.lab import LabSource
 from attnwidget.sources.outputs import read_outputs
 from attnwidget.whatif import output_shift
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from numpy.typing import ArrayLike, NDArray
 
@@ -149,9 +150,12 @@ class AttentionWidget(AttentionEditing):
     def from_model(
         cls,
         model: Any,
-        tokenizer: Any,
-        text: str,
+        tokenizer: Any = None,
+        text: str | tuple[str, str] | None = None,
         *,
+        inputs: Mapping[str, Any] | None = None,
+        batch_index: int = 0,
+        kind: str | None = None,
         layer: int | None = None,
         head: int = 0,
         mask: ArrayLike | None = None,
@@ -163,10 +167,17 @@ class AttentionWidget(AttentionEditing):
     ) -> AttentionWidget:
         """Open a Hugging Face model on `text`: one forward pass, every layer and head.
 
-        Q, K and V are those of the shown `layer` (the model's own index; the first one where
-        None) and `head`, after rotation. What the model itself masks is shown as masked and
-        locked. An edited mask recomputes this head's attention and output only. The model is
-        left exactly as it was found.
+        `tokenizer` may be a processor. `text` is a str, or a pair: two sentences, or what an
+        encoder-decoder reads and what it writes. `inputs` in its place is what the model is
+        called with, tensors by name (pixels, sounds, a padded batch of which `batch_index` is
+        shown); without a tokenizer, positions name the tokens.
+
+        `kind` is the stack shown: "self" in a single stack, "encoder", "decoder" or "cross" in an
+        encoder-decoder, "vision" or "audio" in a tower beside text. Q, K and V are those of the
+        shown `layer` (the model's own index; the first one where None) and `head`, after
+        rotation. What the model itself masks is shown as masked and locked; what flows into an
+        attention sink has a column of its own. An edited mask recomputes this head's attention
+        and output only. The model is left exactly as it was found.
 
         Raises
         ------
@@ -178,7 +189,8 @@ class AttentionWidget(AttentionEditing):
         from attnwidget.sources.model import ModelSource
 
         _refuse(cls.from_model, unknown)
-        source = ModelSource.capture(model, tokenizer, text)
+        source = ModelSource.capture(model, tokenizer, text, inputs=inputs, batch_index=batch_index)
+        source = source if kind is None else source.of(kind)
         shown = {"title": title, "cmap": cmap, "color_scale": color_scale, "view": view}
         return cls._of(source, mask=mask, layer=layer, head=head, **shown)
 
@@ -283,15 +295,16 @@ class AttentionWidget(AttentionEditing):
 
     @exclusive
     def _lines_message(self, content: dict[str, Any]) -> tuple[dict[str, Any], list[Any]]:
-        layer = self._check_layer(content.get("layer"))
-        said, buffers = Lines.of(self._source.weights(layer)).message()
+        source = self._source.of(content.get("kind", self.kind))
+        layer = index("layer", content.get("layer"), [one.index for one in stack(source)])
+        said, buffers = Lines.of(source.maps(layer)).message()
         return {**said, "layer": layer}, buffers
 
     @exclusive
-    def _grid_message(self, _content: dict[str, Any]) -> tuple[dict[str, Any], list[Any]]:
-        shown = next(one for one in self._source.layers if one.index == self.layer)
-        layers = [one.index for one in self._source.layers if one.kind == shown.kind]
-        return make_grid(layers, self._source.weights, self.tokens).message()
+    def _grid_message(self, content: dict[str, Any]) -> tuple[dict[str, Any], list[Any]]:
+        source = self._source.of(content.get("kind", self.kind))
+        layers = [one.index for one in stack(source)]
+        return make_grid(layers, source.weights, source.tokens).message()
 
     @exclusive
     def toggle(self, query: int, key: int) -> None:
@@ -379,15 +392,24 @@ class AttentionWidget(AttentionEditing):
 
     @exclusive
     def weights(
-        self, layer: int, head: int | None = None, *, rows: Any = None, cols: Any = None
+        self,
+        layer: int,
+        head: int | None = None,
+        *,
+        kind: str | None = None,
+        rows: Any = None,
+        cols: Any = None,
     ) -> NDArray:
         """Return the attention of a layer as the source computes it, without edits of the mask.
 
         (h, n_q, n_k), or (n_q, n_k) of one `head`; `rows` (queries) and `cols` (keys) pick from it:
-        a position, a slice or a list. Raises ValueError for a layer, head or position that isn't
-        there.
+        a position, a slice or a list. `kind` is the stack, the one shown where None; `layers`
+        lists them. What flows into a sink is left out. Raises ValueError for a kind, layer, head
+        or position that isn't there.
         """
-        found = self._source.weights(self._check_layer(layer))
+        source = self._source if kind is None else self._source.of(kind)
+        layer = index("layer", layer, [one.index for one in stack(source)])
+        found = source.weights(layer)
         if head is not None:
             found = found[index("head", head, range(len(found)))]
         for name, axis, pick in (("cols", -1, cols), ("rows", -2, rows)):
@@ -422,7 +444,7 @@ class AttentionWidget(AttentionEditing):
 
         if self.key_tokens is not None:
             raise ValueError("bertviz: its views want one list of tokens; this has key_tokens too")
-        layers = [one.index for one in self._source.layers]
+        layers = [one.index for one in stack(self._source)]
         weights = [self._source.weights(layer) for layer in layers]
         return document(
             kind, weights, list(self.tokens), layer=self.layer, layers=layers, theme=theme

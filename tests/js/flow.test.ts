@@ -18,6 +18,7 @@ function flow(more: Partial<Flow> = {}): Flow {
     dK: 2,
     dModel: 2,
     scale: 0.5,
+    softcap: null,
     temperature: 1,
     positional: "none",
     embeddings: f(1, 0, 0, 2),

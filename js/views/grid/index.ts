@@ -32,7 +32,10 @@ export function createGrid(parent: HTMLElement, store: Store, env: Env, back: ()
     const mine = ++asked;
     text(status, "computing every head…");
     try {
-      const { content, buffers } = await store.request({ type: "grid" }, signal);
+      const { content, buffers } = await store.request(
+        { type: "grid", kind: store.get("kind") },
+        signal,
+      );
       if (mine !== asked) return;
       data = read(content as never, buffers[0] as DataView);
       canvases.clear();
@@ -209,7 +212,8 @@ export function createGrid(parent: HTMLElement, store: Store, env: Env, back: ()
 
   store.subscribe((change) => {
     // Another text or other numbers: every head may be another. A masked cell is one head's what-if.
-    if (change.names.has("layers") || change.names.has("tokens") || change.inputs) void load();
+    const other = ["kind", "layers", "tokens"].some((name) => change.names.has(name));
+    if (other || change.inputs) void load();
     else if (change.names.has("cmap")) {
       canvases.clear();
       draw();

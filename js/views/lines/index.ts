@@ -60,7 +60,8 @@ export function createLines(parent: HTMLElement, store: Store, env: Env): void {
     }
     try {
       const layer = store.get("layer");
-      const { content, buffers } = await store.request({ type: "lines", layer }, signal);
+      const asking = { type: "lines", layer, kind: store.get("kind") };
+      const { content, buffers } = await store.request(asking, signal);
       if (mine !== asked) return;
       sent = fromMessage(content as never, buffers);
       arrange();
@@ -73,10 +74,11 @@ export function createLines(parent: HTMLElement, store: Store, env: Env): void {
   function arrange() {
     const heads = Array.from({ length: store.nHeads }, (_, i) => i);
     const own = () => heads.map((head) => store.matrix("attention", head) as Matrix);
-    const [layer, head] = store.get("shown");
+    const [layer, head, kind] = store.get("shown");
+    const here = layer === store.get("layer") && kind === store.get("kind");
     data = sent ?? fromMatrices(own());
     // The shown head is as it is here, with what was masked by hand.
-    if (sent && layer === store.get("layer")) data = withHead(sent, head, store.attention);
+    if (sent && here) data = withHead(sent, head, store.attention);
     if (on.size === 0 || Math.max(...on) >= data.heads) on = new Set(heads);
     active = Math.min(active, data.nQ - 1);
     for (const q of selected) if (q >= data.nQ) selected.delete(q);
@@ -298,7 +300,7 @@ export function createLines(parent: HTMLElement, store: Store, env: Env): void {
   box.addEventListener("scroll", request, { signal, passive: true });
 
   store.subscribe((change) => {
-    const names = ["layer", "layers", "tokens", "key_tokens"];
+    const names = ["kind", "layer", "layers", "tokens", "key_tokens"];
     if (change.all || names.some((name) => change.names.has(name))) void load();
     else if (change.rows.size || change.names.has("shown")) arrange();
   }, signal);

@@ -52,7 +52,7 @@ export function noteOf(store: Store, name: MatrixName): string {
     case "V":
       return known ? `${plus(keys)} W_v` : "values";
     case "scores":
-      return `Q Kᵀ${by}${store.matrix("bias") ? " − distance" : ""}`;
+      return `Q Kᵀ${by}${added(store)}`;
     case "mask":
       return "click a cell";
     case "attention":
@@ -62,4 +62,9 @@ export function noteOf(store: Store, name: MatrixName): string {
     default:
       return store.get("given").includes(name) ? "given" : `${store.get("init")}`;
   }
+}
+
+function added(store: Store): string {
+  if (!store.matrix("bias")) return "";
+  return store.get("positional") === "alibi" ? " − distance" : " + bias";
 }

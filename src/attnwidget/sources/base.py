@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from attnwidget.attention import scores
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -35,11 +37,13 @@ class HeadInputs:
     """What one attention map is computed from.
 
     Shapes: `Q` (n_q, d_k), `K` (n_k, d_k), `V` (n_k, d_v), each with a leading axis h where
-    several heads are shown at once. `bias` (n_q, n_k), or (h, n_q, n_k), is added to the scores,
-    `temperature` divides them before the softmax. `locked` is a bool (n_q, n_k), True where the
-    source itself masks (causal, padding), or None where it masks nothing.
+    several heads are shown at once. `softcap` bounds the scores, `bias` (n_q, n_k), or
+    (h, n_q, n_k), is added to them after that, and `temperature` divides them before the softmax.
+    `locked` is a bool (n_q, n_k), True where the source itself masks (causal, padding), or None
+    where it masks nothing.
 
-    Weights computed elsewhere come as `weights` (n_q, n_k), without Q, K and V: their scores are
+    Where Q and K are unknown, `bias` is the scores as a model computed them. Weights computed
+    elsewhere come as `weights` (n_q, n_k), without Q, K and V: their scores are
     log(weights), and a row keeps the sum that it came with.
     """
 
@@ -51,17 +55,19 @@ class HeadInputs:
     bias: NDArray | None = None
     temperature: float = 1.0
     weights: NDArray | None = None
+    softcap: float | None = None
 
     def __post_init__(self) -> None:
         """Raise ValueError for what would not stay finite in the float32 that the page holds."""
-        if self.Q is None or self.K is None or self.V is None:
-            return
-        sizes = {name: float(np.abs(getattr(self, name)).max(initial=0)) for name in "QKV"}
+        given = {name: getattr(self, name) for name in ("Q", "K", "V", "bias")}
+        sizes = {k: float(np.abs(a).max(initial=0)) for k, a in given.items() if a is not None}
         for name, size in sizes.items():
             if not size <= _LARGEST:
                 raise ValueError(
                     f"{name}: it reaches {size:.3g}, want finite, at most {_LARGEST:g}"
                 )
+        if self.Q is None:
+            return
         score = sizes["Q"] * sizes["K"] * self.Q.shape[-1] * abs(self.scale)
         if not score <= _LARGEST_SCORE:
             raise ValueError(
@@ -74,9 +80,24 @@ class HeadInputs:
         """(n_q, n_k) of the map."""
         if self.weights is not None:
             return self.weights.shape[-2], self.weights.shape[-1]
-        assert self.Q is not None
-        assert self.K is not None
+        if self.Q is None or self.K is None:
+            assert self.bias is not None
+            return self.bias.shape[-2], self.bias.shape[-1]
         return self.Q.shape[-2], self.K.shape[-2]
+
+    def scores(self, dtype: type) -> NDArray:
+        """Q Kᵀ · scale + bias, (n_q, n_k), as `dtype`; log(weights) of given weights."""
+        if self.weights is not None:
+            with np.errstate(divide="ignore"):
+                logs: NDArray = np.log(self.weights).astype(dtype)
+            return logs
+        added: NDArray | None = None if self.bias is None else np.asarray(self.bias, dtype=dtype)
+        if self.Q is None or self.K is None:
+            assert added is not None
+            return added.copy()
+        Q: NDArray = np.asarray(self.Q, dtype=dtype)
+        K: NDArray = np.asarray(self.K, dtype=dtype)
+        return scores(Q, K, scale=self.scale, softcap=self.softcap, bias=added)
 
     @property
     def row_mass(self) -> NDArray | None:
@@ -102,8 +123,13 @@ class Source(Protocol):
         ...
 
     @property
+    def kind(self) -> str:
+        """The stack shown; `tokens` and the layers asked for are its own."""
+        ...
+
+    @property
     def layers(self) -> tuple[Layer, ...]:
-        """Every attention layer, in the model's order."""
+        """Every attention layer of every stack, in the model's order."""
         ...
 
     @property
@@ -119,6 +145,10 @@ class Source(Protocol):
         """Return the attention (h, n_q, n_k) of all heads of `layer`, as the source computes it."""
         ...
 
+    def maps(self, layer: int) -> NDArray:
+        """Return the same as it is on screen: with the column of a sink, where there is one."""
+        ...
+
     def is_own(self, layer: int, head: int) -> bool:
         """Whether the inputs of this head are as the source made them, none set by hand."""
         ...
@@ -131,6 +161,15 @@ class Source(Protocol):
         """Return the source with the input `name` set and what is downstream of it made anew."""
         ...
 
+    def of(self, kind: str) -> Source:
+        """Return the source with another stack shown; ValueError where it has none such."""
+        ...
+
     def reset(self) -> Source:
         """Return the source without what was set by hand; itself where nothing was."""
         ...
+
+
+def stack(source: Source) -> tuple[Layer, ...]:
+    """Return the layers of the stack that `source` shows."""
+    return tuple(layer for layer in source.layers if layer.kind == source.kind)

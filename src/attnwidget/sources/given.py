@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from attnwidget.checks import floats, index, number
+from attnwidget.checks import choice, floats, index, number
 from attnwidget.sources.base import HeadInputs, Layer
 from attnwidget.sources.sizes import LARGEST_MAPS
 from attnwidget.sources.text import as_tokens
@@ -80,12 +80,15 @@ class GivenSource:
         return cls(queries, keys, weights, notice=_odd_rows(weights))
 
     @property
+    def kind(self) -> str:
+        """The stack: "self", or "cross" where the keys have tokens of their own."""
+        return "self" if self.key_tokens is None else "cross"
+
+    @property
     def layers(self) -> tuple[Layer, ...]:
         """One for each leading index."""
         n, h = self.attention.shape[:2]
-        return tuple(
-            Layer(i, "", "self" if self.key_tokens is None else "cross", h, h) for i in range(n)
-        )
+        return tuple(Layer(i, "", self.kind, h, h) for i in range(n))
 
     @property
     def subtitle(self) -> str:
@@ -102,6 +105,10 @@ class GivenSource:
     def weights(self, layer: int) -> NDArray:
         """Return the weights (h, n_q, n_k) of `layer`."""
         return self.attention[layer]
+
+    def maps(self, layer: int) -> NDArray:
+        """Return the same: there is no sink."""
+        return self.weights(layer)
 
     def is_own(self, layer: int, head: int) -> bool:
         """Return True: nothing of them can be set."""
@@ -134,6 +141,11 @@ class GivenSource:
         """Return the source with other labels or another temperature."""
         changed: dict[str, Any] = {name: self.check(name, value, layer, head)}
         return replace(self, **changed)
+
+    def of(self, kind: str) -> GivenSource:
+        """Return the source itself: it has one stack."""
+        choice("kind", kind, (self.kind,))
+        return self
 
     def reset(self) -> GivenSource:
         """Return the source itself: nothing of it is set by hand."""

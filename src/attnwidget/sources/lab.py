@@ -81,10 +81,15 @@ class LabSource(Sentence):
     # What the widget asks
 
     @property
+    def kind(self) -> str:
+        """The stack: "self", or "cross" where the keys are another sentence's."""
+        return "self" if self.key_tokens is None else "cross"
+
+    @property
     def layers(self) -> tuple[Layer, ...]:
         """The one layer, without a module."""
         h = self.sizes.n_heads
-        return (Layer(0, "", "self" if self.key_tokens is None else "cross", h, h),)
+        return (Layer(0, "", self.kind, h, h),)
 
     @property
     def subtitle(self) -> str:
@@ -107,6 +112,10 @@ class LabSource(Sentence):
         s = scores(self.Q, self.K, scale=self.scale, bias=self.bias)
         weights = softmax(s, temperature=self.temperature)
         return weights if weights.ndim > 2 else weights[np.newaxis]
+
+    def maps(self, layer: int) -> NDArray:
+        """Return the same: there is no sink."""
+        return self.weights(layer)
 
     def is_own(self, layer: int, head: int) -> bool:
         """Return True: a sentence has no model whose numbers could be others."""
@@ -164,6 +173,11 @@ class LabSource(Sentence):
         if name == "temperature":
             return replace(self, temperature=value)
         return with_setting(self, name, value)
+
+    def of(self, kind: str) -> LabSource:
+        """Return the source itself: it has one stack."""
+        choice("kind", kind, (self.kind,))
+        return self
 
     def reset(self) -> LabSource:
         """Return the source without what was set by hand since it was made."""

@@ -1,124 +1,198 @@
-"""A Hugging Face model as a source of attention: one text, run once, every layer and head."""
+"""A Hugging Face model as a source of attention: run once, every stack, layer and head of it."""
 
 from __future__ import annotations
 
 import copy
-import inspect
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from attnwidget.attention import scores, softmax
-from attnwidget.checks import floats, index, number
+from attnwidget.checks import choice, floats, index, number
 from attnwidget.sources.base import HeadInputs, Layer
-from attnwidget.sources.capture import Call, hidden, layer_numbers, run
-from attnwidget.sources.labels import labels
-from attnwidget.sources.supported import check_inputs, check_model
+from attnwidget.sources.calls import Call, hidden
+from attnwidget.sources.capture import run
+from attnwidget.sources.heads import head_inputs, head_weights, layer_weights
+from attnwidget.sources.reading import Reading, Text, read_inputs, read_text, stack_tokens
+from attnwidget.sources.stacks import arrange
+from attnwidget.sources.supported import check_model
 from attnwidget.sources.text import as_tokens
 
 if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+    from transformers import PreTrainedModel
 
 __all__ = ["ModelSource"]
 
+# The key that isn't there: what flows to it is in no other column.
+SINK = "sink"
+
+
+@dataclass(frozen=True)
+class Stack:
+    """The tokens of one kind of attention: of its queries, and of its keys where others."""
+
+    tokens: tuple[str, ...]
+    key_tokens: tuple[str, ...] | None
+    text: Text | None
+
 
 class ModelSource:
-    """What a model's self-attention was given while it read one text.
+    """What a model's attention was given while it read one input.
 
-    `tokens` are the n tokens, `layers` the attention layers by the model's own numbers, `name`
-    the model's class. The captured tensors stay where the model computed them and are turned
-    into NumPy when they are asked for. Never changed in place: `replace` returns what follows.
+    `kind` is the stack shown, `tokens` and `key_tokens` are those of its map; `layers` are all
+    layers of all `kinds`, by the model's own numbers; `name` is the model's class. The captured
+    tensors stay where the model computed them and are turned into NumPy when they are asked for.
+    Never changed in place: `replace` and `of` return what follows.
     """
 
-    def __init__(self, name: str, tokens: Sequence[str], calls: Sequence[Call]) -> None:
-        masked = zip(calls, hidden(name, calls), strict=True)
-        numbered = sorted(zip(layer_numbers(calls), masked, strict=True), key=lambda one: one[0])
+    def __init__(
+        self, name: str, found: Sequence[tuple[Layer, Call]], stacks: Mapping[str, Stack]
+    ) -> None:
         self.name = name
-        self.tokens = tuple(tokens)
-        self.key_tokens = None
-        self.layers = tuple(
-            Layer(number, call.module, "self", call.q.shape[1], call.k.shape[1])
-            for number, (call, _) in numbered
-        )
-        self._calls = dict(numbered)
-        self._replaced: dict[tuple[int, int], HeadInputs] = {}
+        self.layers = tuple(layer for layer, _ in found)
+        self.kinds = tuple(dict.fromkeys(layer.kind for layer in self.layers))
+        self.kind = self.kinds[0]
+        self._stacks = dict(stacks)
+        masks: dict[Any, NDArray[np.bool_] | None] = {}
+        for _, call in found:
+            # Calls that were given the same mask share one array.
+            if _mask_key(call) not in masks:
+                masks[_mask_key(call)] = hidden(call)
+        self._calls = {
+            (layer.kind, layer.index): (call, masks[_mask_key(call)]) for layer, call in found
+        }
+        self._replaced: dict[tuple[str, int, int], HeadInputs] = {}
 
     @classmethod
     def capture(
-        cls, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, text: str
+        cls,
+        model: PreTrainedModel,
+        tokenizer: Any,
+        text: Any = None,
+        *,
+        inputs: Mapping[str, Any] | None = None,
+        batch_index: int = 0,
     ) -> ModelSource:
-        """Run `model` once on `text` and keep the inputs of every attention layer.
+        """Run `model` once on `text` or `inputs`, and keep what every attention layer was given.
 
-        The pass runs in evaluation and inference mode on the model's device, under transformers'
-        sdpa attention; the model is left exactly as it was found, after an error too. Special
-        tokens are the tokenizer's own, nothing is cut off.
+        `text` is a str, or a pair: two sentences, or source and target of an encoder-decoder.
+        The pass runs in evaluation and inference mode on the model's device; the model is left
+        exactly as it was found, after an error too. Special tokens are the tokenizer's own,
+        nothing is cut off.
 
         Raises TypeError for a wrong type and ValueError where the model is not supported, the
         tokenizer is another model's, or the text is empty or longer than the model's positions.
         """
         check_model(model)
-        return _read(model, *_encode(model, tokenizer, text))
+        if (text is None) == (inputs is None):
+            raise TypeError("text: want either a text or inputs=, and not both")
+        if inputs is None:
+            reading = read_text(model, tokenizer, text)
+            batch_index = index("batch_index", batch_index, range(1))
+        else:
+            reading = read_inputs(model, tokenizer, inputs, batch_index)
+        return cls.of_calls(model, run(model, reading.inputs, batch_index), reading)
+
+    @classmethod
+    def of_calls(
+        cls, model: PreTrainedModel, calls: Sequence[Call], reading: Reading
+    ) -> ModelSource:
+        """Build the source from calls that were recorded while `model` read `reading`."""
+        found = arrange(model, calls)
+        sizes = {layer.kind: call.shape[1:] for layer, call in found}
+        stacks = {kind: _stack(kind, *size, reading, model, sizes) for kind, size in sizes.items()}
+        sinks = {layer.kind for layer, call in found if call.sink is not None}
+        for kind in sinks:
+            stack = stacks[kind]
+            keys = stack.tokens if stack.key_tokens is None else stack.key_tokens
+            stacks[kind] = replace(stack, key_tokens=(*keys, SINK))
+        return cls(type(model).__name__, found, stacks)
+
+    @property
+    def tokens(self) -> tuple[str, ...]:
+        """The tokens of the queries of the stack shown."""
+        return self._stacks[self.kind].tokens
+
+    @property
+    def key_tokens(self) -> tuple[str, ...] | None:
+        """The tokens of the keys, None where they are the same."""
+        return self._stacks[self.kind].key_tokens
+
+    @property
+    def text(self) -> Text | None:
+        """What the tokenizer knows of the stack's tokens, None for patches and frames."""
+        return self._stacks[self.kind].text
 
     @property
     def subtitle(self) -> str:
         """The model and its sizes, for the widget's head line."""
-        n, layers, h = len(self.tokens), len(self.layers), self.layers[0].n_heads
+        layers = [layer for layer in self.layers if layer.kind == self.kind]
+        h, n_q, n_k = self._calls[self.kind, layers[0].index][0].shape
+        n = f"{n_q} token{'s' * (n_q != 1)}" if n_q == n_k else f"{n_q} × {n_k} tokens"
+        kind = "" if len(self.kinds) == 1 else f"{self.kind} · "
         return (
-            f"{self.name} · {n} token{'s' * (n != 1)} · {layers} layer{'s' * (layers != 1)} × "
+            f"{self.name} · {kind}{n} · {len(layers)} layer{'s' * (len(layers) != 1)} × "
             f"{h} head{'s' * (h != 1)}"
         )
 
+    def of(self, kind: str) -> ModelSource:
+        """Return the source with another of its `kinds` shown."""
+        new = copy.copy(self)
+        new.kind = choice("kind", kind, self.kinds)
+        return new
+
     def head(self, layer: int, head: int) -> HeadInputs:
-        """Return what one head computed with: Q, K (n, d_k), V (n, d_v), float32, read-only.
+        """Return what one head computed with: Q (n_q, d_k), K (n_k, d_k), V (n_k, d_v), float32.
 
         Q and K are as the model compared them, after any rotation; K and V are those of the
-        head's group under grouped queries. `locked` is what the model itself masks: the future,
-        padding, tokens beyond a sliding window. Raises ValueError for an unknown layer or head.
+        head's group under grouped queries. `bias` is what the model adds to its scores. `locked`
+        is what the model itself masks: the future, padding, tokens beyond a sliding window. A
+        sink is one more key, with a score of its own and no value. Where the model's Q and K
+        were not seen, they are None and `bias` is the scores. All read-only. Raises ValueError
+        for an unknown layer or head, or one that computed NaN.
         """
         call, locked = self._call(layer)
-        n_heads, n_kv_heads = call.q.shape[1], call.k.shape[1]
-        head = index("head", head, range(n_heads))
-        if (layer, head) in self._replaced:
-            return self._replaced[layer, head]
-        group = head * n_kv_heads // n_heads
-        return HeadInputs(
-            Q=_numpy(call.q[0, head]),
-            K=_numpy(call.k[0, group]),
-            V=_numpy(call.v[0, group]),
-            scale=call.scale,
-            locked=locked if locked is None or locked.ndim == 2 else locked[head],
-        )
+        head = index("head", head, range(call.shape[0]))
+        if (self.kind, layer, head) in self._replaced:
+            return self._replaced[self.kind, layer, head]
+        if locked is not None and locked.ndim == 3:
+            locked = locked[head]
+        try:
+            found = head_inputs(call, locked, head)
+        except ValueError as error:
+            where = f"layer {layer}, head {head} ({call.module})"
+            raise ValueError(f"model: what {self.name} computed in {where}: {error}") from None
+        return found
 
     def weights(self, layer: int, head: int | None = None) -> NDArray[np.float32]:
-        """Return the attention weights of `layer`, (h, n, n), or of one `head`, (n, n); float32.
+        """Return the attention weights of `layer`, (h, n_q, n_k), or of one `head`; float32.
 
-        They are softmax(Q Kᵀ · scale) over the keys that the model leaves, computed from the
-        captured inputs. A query whose every key is masked by the model, as padding before the
-        text in a decoder, has a row of zeros (transformers' eager attention gives such a row
-        equal weights, its sdpa an output of zero).
+        They are softmax(Q Kᵀ · scale + bias) over the keys that the model leaves, computed from
+        the captured inputs; what flows into a sink is left out, so that a row sums below 1. A
+        query whose every key is masked by the model, as padding before the text in a decoder,
+        has a row of zeros (transformers' eager attention gives such a row equal weights, its
+        sdpa an output of zero).
         """
         if head is not None:
-            one = self.head(layer, head)
-            assert one.Q is not None
-            assert one.K is not None
-            s = scores(one.Q, one.K, scale=one.scale)
-            return softmax(s, one.locked, out=s, temperature=one.temperature).astype(
-                np.float32, copy=False
-            )
+            return head_weights(self.head(layer, head), self._call(layer)[0].sink is not None)
         call, locked = self._call(layer)
-        q, k = _numpy(call.q[0]), _numpy(call.k[0])
-        (h, n, d_k), n_kv_heads = q.shape, k.shape[0]
-        groups = q.reshape(n_kv_heads, h // n_kv_heads, n, d_k)
-        s = scores(groups, k[:, None], scale=call.scale).reshape(h, n, n)
-        weights: NDArray[np.float32] = softmax(s, locked, out=s)
-        for where, other in self._replaced:
-            if where == layer:
+        weights = layer_weights(call, locked)
+        for kind, where, other in self._replaced:
+            if (kind, where) == (self.kind, layer):
                 weights[other] = self.weights(layer, other)
         return weights
+
+    def maps(self, layer: int) -> NDArray[np.float32]:
+        """Return the weights of `layer`, (h, n_q, n_k), with the column of a sink where one is."""
+        weights = self.weights(layer)
+        if self._call(layer)[0].sink is None:
+            return weights
+        # Rows of padding, which see nothing, have no sink either.
+        total = weights.sum(axis=-1, keepdims=True)
+        return np.concatenate([weights, np.where(total > 0, 1 - total, 0)], axis=-1)
 
     def check(self, name: str, value: Any, layer: int, head: int) -> Any:
         """Return `value` as `replace` would store it: labels, or an input of one head.
@@ -127,10 +201,16 @@ class ModelSource:
             TypeError: if it is of the wrong type.
             ValueError: if its shape or values don't fit, or a captured model has no such input.
         """
-        if name == "tokens":
-            tokens, n = as_tokens(value), len(self.tokens)
-            if len(tokens) != n:
-                raise ValueError(f"tokens: got {len(tokens)}, want {n}: a label for each token")
+        if name in {"tokens", "key_tokens"}:
+            known = getattr(self, name)
+            if value is None and known is None:
+                return None
+            tokens = as_tokens(value, name)
+            if known is None or len(tokens) != len(known):
+                wanted = "none" if known is None else str(len(known))
+                raise ValueError(
+                    f"{name}: got {len(tokens)}, want {wanted}: a label for each token"
+                )
             return tokens
         shown = self.head(layer, head)
         if name in {"scale", "temperature"}:
@@ -140,7 +220,12 @@ class ModelSource:
                 f"{name}: a captured model doesn't give it; want tokens (labels), or Q, K, V, "
                 "scale, temperature of the head shown"
             )
-        n, width = getattr(shown, name).shape
+        given = getattr(shown, name)
+        if given is None:
+            raise ValueError(
+                f"{name}: {self.name} computes attention by itself; {name} wasn't seen"
+            )
+        n, width = given.shape
         return floats(name, value, (n, None if name == "V" else width))
 
     def replace(self, name: str, value: Any, layer: int, head: int) -> ModelSource:
@@ -150,11 +235,12 @@ class ModelSource:
         """
         value = self.check(name, value, layer, head)
         new = copy.copy(self)
-        if name == "tokens":
-            new.tokens = value
+        if name in {"tokens", "key_tokens"}:
+            stack = replace(self._stacks[self.kind], **{name: value})
+            new._stacks = {**self._stacks, self.kind: stack}
         else:
             changed = replace(self.head(layer, head), **{name: value})
-            new._replaced = {**self._replaced, (layer, head): changed}
+            new._replaced = {**self._replaced, (self.kind, layer, head): changed}
         return new
 
     def reset(self) -> ModelSource:
@@ -167,56 +253,41 @@ class ModelSource:
 
     def is_own(self, layer: int, head: int) -> bool:
         """Whether this head's inputs are still the model's own."""
-        return (layer, head) not in self._replaced
+        return (self.kind, layer, head) not in self._replaced
 
     def _call(self, layer: int) -> tuple[Call, NDArray[np.bool_] | None]:
-        return self._calls[index("layer", layer, self._calls)]
+        known = [number for kind, number in self._calls if kind == self.kind]
+        return self._calls[self.kind, index("layer", layer, known)]
+
+
+def _mask_key(call: Call) -> tuple[Any, ...]:
+    if call.scores is not None:
+        return (id(call),)
+    return id(call.mask) if call.mask is not None else call.causal, *call.shape[1:]
+
+
+def _stack(
+    kind: str,
+    n_q: int,
+    n_k: int,
+    reading: Reading,
+    model: PreTrainedModel,
+    kinds: Collection[str],
+) -> Stack:
+    # Cross-attention asks from the decoder; its keys are the encoder's.
+    kind = kind.partition(" ")[0]
+    mine, other = ("decoder", "encoder") if kind == "cross" else (kind, kind)
+    if kind == "cross" and "decoder" not in kinds:
+        mine = "self"
+    tokens, text = stack_tokens(mine, n_q, reading, model)
+    if kind != "cross" and n_q == n_k:
+        return Stack(tokens, None, text)
+    return Stack(tokens, stack_tokens(other, n_k, reading, model)[0], text)
 
 
 def _capture_inputs(
     model: PreTrainedModel, inputs: Mapping[str, torch.Tensor], tokens: Sequence[str]
 ) -> ModelSource:
-    """Capture from inputs already made: ``input_ids`` (1, n), ``attention_mask`` (1, n), ..."""
-    check_model(model)
-    return _read(model, inputs, tokens)
-
-
-def _read(
-    model: PreTrainedModel, inputs: Mapping[str, torch.Tensor], tokens: Sequence[str]
-) -> ModelSource:
-    check_inputs(model, inputs["input_ids"])
-    return ModelSource(type(model).__name__, tokens, run(model, inputs))
-
-
-def _encode(
-    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, text: str
-) -> tuple[dict[str, torch.Tensor], tuple[str, ...]]:
-    import torch
-    from transformers import PreTrainedTokenizerBase
-
-    if not isinstance(tokenizer, PreTrainedTokenizerBase):
-        kind = type(tokenizer).__name__
-        raise TypeError(f"tokenizer: got {kind}, want a transformers tokenizer")
-    if not isinstance(text, str):
-        raise TypeError(f"text: got {type(text).__name__}, want a str")
-    # No tensors yet: without a token they would have no integer type.
-    encoded = tokenizer(text, padding=False, truncation=False, verbose=False)
-    ids = list(encoded["input_ids"])
-    if not ids:
-        raise ValueError(f"text: got {text!r}, which gives no tokens; want at least one")
-    # A tokenizer may say more (token_type_ids) than its model listens to.
-    accepted = inspect.signature(model.forward).parameters
-    inputs = {
-        name: torch.tensor([list(values)])
-        for name, values in encoded.items()
-        if name in accepted or name == "input_ids"
-    }
-    return inputs, labels(tokenizer, ids)
-
-
-def _numpy(tensor: torch.Tensor) -> NDArray[np.float32]:
-    import torch
-
-    array: NDArray[np.float32] = tensor.to("cpu", torch.float32).contiguous().numpy()
-    array.setflags(write=False)
-    return array
+    """Capture from inputs already made, with `tokens` as labels."""
+    source = ModelSource.capture(model, None, inputs=inputs)
+    return source.replace("tokens", tokens, source.layers[0].index, 0)

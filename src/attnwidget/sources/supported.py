@@ -1,38 +1,39 @@
-"""Which models and texts a capture takes. Everything here looks, and changes nothing."""
+"""Which models and inputs a capture takes. Everything here looks, and changes nothing."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Mapping
+import inspect
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel
 
-__all__ = ["SUPPORTED", "check_inputs", "check_kwargs", "check_model"]
-
 SUPPORTED = (
-    "Supported are text encoders and decoders whose self-attention is a plain scaled dot product "
-    "behind transformers' AttentionInterface: BERT, RoBERTa, DistilBERT, ELECTRA, ALBERT, "
-    "ModernBERT, GPT-2, GPT-NeoX, OPT, Llama, Mistral, Qwen2, Qwen3, Gemma, Phi3 and their kin."
+    "Supported is every transformers model whose attention goes through the AttentionInterface "
+    "(BERT, GPT-2, Llama, T5, Whisper, ViT, LLaVA and their kin), or computes a softmax over keys "
+    "inside its attention modules (Falcon, BLOOM, GPT-J, DeBERTa and the like)"
 )
 
-# Arguments of an attention call that change the weights beyond scale, mask and softmax.
-_BEYOND_PLAIN = {
-    "softcap": "caps its attention scores (softcap)",
-    "s_aux": "lets attention flow into sinks (s_aux)",
+# Arguments of an attention call that change the weights in ways that aren't known here.
+_UNKNOWN = {
     "sinks": "lets attention flow into sinks",
-    "position_bias": "adds a position bias to its attention scores",
     "indices": "attends to chosen keys only (sparse attention)",
     "block_indices": "attends to chosen blocks only (sparse attention)",
 }
+_OWN = {"softmax", "scaled_dot_product_attention"}
+
+
+def refused(model: PreTrainedModel, reason: str) -> ValueError:
+    """Return the error that says why `model` can't be shown, and what can."""
+    return ValueError(f"model: {type(model).__name__} {reason}. {SUPPORTED}.")
 
 
 def check_model(model: PreTrainedModel) -> None:
-    """Raise TypeError where `model` is no transformers model, ValueError where it is another kind.
+    """Raise TypeError where `model` is no transformers model, ValueError where it can't be shown.
 
-    The ValueError says what the model is and what is supported. ImportError without transformers.
+    ImportError without transformers.
     """
     try:
         from transformers import PreTrainedModel
@@ -42,12 +43,11 @@ def check_model(model: PreTrainedModel) -> None:
         ) from error
 
     if not isinstance(model, PreTrainedModel):
-        raise TypeError(
-            f"model: got {_kind(model)}, want a transformers PreTrainedModel. {SUPPORTED}"
-        )
-    reason = _unsupported(model)
-    if reason is not None:
-        raise ValueError(f"model: {type(model).__name__} {reason}. {SUPPORTED}")
+        kind = f"{type(model).__module__}.{type(model).__qualname__}"
+        raise TypeError(f"model: got {kind}, want a transformers PreTrainedModel. {SUPPORTED}.")
+    kinds = {type(module) for module in model.modules()}
+    if not any(uses_interface(kind) or computes_itself(kind) for kind in kinds):
+        raise refused(model, "has no attention layers")
     # Weights that accelerate keeps elsewhere are meta tensors too, and the model runs.
     if getattr(model, "hf_device_map", None) is None and any(p.is_meta for p in model.parameters()):
         raise ValueError(
@@ -57,68 +57,67 @@ def check_model(model: PreTrainedModel) -> None:
 
 
 def check_kwargs(model: PreTrainedModel, module: str, kwargs: Mapping[str, Any]) -> None:
-    """Raise ValueError where the attention call of `module` is not plain scaled dot product."""
-    for name, what in _BEYOND_PLAIN.items():
+    """Raise ValueError where the attention call of `module` is of no known kind."""
+    for name, what in _UNKNOWN.items():
         if kwargs.get(name) is not None:
-            raise ValueError(f"model: {type(model).__name__} {what} in {module}. {SUPPORTED}")
+            raise refused(model, f"{what} in {module}")
 
 
-def check_inputs(model: PreTrainedModel, input_ids: torch.Tensor) -> None:
-    """Raise ValueError where `input_ids` (1, n) is not one text that `model` can read."""
-    if input_ids.ndim != 2 or input_ids.shape[0] != 1:
-        raise ValueError(f"input_ids: got shape {tuple(input_ids.shape)}, want (1, n)")
-    n, name = input_ids.shape[1], type(model).__name__
-    embedding: Any = model.get_input_embeddings()
-    known = embedding.weight.shape[0]
-    highest = int(input_ids.max())
-    if highest >= known:
+def check_ids(model: PreTrainedModel, name: str, ids: torch.Tensor) -> None:
+    """Raise ValueError where token `ids` (b, n) are not what `model` can read."""
+    if ids.ndim != 2 or not ids.shape[1]:
+        raise ValueError(f"{name}: got shape {tuple(ids.shape)}, want (batch, tokens)")
+    n, model_name = ids.shape[1], type(model).__name__
+    known, highest = _vocabulary(model), int(ids.max())
+    if known is not None and highest >= known:
         raise ValueError(
-            f"tokenizer: got token id {highest}, want 0..{known - 1}, which is what {name} knows; "
-            "load the tokenizer that belongs to the model"
+            f"tokenizer: got token id {highest}, want 0..{known - 1}, which is what {model_name} "
+            "knows; load the tokenizer that belongs to the model"
         )
     limit = _position_limit(model)
     if limit is not None and n > limit:
         raise ValueError(
-            f"text: got {n} tokens, want at most {limit}, which is how many positions {name} has"
+            f"text: got {n} tokens, want at most {limit}, which is how many positions "
+            f"{model_name} has"
         )
 
 
-def _unsupported(model: PreTrainedModel) -> str | None:
-    config = model.config
-    if getattr(config, "is_encoder_decoder", False):
-        return "is an encoder-decoder"
-    if model.main_input_name != "input_ids":
-        return f"reads {model.main_input_name}, not text"
-    if config.get_text_config() is not config:
-        return "joins text with images or audio"
-    attention = [m for m in model.modules() if "attention" in type(m).__name__.lower()]
-    if not attention:
-        return "has no attention layers"
-    if not any(_uses_interface(type(module)) for module in attention):
-        return "computes attention outside transformers' AttentionInterface"
-    if getattr(config, "attn_logit_softcapping", None) is not None:
-        return _BEYOND_PLAIN["softcap"]
-    # Named by transformers' modelling files: GPT-OSS and T5.
-    if any(getattr(module, "sinks", None) is not None for module in attention):
-        return _BEYOND_PLAIN["sinks"]
-    if any(getattr(module, "relative_attention_bias", None) is not None for module in attention):
-        return _BEYOND_PLAIN["position_bias"]
-    return None
+def uses_interface(kind: type) -> bool:
+    """Whether modules of this class call transformers' AttentionInterface."""
+    if hasattr(kind, "from_pretrained"):  # a whole model names the interface to set it
+        return False
+    return any("ALL_ATTENTION_FUNCTIONS" in names for names in _globals(kind))
 
 
-def _uses_interface(kind: type) -> bool:
-    """Whether the file that defines this class, or one it inherits from, imports the interface."""
-    from transformers import AttentionInterface
+def computes_itself(kind: type) -> bool:
+    """Whether modules of this class look like attention and compute it by themselves."""
+    if "attention" not in kind.__name__.lower() or uses_interface(kind):
+        return False
+    return any(not _OWN.isdisjoint(names) for names in _globals(kind))
 
-    files = (sys.modules.get(base.__module__) for base in kind.__mro__)
-    return any(
-        isinstance(getattr(file, "ALL_ATTENTION_FUNCTIONS", None), AttentionInterface)
-        for file in files
-    )
+
+def _globals(kind: type) -> Iterator[tuple[str, ...]]:
+    """Yield the names that each method of a module's class uses, torch's own bases aside."""
+    for base in kind.__mro__:
+        if base.__module__.startswith("torch.") or base is object:
+            continue
+        for member in vars(base).values():
+            code = getattr(inspect.unwrap(member), "__code__", None) if callable(member) else None
+            if code is not None:
+                yield code.co_names
+
+
+def _vocabulary(model: PreTrainedModel) -> int | None:
+    try:
+        embedding: Any = model.get_input_embeddings()
+        return int(embedding.weight.shape[0])
+    except (NotImplementedError, AttributeError):  # CLIP has two
+        return getattr(model.config.get_text_config(), "vocab_size", None)
 
 
 def _position_limit(model: PreTrainedModel) -> int | None:
-    limit = getattr(model.config, "max_position_embeddings", None)
+    config = model.config.get_text_config()
+    limit = getattr(config, "max_position_embeddings", None)
     if not isinstance(limit, int) or limit <= 0:
         return None
     for name, module in model.named_modules():
@@ -127,7 +126,3 @@ def _position_limit(model: PreTrainedModel) -> int | None:
             # RoBERTa and its kin count positions from padding_idx + 1.
             limit = min(limit, module.num_embeddings - padding - 1)
     return limit
-
-
-def _kind(value: object) -> str:
-    return f"{type(value).__module__}.{type(value).__qualname__}"

@@ -1,0 +1,165 @@
+"""One attention call of a model, as it was made, and what it says about scores and masks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import torch
+    from numpy.typing import NDArray
+
+# An additive mask hides where it is this low; real ones use the lowest float or -inf.
+_HIDES = -1e4
+_VISUAL = "visual"
+# Scores that are scale · Q Kᵀ up to rounding have nothing added.
+_ROUNDING = 2e-5
+
+
+@dataclass(frozen=True, eq=False)
+class Call:
+    """What one attention module was given, for one text of the batch.
+
+    `module` is the qualified module name, `layer_idx` the number that the module carries, if any.
+    Shapes: `q` (h, n_q, d_k), `k` (h_kv, n_k, d_k), `v` (h_kv, n_k, d_v), after rotation. `mask`,
+    as the model made it, broadcasts to (h, n_q, n_k): bool, True = seen, or additive; `causal`
+    says that the future is masked without one. `position_bias` is added to the scores, `softcap`
+    bounds them before that, `sink` (h,) is the score of a key that isn't there and takes its share.
+
+    Where the model computes attention by itself, `scores` (h, n_q, n_k) are what went into its
+    softmax, mask included, and q, k and v are None where they were not seen.
+    """
+
+    module: str
+    layer_idx: int | None
+    q: torch.Tensor | None
+    k: torch.Tensor | None
+    v: torch.Tensor | None
+    scale: float
+    mask: torch.Tensor | None = None
+    causal: bool = False
+    position_bias: torch.Tensor | None = None
+    softcap: float | None = None
+    sink: torch.Tensor | None = None
+    scores: torch.Tensor | None = None
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(h, n_q, n_k), a sink aside."""
+        if self.scores is not None:
+            h, n_q, n_k = self.scores.shape
+            return h, n_q, n_k
+        assert self.q is not None
+        assert self.k is not None
+        return self.q.shape[0], self.q.shape[1], self.k.shape[1]
+
+    @property
+    def n_kv_heads(self) -> int:
+        """How many heads keys and values have; fewer than queries under grouped queries."""
+        return self.shape[0] if self.k is None else self.k.shape[0]
+
+    def group(self, head: int) -> int:
+        """Return the head of keys and values that query head `head` reads."""
+        return head * self.n_kv_heads // self.shape[0]
+
+
+def one_a_layer(calls: Sequence[Call]) -> list[Call]:
+    """Return `calls` with those of several images joined: one layer sees each image apart.
+
+    Qwen2-VL calls attention once an image, without a mask. Two calls over the same tokens
+    (DiffLlama) or of a module that serves every layer (ALBERT) are none of that.
+    """
+    found: list[Call] = []
+    for call in calls:
+        last = found[-1] if found else None
+        packed = call.q is not None and call.mask is None and not call.causal
+        if last is not None and last.module == call.module and packed and _VISUAL in call.module:
+            found[-1] = _side_by_side(last, call)
+        else:
+            found.append(call)
+    return found
+
+
+def _side_by_side(first: Call, second: Call) -> Call:
+    import torch
+
+    parts = [(getattr(first, name), getattr(second, name)) for name in "qkv"]
+    q, k, v = (torch.cat(part, dim=1) for part in parts)
+    n = first.shape[1]
+    seen = torch.zeros((1, q.shape[1], k.shape[1]), dtype=torch.bool, device=q.device)
+    seen[:, :n, :n] = True if first.mask is None else first.mask
+    seen[:, n:, n:] = True
+    return replace(first, q=q, k=k, v=v, mask=seen)
+
+
+def hidden(call: Call) -> NDArray[np.bool_] | None:
+    """Return what `call` masks, True = masked: (n_q, n_k), or (h, n_q, n_k) where heads differ.
+
+    None where it masks nothing; read-only.
+    """
+    _, n_q, n_k = call.shape
+    if call.scores is not None:
+        low = call.scores <= _HIDES
+    elif call.mask is None:
+        return _frozen(~np.tri(n_q, n_k, dtype=bool)) if call.causal else None
+    else:
+        low = _low(call.mask[..., :n_k]).expand(-1, n_q, n_k)
+    heads = low.cpu().numpy()
+    if not heads.any():
+        return None
+    alike = len(heads) == 1 or bool((heads == heads[:1]).all())
+    return _frozen(np.array(heads[0] if alike else heads))
+
+
+def bias(call: Call, head: int | None = None) -> NDArray[np.float32] | None:
+    """Return what `call` adds to its scores: (n_q, n_k) of a head, or (1 or h, n_q, n_k) of all.
+
+    0 where the call masks; None where nothing is added.
+    """
+    _, n_q, n_k = call.shape
+    found: NDArray[np.float32] | None = None
+    for part in (call.mask, call.position_bias):
+        if part is None or not part.is_floating_point():
+            continue
+        part = part[..., :n_k]
+        part = part.masked_fill(_low(part), 0)
+        if head is not None:
+            part = part[head if len(part) > 1 else 0]
+        if bool(part.any()):
+            added = part.expand(*part.shape[:-2], n_q, n_k).float().cpu().numpy()
+            found = added if found is None else found + added
+    return None if found is None else _frozen(found)
+
+
+def linear(
+    Q: NDArray, K: NDArray, scores: NDArray, locked: NDArray[np.bool_] | None
+) -> tuple[float, NDArray[np.float32] | None]:
+    """Return the scale of Q Kᵀ (n_q, n_k) in seen `scores`, and the bias that makes up the rest.
+
+    Where the rest is not nothing, the scale is 1/√d_k and everything else is bias, 0 where
+    `locked`.
+    """
+    raw = np.matmul(Q.astype(np.float64), K.astype(np.float64).T)
+    free = np.ones(raw.shape, bool) if locked is None else ~locked
+    x, y = raw[free], scores[free].astype(np.float64)
+    usual = Q.shape[1] ** -0.5
+    bound = _ROUNDING * max(1.0, float(np.abs(y).max(initial=0)))
+    best = float(x @ y / (x @ x)) if x.any() else usual
+    for scale in (usual, 1.0, best):
+        if np.abs(y - scale * x).max(initial=0) <= bound:
+            return scale, None
+    rest = np.where(free, scores - usual * raw, 0).astype(np.float32)
+    return usual, _frozen(rest)
+
+
+def _low(mask: torch.Tensor) -> torch.Tensor:
+    return mask <= _HIDES if mask.is_floating_point() else ~mask.bool()
+
+
+def _frozen(array: NDArray[Any]) -> NDArray[Any]:
+    array.setflags(write=False)
+    return array

@@ -1,0 +1,70 @@
+"""Which stack of a model an attention call belongs to, and which layer of it, by module names."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from attnwidget.sources.base import Layer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from transformers import PreTrainedModel
+
+    from attnwidget.sources.calls import Call
+
+# In the order in which they are listed.
+KINDS = ("self", "encoder", "decoder", "cross", "vision", "audio")
+_CROSS = re.compile(r"cross|encdec|encoder_attn|enc_attn|_to_image|_to_token", re.IGNORECASE)
+# SAM's mask_decoder, BLIP's text_decoder; a module named just decoder may be all there is (OPT).
+_PART = re.compile(r"(^|\.)\w+_decoder\.")
+_TOWERS = {
+    "vision": re.compile(r"(^|\.)(vision|visual|image|vit)\w*(\.|$)", re.IGNORECASE),
+    "audio": re.compile(r"(^|\.)(audio|speech)\w*(\.|$)", re.IGNORECASE),
+}
+
+
+def arrange(model: PreTrainedModel, calls: Sequence[Call]) -> list[tuple[Layer, Call]]:
+    """Return each call with its layer, by kind and by the model's own number.
+
+    The kind is "self" in a single stack, "encoder", "decoder" and "cross" in an encoder-decoder,
+    "vision" or "audio" in a tower beside text. The number is the `layer_idx` of the module, else
+    the first number in its name; where neither tells the layers of a kind apart (ALBERT's one
+    module serves all, Swin counts in stages), it is the place in the order of calls. Layers of
+    one kind whose maps differ in size are kinds of their own, "cross 8×64" and "cross 64×8".
+    """
+    kinds = [_kind(model, call.module) for call in calls]
+    if len(set(kinds)) == 1 and kinds[0] in _TOWERS:
+        kinds = ["self"] * len(kinds)
+    found = []
+    for kind in KINDS:
+        mine = [call for call, its in zip(calls, kinds, strict=True) if its == kind]
+        numbered = sorted(zip(_numbers(mine), mine, strict=True), key=lambda one: one[0])
+        alike = len({call.shape[1:] for call in mine}) <= 1
+        for number, call in numbered:
+            # Maps of different sizes have different tokens: they are stacks of their own.
+            name = kind if alike else f"{kind} {call.shape[1]}×{call.shape[2]}"
+            found.append((Layer(number, call.module, name, call.shape[0], call.n_kv_heads), call))
+    return found
+
+
+def _kind(model: PreTrainedModel, module: str) -> str:
+    if _CROSS.search(module):
+        return "cross"
+    config: Any = model.config
+    if _PART.search(module):
+        return "decoder"
+    if getattr(config, "is_encoder_decoder", False):
+        return "decoder" if "decoder" in module.split(".") else "encoder"
+    return next((kind for kind, tower in _TOWERS.items() if tower.search(module)), "self")
+
+
+def _numbers(calls: Sequence[Call]) -> list[int]:
+    shared = len({call.module for call in calls}) < len(calls)
+    by_name = [next((int(p) for p in c.module.split(".") if p.isdecimal()), None) for c in calls]
+    for numbers in ([call.layer_idx for call in calls], by_name):
+        known = [number for number in numbers if number is not None]
+        if not shared and len(set(known)) == len(calls):
+            return known
+    return list(range(len(calls)))
