@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from lab import Look
+from offline import OPACITIES, any_kind, framed, maps, offline, words
 from playwright.sync_api import expect
 
 from attnwidget.bertviz import document
@@ -19,55 +19,15 @@ if TYPE_CHECKING:
     from lab import Desk
     from playwright.sync_api import Page
 
-HOST = """
-<body style="margin: 0; background: %s; color-scheme: %s">
-<iframe id="frame" sandbox="allow-scripts"
-  style="width: 100%%; height: 100px; border: 0; color-scheme: normal"></iframe>
-<script>
-  const frame = document.getElementById("frame");
-  window.heights = [];
-  addEventListener("message", ({ source, data }) => {
-    if (source !== frame.contentWindow) throw new Error("a stranger's message");
-    heights.push(data.attnwidgetHeight);
-    frame.style.height = `${data.attnwidgetHeight}px`;
-  });
-</script>
-"""
 HOSTILE = ["<img src=x onerror=alert(1)>", "</script><script>alert(2)</script>", "", "🙂", "שלום",
            "m" * 300]  # fmt: skip
-OPACITIES = "lines => lines.map(line => +line.getAttribute('stroke-opacity'))"
 
 
 @pytest.fixture
 def page(desk: Desk) -> Iterator[Page]:
-    """Yield a page that may ask for nothing; whatever it asked for, threw or logged fails."""
-    context, watch = desk.context(Look(viewport=(1000, 700)))
-    asked: list[str] = []
-    context.route("**/*", lambda route: (asked.append(route.request.url), route.abort()))
-    page = context.new_page()
-    page.on("dialog", lambda dialog: asked.append(f"dialog: {dialog.message}"))
-    yield page
-    problems = watch.drain()
-    context.close()
-    assert asked == []
-    assert problems == []
-
-
-def maps(n_layers, n_heads, n):
-    draw = np.random.default_rng(3).dirichlet(np.full(n, 0.3), (n_layers, n_heads, n))
-    return list(draw.astype(np.float32))
-
-
-def words(n):
-    return [f"w{i}" for i in range(n)]
-
-
-def framed(page, text, background="#fff", scheme="light"):
-    """Show the document as the widget does; return what locates in its frame."""
-    page.set_content(HOST % (background, scheme))
-    page.evaluate("text => frame.srcdoc = text", text)
-    page.wait_for_function("() => window.heights.length")
-    return page.frame_locator("#frame")
+    """Yield a page that may ask for nothing."""
+    with offline(desk) as page:
+        yield page
 
 
 def test_head_view_draws_the_weights_and_its_layer_select_redraws(page):
@@ -113,12 +73,12 @@ def test_the_detail_of_a_single_head_is_on_the_page(page):
     assert page.locator("rect.detail").bounding_box()["x"] >= 0
 
 
-@pytest.mark.parametrize("kind", ["head", "model"])
+@pytest.mark.parametrize("kind", ["head", "model", "neuron"])
 def test_hostile_tokens_are_text_and_stay_in_their_boxes(page, kind):
-    page.set_content(document(kind, maps(1, 3, len(HOSTILE)), HOSTILE))
+    page.set_content(any_kind(kind, HOSTILE, 1, 3))
     if kind == "model":
         page.mouse.click(200, 100)
-    texts = page.locator("g > rect + text")
+    texts = page.locator(f"{'#collapsed ' if kind == 'neuron' else ''}g > rect + text")
     expect(texts).to_have_count(2 * len(HOSTILE))
     assert page.locator("img").count() == 0
     said = texts.evaluate_all(
@@ -132,10 +92,12 @@ def test_hostile_tokens_are_text_and_stay_in_their_boxes(page, kind):
     assert wide == 0
 
 
-@pytest.mark.parametrize("n", [1, 6, 60])
-@pytest.mark.parametrize("kind", ["head", "model"])
+@pytest.mark.parametrize(
+    ("kind", "n"),
+    [(k, n) for k in ("head", "model") for n in (1, 6, 60)] + [("neuron", 1), ("neuron", 20)],
+)
 def test_a_frame_of_the_height_that_is_posted_shows_all_of_it(page, kind, n):
-    frame = framed(page, document(kind, maps(2, 2 if n < 60 else 8, n), words(n)))
+    frame = framed(page, any_kind(kind, words(n), 2, 2 if n < 60 else 8))
     page.wait_for_function("() => frame.clientHeight === heights.at(-1)")
     scroller = frame.locator("html")
     assert scroller.evaluate("e => e.scrollHeight - innerHeight") == 0
@@ -171,9 +133,9 @@ def color_at(page, x, y):
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("kind", ["head", "model"])
+@pytest.mark.parametrize("kind", ["head", "model", "neuron"])
 def test_what_the_frame_stands_on_shows_through(page, kind, theme):
-    text = document(kind, maps(2, 4, 6), words(6), theme=theme)
+    text = any_kind(kind, words(6), theme=theme)
     frame = framed(page, text, "rgb(40, 80, 120)", theme)
     page.wait_for_function("() => frame.clientHeight === heights.at(-1)")
     box = frame.locator("svg").bounding_box()
@@ -193,9 +155,9 @@ def luminance(css):
 
 @pytest.mark.parametrize(("theme", "page_color"), [("light", "rgb(255, 255, 255)"),
                                                    ("dark", "rgb(24, 25, 28)")])  # fmt: skip
-@pytest.mark.parametrize("kind", ["head", "model"])
+@pytest.mark.parametrize("kind", ["head", "model", "neuron"])
 def test_a_notebook_cell_shows_it_readable_in_any_theme(page, kind, theme, page_color):
-    text = document(kind, maps(2, 4, 6), words(6), theme=theme)
+    text = any_kind(kind, words(6), theme=theme)
     page.set_content(f'<body style="margin: 0; background: #777">{text._repr_html_()}')
     frame = page.frame_locator("iframe")
     expect(frame.locator("svg")).to_be_visible()
