@@ -5,7 +5,7 @@ import { createFocus } from "./focus";
 import { createTheme } from "./host";
 import { createStore, type Store } from "./store";
 import type { Traits } from "./types";
-import { createBertvizView } from "./views/bertviz";
+import { type BertvizKind, createBertvizView } from "./views/bertviz";
 import { createExperiments } from "./views/experiments";
 import { createFooter } from "./views/footer";
 import { createGrid } from "./views/grid";
@@ -179,14 +179,14 @@ function createView(
     createNeuron(body, store, env);
   } else if (view === "grid") {
     createGrid(body, store, env, back);
-  } else if (view === "bertviz-head" || view === "bertviz-model") {
-    showBertviz(body, store, env, view === "bertviz-head" ? "head" : "model");
+  } else if (view.startsWith("bertviz-")) {
+    showBertviz(body, store, env, view.slice("bertviz-".length) as BertvizKind);
   } else {
     body.append(h("p", { class: "aw-where" }, `There is no view “${view}”.`));
   }
 }
 
-function showBertviz(body: HTMLElement, store: Store, env: Env, kind: "head" | "model"): void {
+function showBertviz(body: HTMLElement, store: Store, env: Env, kind: BertvizKind): void {
   const { signal, theme } = env;
   const view = createBertvizView(body, {
     signal,

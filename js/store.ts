@@ -10,7 +10,7 @@ import type { Editable, Patch, Presets, Traits } from "./types";
 const STATES = [
   "tokens", "key_tokens", "scale", "temperature", "d_model", "d_k", "d_v", "n_heads", "seed", "init",
   "positional", "given", "overridden", "presets", "layers", "layer", "head", "view", "cmap", "color_scale",
-  "quantity", "mistake", "report", "selection", "title", "subtitle", "notice", "error", "shown", "kind", "softcap",
+  "quantity", "mistake", "report", "selection", "title", "subtitle", "notice", "error", "shown", "kind", "softcap", "bertviz_views",
   "revision", "history",
 ] as const; // biome-ignore format: a table
 /** What a page may set; the rest is Python's. */

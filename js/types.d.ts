@@ -154,6 +154,8 @@ export interface Traits {
   mistake: string | null;
   report: Report | null;
   selection: [number, number] | null;
+  /** BertViz's views of what is shown. */
+  bertviz_views: string[];
   title: string;
   subtitle: string;
   notice: string;

@@ -104,3 +104,8 @@ def test_a_model_s_tokens_are_labels():
     w = AttentionWidget.from_model(GPT2Model(config).eval(), tokenizer, "the café")
     assert w.tokens[0] == "the"
     assert "".join(w.tokens).replace("␣", " ") == "the café"
+
+
+def test_an_id_without_a_word_is_named_by_its_number():
+    tokenizer = word_level()
+    assert labels(tokenizer, [0, 10_000]) == (tokenizer.convert_ids_to_tokens(0), "id 10000")

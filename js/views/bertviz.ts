@@ -1,7 +1,7 @@
 /** BertViz's own view, as Python wrote it: a sandboxed frame that is as high as its content. */
 import { h } from "../dom";
 
-export type BertvizKind = "head" | "model";
+export type BertvizKind = "head" | "model" | "neuron";
 export type BertvizTheme = "light" | "dark";
 
 export interface BertvizOptions {

@@ -13,6 +13,7 @@ const VIEWS = [
   { value: "grid", text: "Grid" },
   { value: "bertviz-head", text: "BertViz heads" },
   { value: "bertviz-model", text: "BertViz model" },
+  { value: "bertviz-neuron", text: "BertViz neurons" },
 ];
 
 export function createToolbar(parent: HTMLElement, store: Store, { signal }: Env): void {
@@ -96,8 +97,9 @@ export function createToolbar(parent: HTMLElement, store: Store, { signal }: Env
     // One map alone needs no overview.
     if (store.nHeads > 1 || store.get("layers").length > 1 || view === "grid") known.push("grid");
     // BertViz shows models; of a sentence it is there for who asks for it.
-    const bertviz = VIEWS.map((v) => v.value).filter((v) => v.startsWith("bertviz"));
-    views.offer(model || view.startsWith("bertviz") ? [...known, ...bertviz] : known);
+    const bertviz = store.get("bertviz_views");
+    const asked = view.startsWith("bertviz") && !bertviz.includes(view) ? [view] : [];
+    views.offer([...known, ...bertviz, ...asked]);
     views.element.hidden = known.length < 2 && maps;
     edits.hidden = !maps;
     presets.update();

@@ -9,6 +9,7 @@ import traitlets
 
 from attnwidget.arrays import change, same
 from attnwidget.computation import Computation
+from attnwidget.documents import bertviz_views
 from attnwidget.edits import EditLog, Patch
 from attnwidget.guard import Notified, at_once, exclusive
 from attnwidget.history import History, Snapshot
@@ -86,6 +87,7 @@ class AttentionShown(AttentionTraits):
         values["given"] = tuple(getattr(source, "given", ()))
         values |= {name: getattr(inputs, name) for name in _SHOWN}
         values |= {"layer": layer, "head": head, "kind": source.kind, "presets": presets}
+        values["bertviz_views"] = bertviz_views(source)
         values["shown"] = (layer, head, source.kind)
         events = [change(self, name, self._trait_values.get(name), v) for name, v in values.items()]
         events += [
@@ -177,7 +179,7 @@ class AttentionShown(AttentionTraits):
         if self._source.layers[0].module:
             by_hand = self._own if self.locked is None else self._own & ~self.locked
             edited = by_hand.any() or not self._source.is_own(self.layer, self.head)
-            notice = _NOT_RE_RUN if edited else _AS_COMPUTED
+            notice = f"{notice} {_NOT_RE_RUN if edited else _AS_COMPUTED}".lstrip()
         self.set_trait("notice", notice)
         self.set_trait("history", self._history.depth)
         self.set_trait("revision", self.revision + 1)

@@ -10,7 +10,16 @@ import traitlets
 from attnwidget.arrays import Array, Checked, Computed
 from attnwidget.presets import check_presets
 
-VIEWS = ("heatmap", "steps", "lines", "neuron", "grid", "bertviz-head", "bertviz-model")
+VIEWS = (
+    "heatmap",
+    "steps",
+    "lines",
+    "neuron",
+    "grid",
+    "bertviz-head",
+    "bertviz-model",
+    "bertviz-neuron",
+)
 CMAPS = ("viridis", "magma", "inferno", "plasma", "cividis", "turbo", "greys", "blues")
 COLOR_SCALES = ("unit", "row", "map")
 QUANTITIES = ("attention", "output-shift")
@@ -68,6 +77,7 @@ class AttentionTraits(anywidget.AnyWidget):
     selection = Checked(None)
     mistake = Checked(None)
     report: Any = Checked(None).tag(to_json=lambda report, _: report and report.packed())
+    bertviz_views = Checked((), read_only=True)
     title = _synced(traitlets.Unicode())
     subtitle = _synced(traitlets.Unicode(read_only=True))
     notice = _synced(traitlets.Unicode(read_only=True))

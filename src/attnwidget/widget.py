@@ -3,31 +3,20 @@
 from __future__ import annotations
 
 import difflib
-import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from attnwidget.checks import index
-from attnwidget.editing import AttentionEditing
-from attnwidget.grid import make_grid
-from attnwidget.guard import exclusive
-from attnwidget.lines import Lines
-from attnwidget.report import Report
-from attnwidget.sources.base import stack
+from attnwidget.asking import AttentionAsking
+from attnwidget.growing import Growing
 from attnwidget.sources.given import GivenSource
 from attnwidget.sources.lab import LabSource
 from attnwidget.sources.outputs import read_outputs
-from attnwidget.whatif import output_shift
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
 
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import ArrayLike
 
-    from attnwidget.bertviz import Document
-    from attnwidget.check import CheckResult
     from attnwidget.sources.base import Source
 
 _STATIC = Path(__file__).parent / "static"
@@ -39,7 +28,7 @@ def _static(name: str, without: str) -> Path | str:
     return path if path.exists() else without % "attnwidget was not built: run `make build`"
 
 
-class AttentionWidget(AttentionEditing):
+class AttentionWidget(AttentionAsking):
     """Self-attention of a sentence, live: click a cell, and that query no longer sees that key.
 
     Parameters
@@ -154,6 +143,7 @@ class AttentionWidget(AttentionEditing):
         text: str | tuple[str, str] | None = None,
         *,
         inputs: Mapping[str, Any] | None = None,
+        generate: Mapping[str, Any] | None = None,
         batch_index: int = 0,
         kind: str | None = None,
         layer: int | None = None,
@@ -172,6 +162,11 @@ class AttentionWidget(AttentionEditing):
         called with, tensors by name (pixels, sounds, a padded batch of which `batch_index` is
         shown); without a tokenizer, positions name the tokens.
 
+        With `generate`, options of ``model.generate`` such as ``{"max_new_tokens": 20}``, the
+        model writes on, and the map grows by a row a token: what the model looked at when it
+        wrote the next one. In a notebook the widget is on screen meanwhile; an interrupt ends
+        the writing and keeps what is there.
+
         `kind` is the stack shown: "self" in a single stack, "encoder", "decoder" or "cross" in an
         encoder-decoder, "vision" or "audio" in a tower beside text. Q, K and V are those of the
         shown `layer` (the model's own index; the first one where None) and `head`, after
@@ -189,10 +184,22 @@ class AttentionWidget(AttentionEditing):
         from attnwidget.sources.model import ModelSource
 
         _refuse(cls.from_model, unknown)
-        source = ModelSource.capture(model, tokenizer, text, inputs=inputs, batch_index=batch_index)
-        source = source if kind is None else source.of(kind)
-        shown = {"title": title, "cmap": cmap, "color_scale": color_scale, "view": view}
-        return cls._of(source, mask=mask, layer=layer, head=head, **shown)
+        state: dict[str, Any] = {
+            "layer": layer,
+            "head": head,
+            "mask": mask,
+            "title": title,
+            "cmap": cmap,
+        }
+        state |= {"color_scale": color_scale, "view": view}
+        read: dict[str, Any] = {"inputs": inputs, "batch_index": batch_index}
+        if generate is not None:
+            from attnwidget.sources.writing import write
+
+            shown = Growing(lambda source: cls._of(source, **state), kind)
+            return shown.last(write(model, tokenizer, text, generate, shown.grow, **read))
+        source = ModelSource.capture(model, tokenizer, text, **read)
+        return cls._of(source if kind is None else source.of(kind), **state)
 
     @classmethod
     def from_arrays(
@@ -265,190 +272,6 @@ class AttentionWidget(AttentionEditing):
             if near:
                 raise AttributeError(f"the widget has no {name!r}; did you mean {near[0]!r}?")
         super().__setattr__(name, value)
-
-    def _open(self, source: Source, **state: Any) -> None:
-        super()._open(source, **state)
-        self.on_msg(self._answer)
-
-    # Messages
-
-    def _answer(self, _widget: object, content: dict[str, Any], _buffers: object) -> None:
-        answers = {
-            "bertviz": self._bertviz_message,
-            "grid": self._grid_message,
-            "lines": self._lines_message,
-        }
-        answer = answers.get(content.get("type", ""))
-        if answer is None:
-            return
-        reply = {"id": content.get("id")}
-        try:
-            said, buffers = answer(content)
-        except Exception as error:  # whatever went wrong, the view that asked says it
-            self.send({**reply, "error": f"{type(error).__name__}: {error}"})
-        else:
-            self.send({**reply, **said}, buffers=buffers)
-
-    def _bertviz_message(self, content: dict[str, Any]) -> tuple[dict[str, Any], list[Any]]:
-        html = self.bertviz(content.get("kind", ""), theme=content.get("theme", "light"))
-        return {}, [html.encode()]
-
-    @exclusive
-    def _lines_message(self, content: dict[str, Any]) -> tuple[dict[str, Any], list[Any]]:
-        source = self._source.of(content.get("kind", self.kind))
-        layer = index("layer", content.get("layer"), [one.index for one in stack(source)])
-        said, buffers = Lines.of(source.maps(layer)).message()
-        return {**said, "layer": layer}, buffers
-
-    @exclusive
-    def _grid_message(self, content: dict[str, Any]) -> tuple[dict[str, Any], list[Any]]:
-        source = self._source.of(content.get("kind", self.kind))
-        layers = [one.index for one in stack(source)]
-        return make_grid(layers, source.weights, source.tokens).message()
-
-    @exclusive
-    def toggle(self, query: int, key: int) -> None:
-        """Mask cell (`query`, `key`), or free it: positions from 0, rows are queries.
-
-        Raises
-        ------
-        TypeError, ValueError
-            For a position outside the map, or a cell that the model itself masks.
-        """
-        n_q, n_k = self._computation.mask.shape
-        query, key = index("query", query, range(n_q)), index("key", key, range(n_k))
-        if self.locked is not None and self.locked[query, key]:
-            raise ValueError(f"toggle: the model itself masks ({query}, {key}); it stays masked")
-        mask = self._own.copy()
-        mask[query, key] ^= True
-        self._remask(mask)
-
-    def undo(self) -> bool:
-        """Take back the last edit, of mask or numbers, here or in the browser; False if none."""
-        return self._travel("undo")
-
-    def redo(self) -> bool:
-        """Make the edit again that was undone last; False if there is none."""
-        return self._travel("redo")
-
-    def reset(self) -> bool:
-        """Take back every number set by hand since the widget was made; False if none was.
-
-        The mask and the settings (sizes, seed, temperature, ...) stay as they are.
-        """
-        return self._reset()
-
-    def randomise(self) -> int:
-        """Draw new embeddings and weights from another seed, and return it."""
-        seed = secrets.randbelow(10_000)
-        seed += seed == self.seed
-        self.set_trait("seed", seed)
-        return seed
-
-    @property
-    def output_shift(self) -> NDArray:
-        """How far masking each cell would move its query's output, shaped like `attention`.
-
-        Euclidean, in the units of `output`; 0 where a cell is masked. See
-        `attnwidget.whatif.output_shift`. ValueError for weights given as they are.
-        """
-        with self._mutex:
-            V, temperature, maps = self.V, self.temperature, self._computation
-            attention, output, scores, mask = maps.attention, maps.output, maps.scores, maps.mask
-        if V is None or output is None:
-            raise ValueError("output_shift: it needs V; given weights have none")
-        return output_shift(attention, V, output, scores=scores, mask=mask, temperature=temperature)
-
-    def check(self, fn: Callable[..., Any], mask: ArrayLike | None = None) -> CheckResult:
-        """Try a student's own ``fn(Q, K)`` or ``fn(Q, K, mask)`` and name its mistake.
-
-        `fn` is to return the attention weights, (n_q, n_k). It runs on copies of the shown head's
-        Q and K, on `mask` (this widget's own where None) handed over as it is written, and on
-        inputs of other shapes and sizes. The record says `ok`, `mistake`, `message` and
-        `difference` (got - expected); it is true where `fn` is right. See `attnwidget.check`.
-        The widget shows it, with the difference as a map, until it is dismissed.
-
-        Raises
-        ------
-        TypeError, ValueError
-            Where `fn` can't be called, or `mask` is no mask for this map. What `fn` itself does
-            wrong, raising included, is in the record.
-        """
-        from attnwidget.check import check
-
-        with self._mutex:
-            Q, K, scale, head, revision = self.Q, self.K, self.scale, self.head, self.revision
-            own, note = self.mask, self._left_out()
-        if Q is None:
-            raise ValueError("check: it needs Q and K; given weights have none")
-        Q, K = (a[head] if a.ndim > 2 else a for a in (Q, K))
-        if mask is None and own.any():
-            mask = own
-        result = check(fn, Q, K, mask, scale=scale)
-        with self._mutex, self.hold_sync():
-            self.set_trait("mistake", None)
-            self.report = Report.of_check(result, revision).noted(note)
-        return result
-
-    @exclusive
-    def weights(
-        self,
-        layer: int,
-        head: int | None = None,
-        *,
-        kind: str | None = None,
-        rows: Any = None,
-        cols: Any = None,
-    ) -> NDArray:
-        """Return the attention of a layer as the source computes it, without edits of the mask.
-
-        (h, n_q, n_k), or (n_q, n_k) of one `head`; `rows` (queries) and `cols` (keys) pick from it:
-        a position, a slice or a list. `kind` is the stack, the one shown where None; `layers`
-        lists them. What flows into a sink is left out. Raises ValueError for a kind, layer, head
-        or position that isn't there.
-        """
-        source = self._source if kind is None else self._source.of(kind)
-        layer = index("layer", layer, [one.index for one in stack(source)])
-        found = source.weights(layer)
-        if head is not None:
-            found = found[index("head", head, range(len(found)))]
-        for name, axis, pick in (("cols", -1, cols), ("rows", -2, rows)):
-            if pick is None:
-                continue
-            try:
-                at = np.arange(found.shape[axis])[pick]
-            except (IndexError, TypeError) as error:
-                n = found.shape[axis]
-                raise ValueError(
-                    f"{name}: got {pick!r}, want positions from 0 to {n - 1}"
-                ) from error
-            found = np.take(found, at, axis=axis)
-        return found
-
-    # Documents
-
-    def bertviz(self, kind: str = "head", *, theme: str = "light") -> Document:
-        """Return BertViz's own ``"head"`` or ``"model"`` view as one self-contained HTML file.
-
-        It shows what the source itself computes, without edits of the mask. The document is a
-        `str`; in a notebook cell it draws itself, and ``.save(path)`` writes it.
-
-        Raises
-        ------
-        ValueError
-            For another kind, or maps too large for BertViz.
-        ImportError
-            Without ``attnwidget[models]``.
-        """
-        from attnwidget.bertviz import document
-
-        if self.key_tokens is not None:
-            raise ValueError("bertviz: its views want one list of tokens; this has key_tokens too")
-        layers = [one.index for one in stack(self._source)]
-        weights = [self._source.weights(layer) for layer in layers]
-        return document(
-            kind, weights, list(self.tokens), layer=self.layer, layers=layers, theme=theme
-        )
 
 
 def _refuse(function: Any, unknown: dict[str, Any]) -> None:

@@ -107,7 +107,7 @@ def hidden(call: Call) -> NDArray[np.bool_] | None:
     elif call.mask is None:
         return _frozen(~np.tri(n_q, n_k, dtype=bool)) if call.causal else None
     else:
-        low = _low(call.mask[..., :n_k]).expand(-1, n_q, n_k)
+        low = is_low(call.mask[..., :n_k]).expand(-1, n_q, n_k)
     heads = low.cpu().numpy()
     if not heads.any():
         return None
@@ -126,7 +126,7 @@ def bias(call: Call, head: int | None = None) -> NDArray[np.float32] | None:
         if part is None or not part.is_floating_point():
             continue
         part = part[..., :n_k]
-        part = part.masked_fill(_low(part), 0)
+        part = part.masked_fill(is_low(part), 0)
         if head is not None:
             part = part[head if len(part) > 1 else 0]
         if bool(part.any()):
@@ -156,7 +156,8 @@ def linear(
     return usual, _frozen(rest)
 
 
-def _low(mask: torch.Tensor) -> torch.Tensor:
+def is_low(mask: torch.Tensor) -> torch.Tensor:
+    """Return where a mask, as sdpa takes it, hides."""
     return mask <= _HIDES if mask.is_floating_point() else ~mask.bool()
 
 

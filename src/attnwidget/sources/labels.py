@@ -26,7 +26,9 @@ def labels(tokenizer: PreTrainedTokenizerBase, ids: Sequence[int]) -> tuple[str,
     by each of them with its part, ``🙂 1/2``. Special tokens and WordPiece's ``##`` stay as they
     are.
     """
-    tokens = [str(token) for token in tokenizer.convert_ids_to_tokens(list(ids))]
+    found = tokenizer.convert_ids_to_tokens(list(ids))
+    # A model may have room for more ids than its tokenizer has words.
+    tokens = [f"id {i}" if t is None else str(t) for i, t in zip(ids, found, strict=True)]
     special = {int(i) for i in tokenizer.all_special_ids}
     plain = [int(i) not in special for i in ids]
     if _is_byte_level(tokenizer):

@@ -43,15 +43,21 @@ class ModelSource:
     """What a model's attention was given while it read one input.
 
     `kind` is the stack shown, `tokens` and `key_tokens` are those of its map; `layers` are all
-    layers of all `kinds`, by the model's own numbers; `name` is the model's class. The captured
+    layers of all `kinds`, by the model's own numbers; `name` is the model's class, `reading` what
+    `model` was run on. The captured
     tensors stay where the model computed them and are turned into NumPy when they are asked for.
     Never changed in place: `replace` and `of` return what follows.
     """
 
     def __init__(
-        self, name: str, found: Sequence[tuple[Layer, Call]], stacks: Mapping[str, Stack]
+        self,
+        model: PreTrainedModel,
+        reading: Reading,
+        found: Sequence[tuple[Layer, Call]],
+        stacks: Mapping[str, Stack],
     ) -> None:
-        self.name = name
+        self.model, self.reading = model, reading
+        self.name = type(model).__name__
         self.layers = tuple(layer for layer, _ in found)
         self.kinds = tuple(dict.fromkeys(layer.kind for layer in self.layers))
         self.kind = self.kinds[0]
@@ -65,6 +71,7 @@ class ModelSource:
             (layer.kind, layer.index): (call, masks[_mask_key(call)]) for layer, call in found
         }
         self._replaced: dict[tuple[str, int, int], HeadInputs] = {}
+        self.notice = ""
 
     @classmethod
     def capture(
@@ -109,7 +116,7 @@ class ModelSource:
             stack = stacks[kind]
             keys = stack.tokens if stack.key_tokens is None else stack.key_tokens
             stacks[kind] = replace(stack, key_tokens=(*keys, SINK))
-        return cls(type(model).__name__, found, stacks)
+        return cls(model, reading, found, stacks)
 
     @property
     def tokens(self) -> tuple[str, ...]:
@@ -142,6 +149,15 @@ class ModelSource:
         """Return the source with another of its `kinds` shown."""
         new = copy.copy(self)
         new.kind = choice("kind", kind, self.kinds)
+        return new
+
+    def written(self, tokens: Sequence[str]) -> ModelSource:
+        """Return the source with a notice of the `tokens` that the model wrote."""
+        new = copy.copy(self)
+        new.notice = (
+            f"Written so far: {' '.join(tokens)}. The row of a token is what the model looked at "
+            "when it wrote the next one."
+        )
         return new
 
     def head(self, layer: int, head: int) -> HeadInputs:

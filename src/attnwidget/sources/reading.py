@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from attnwidget.checks import index
@@ -29,6 +29,12 @@ class Text:
     special: tuple[bool, ...] = ()
     words: tuple[int | None, ...] = ()
     second: int | None = None
+
+    def without_last(self) -> Text:
+        """Return the text but for its last token."""
+        return replace(
+            self, tokens=self.tokens[:-1], special=self.special[:-1], words=self.words[:-1]
+        )
 
 
 @dataclass(frozen=True)
@@ -93,6 +99,14 @@ def read_inputs(
         if inputs.get(key) is not None:
             texts[name] = _given(model, words, inputs, key, row)
     return _checked(model, dict(inputs), texts)
+
+
+def read_tokens(
+    model: PreTrainedModel, tokenizer: Any, ids: Sequence[int], inputs: Mapping[str, Any]
+) -> Text:
+    """Return the text of `ids` that a model, given `inputs`, has read and written."""
+    words = None if tokenizer is None else _tokenizer(tokenizer)
+    return _given(model, words, {**inputs, "ids": [ids]}, "ids", 0)
 
 
 _BATCHED = {

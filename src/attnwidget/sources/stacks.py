@@ -34,7 +34,7 @@ def arrange(model: PreTrainedModel, calls: Sequence[Call]) -> list[tuple[Layer, 
     module serves all, Swin counts in stages), it is the place in the order of calls. Layers of
     one kind whose maps differ in size are kinds of their own, "cross 8×64" and "cross 64×8".
     """
-    kinds = [_kind(model, call.module) for call in calls]
+    kinds = [kind_of(model, call.module) for call in calls]
     if len(set(kinds)) == 1 and kinds[0] in _TOWERS:
         kinds = ["self"] * len(kinds)
     found = []
@@ -49,7 +49,8 @@ def arrange(model: PreTrainedModel, calls: Sequence[Call]) -> list[tuple[Layer, 
     return found
 
 
-def _kind(model: PreTrainedModel, module: str) -> str:
+def kind_of(model: PreTrainedModel, module: str) -> str:
+    """Return the kind of a module's attention, towers beside text told apart."""
     if _CROSS.search(module):
         return "cross"
     config: Any = model.config

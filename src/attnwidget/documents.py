@@ -1,0 +1,91 @@
+"""The documents that a source can be written as."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from attnwidget.sources.base import stack
+
+if TYPE_CHECKING:
+    from attnwidget.bertviz_page import Document
+    from attnwidget.sources.base import Source
+
+# What BertViz has classes for.
+_NEURONS = ("bert", "roberta", "gpt2")
+_BOTH_SIDES = ("encoder", "decoder", "cross")
+
+
+def bertviz_document(
+    source: Source, kind: str, layer: int, head: int, options: Mapping[str, Any]
+) -> Document:
+    """Return BertViz's view `kind` of `source`, `layer` and `head` shown first.
+
+    Raises TypeError and ValueError as the documents do, and ValueError for a stack that BertViz
+    has no view of.
+    """
+    if kind == "neuron":
+        return _neurons(source, layer, head, options)
+    from attnwidget.bertviz import document, document_encoder_decoder
+
+    kinds = {one.kind for one in source.layers}
+    if source.kind in _BOTH_SIDES and kinds >= set(_BOTH_SIDES):
+        stacks = {name: source.of(name) for name in _BOTH_SIDES}
+        numbers = {name: [one.index for one in stack(its)] for name, its in stacks.items()}
+        encoder, decoder, cross = (
+            [stacks[name].weights(number) for number in numbers[name]] for name in _BOTH_SIDES
+        )
+        return document_encoder_decoder(
+            kind,
+            encoder=encoder,
+            decoder=decoder,
+            cross=cross,
+            encoder_tokens=list(stacks["encoder"].tokens),
+            decoder_tokens=list(stacks["decoder"].tokens),
+            layer=layer,
+            layers=numbers,
+            **options,
+        )
+    numbers_here = [one.index for one in stack(source)]
+    maps = [source.weights(number) for number in numbers_here]
+    if maps[0].shape[-2] != maps[0].shape[-1]:
+        raise ValueError("bertviz: its views want one list of tokens; these keys have their own")
+    text = getattr(source, "text", None)
+    split = {"sentence_b_start": text.second} if text is not None and text.second else {}
+    return document(
+        kind, maps, list(source.tokens), layer=layer, layers=numbers_here, **{**split, **options}
+    )
+
+
+def bertviz_views(source: Source) -> tuple[str, ...]:
+    """Return the names of BertViz's views that `source`, as it is shown, has."""
+    model = getattr(source, "model", None)
+    if model is None:
+        return ()
+    both = {one.kind for one in source.layers} >= set(_BOTH_SIDES)
+    found: tuple[str, ...] = ()
+    if (both and source.kind in _BOTH_SIDES) or source.kind.partition(" ")[0] != "cross":
+        found = ("bertviz-head", "bertviz-model")
+    if source.kind == "self" and model.config.model_type in _NEURONS:
+        found += ("bertviz-neuron",)
+    return found
+
+
+def _neurons(source: Source, layer: int, head: int, options: Mapping[str, Any]) -> Document:
+    model = getattr(source, "model", None)
+    if model is None:
+        raise ValueError(
+            "bertviz: its neuron view is of a model (BERT, RoBERTa, GPT-2); "
+            'view="neuron" is there for everything with Q and K'
+        )
+    from attnwidget.bertviz_neuron import neuron_document_of_inputs
+
+    reading = source.reading  # type: ignore[attr-defined]
+    text = reading.texts.get("source")
+    known = {k: v for k, v in options.items() if k != "prettify_tokens"}
+    return neuron_document_of_inputs(
+        model,
+        reading.inputs,
+        list(source.tokens),
+        **{"sentence_b_start": text and text.second, "layer": layer, "head": head, **known},
+    )

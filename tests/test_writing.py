@@ -1,0 +1,173 @@
+"""A model that writes: each row is the attention that its own eager `generate` returns."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import transformers as tf
+from architectures import ARCHITECTURES
+from architectures_eager import eager_copy
+from models import FAMILIES, VOCABULARY, settle, tokenizer
+from transformers import PreTrainedModel
+
+from attnwidget import AttentionWidget
+from attnwidget.sources.model import ModelSource
+from attnwidget.sources.writing import write
+
+OPTIONS = {"max_new_tokens": 6, "min_new_tokens": 6, "do_sample": False}
+PROMPT = {"input_ids": torch.tensor([[5, 11, 3, 9, 2]]), "attention_mask": torch.ones(1, 5).long()}
+SINGLE = ["gpt2", "llama", "mistral", "gemma3", "gemma2", "gpt-oss", "jamba", "gpt-j", "bloom"]
+WRITERS = {
+    "bart": tf.BartForConditionalGeneration,
+    "marian": tf.MarianMTModel,
+    "whisper": tf.WhisperForConditionalGeneration,
+}
+
+
+def steps(source: ModelSource, kind: str, layer: int, wanted: list[np.ndarray]) -> None:
+    """Every step's weights (h, n_q, n_k) are the source's next rows, and nothing is beside them."""
+    got, at = source.of(kind).weights(layer), 0
+    for rows in wanted:
+        n_q, n_k = rows.shape[1:]
+        np.testing.assert_allclose(got[:, at : at + n_q, :n_k], rows, rtol=0, atol=2e-6)
+        np.testing.assert_array_equal(got[:, at : at + n_q, n_k:], 0)
+        at += n_q
+    assert at == got.shape[1]
+
+
+def written(name: str, inputs: dict[str, torch.Tensor]) -> tuple[ModelSource, list[int], Any]:
+    """Our source, its growth, and what eager `generate` returns."""
+    model = ARCHITECTURES[name].make()
+    seen: list[int] = []
+    source = write(
+        model, None, None, OPTIONS, lambda now: seen.append(len(now.tokens)), inputs=inputs
+    )
+    other = eager_copy(model)
+    said = other.generate(**inputs, **OPTIONS, return_dict_in_generate=True, output_attentions=True)
+    return source, seen, said
+
+
+@pytest.mark.parametrize("name", SINGLE)
+def test_rows_are_those_of_each_step(name: str) -> None:
+    source, seen, said = written(name, PROMPT)
+    assert seen == [5, 6, 7, 8, 9, 10]
+    for number, layer in enumerate(source.layers):
+        found = [[a for a in step if a is not None][number] for step in said.attentions]
+        window = [one[0].float().numpy() for one in found]
+        # Where a cache of a sliding window has dropped keys, eager's rows start later.
+        rows = []
+        total = 0
+        for one in window:
+            total += one.shape[1]
+            gone = total - one.shape[2]
+            rows.append(np.concatenate([np.zeros((*one.shape[:2], gone), one.dtype), one], 2))
+        steps(source, "self", layer.index, rows)
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_a_decoder_grows_on_both_sides(name: str) -> None:
+    one = ARCHITECTURES[name]
+    torch.manual_seed(0)
+    model = settle(WRITERS[name](copy.deepcopy(one.make().config)))
+    model.generation_config.suppress_tokens = None
+    model.generation_config.begin_suppress_tokens = None
+    inputs = {k: v for k, v in one.inputs().items() if not k.startswith("decoder")}
+    source = write(model, None, None, OPTIONS, lambda now: None, inputs=inputs)
+    other = copy.deepcopy(model)
+    other.set_attn_implementation("eager")
+    said = other.generate(**inputs, **OPTIONS, return_dict_in_generate=True, output_attentions=True)
+    for kind, attentions in (
+        ("decoder", said.decoder_attentions),
+        ("cross", said.cross_attentions),
+    ):
+        for layer in range(len(attentions[0])):
+            steps(source, kind, layer, [step[layer][0].numpy() for step in attentions])
+    assert len(source.of("cross").tokens) == 6
+    assert source.of("cross").key_tokens == source.of("encoder").tokens
+
+
+def test_without_a_cache_the_rows_are_the_same() -> None:
+    model = ARCHITECTURES["llama"].make()
+    cached = write(model, None, None, OPTIONS, lambda now: None, inputs=PROMPT)
+    plain = {**OPTIONS, "use_cache": False}
+    again = write(model, None, None, plain, lambda now: None, inputs=PROMPT)
+    for layer in cached.layers:
+        np.testing.assert_allclose(
+            again.weights(layer.index), cached.weights(layer.index), rtol=0, atol=1e-6
+        )
+
+
+def test_the_widget_grows_and_says_what_was_written() -> None:
+    model, words = FAMILIES["gpt2"](), tokenizer()
+    words.add_tokens([f"extra{i}" for i in range(VOCABULARY - len(words))])
+    prompt = words("the cat sat", return_tensors="pt")
+    said = model.generate(**prompt, **OPTIONS)[0]
+    w = AttentionWidget.from_model(model, words, "the cat sat", generate=OPTIONS)
+    assert list(w.tokens) == words.convert_ids_to_tokens(said[:-1])
+    assert w.attention.shape == (8, 8)
+    for token in words.convert_ids_to_tokens(said[3:]):
+        assert token in w.notice
+    assert w.mask[np.triu_indices(8, 1)].all()
+
+
+def test_an_interrupt_ends_the_writing_and_keeps_the_rows() -> None:
+    model = FAMILIES["gpt2"]()
+    implementation = model.config._attn_implementation
+    calls = 0
+
+    def stop(*_: Any) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 4:
+            raise KeyboardInterrupt
+
+    hook = model.register_forward_hook(stop)
+    w = AttentionWidget.from_model(model, tokenizer(), "the cat sat", generate=OPTIONS)
+    hook.remove()
+    assert w.attention.shape == (5, 5)  # three forwards: the prompt, and two tokens read
+    assert model.config._attn_implementation == implementation
+
+
+def test_an_error_while_writing_leaves_the_model() -> None:
+    model = FAMILIES["gpt2"]()
+    before = model.config._attn_implementation, [sorted(vars(m)) for m in model.modules()]
+    with pytest.raises((TypeError, ValueError), match="no_such_option"):
+        AttentionWidget.from_model(model, tokenizer(), "a", generate={"no_such_option": 1})
+    assert before == (
+        model.config._attn_implementation,
+        [sorted(vars(m)) for m in model.modules()],
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "error", "wanted"),
+    [
+        ("gpt2", 20, TypeError, "generate: got int, want options of model.generate"),
+        ("gpt2", {"num_beams": 3}, ValueError, "generate: num_beams is 3, want 1: beams change"),
+        ("gpt2", {"num_return_sequences": 2}, ValueError, "num_return_sequences is 2, want 1"),
+        ("gpt2", {"cache_implementation": "static"}, ValueError, "cache_implementation is 'sta"),
+        ("bert", {}, ValueError, "generate: BertModel doesn't write"),
+    ],
+)
+def test_what_cannot_be_written_is_named(
+    name: str, options: Any, error: type[Exception], wanted: str
+) -> None:
+    with pytest.raises(error, match=wanted):
+        AttentionWidget.from_model(FAMILIES[name](), tokenizer(), "the cat", generate=options)
+
+
+def test_a_batch_writes_the_row_that_is_asked_for() -> None:
+    model: PreTrainedModel = ARCHITECTURES["llama"].make()
+    ids = torch.tensor([[5, 11, 3, 9, 2], [0, 0, 7, 4, 6]])
+    both = {"input_ids": ids, "attention_mask": (ids > 0).long()}
+    source = write(model, None, None, OPTIONS, lambda now: None, inputs=both, batch_index=1)
+    alone = {"input_ids": ids[1:, 2:], "attention_mask": torch.ones(1, 3).long()}
+    wanted = write(model, None, None, OPTIONS, lambda now: None, inputs=alone)
+    for layer in source.layers:
+        np.testing.assert_allclose(
+            source.weights(layer.index)[:, 2:, 2:], wanted.weights(layer.index), rtol=0, atol=2e-6
+        )
