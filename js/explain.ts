@@ -186,7 +186,7 @@ export function explainScore(store: Store, r: number, c: number): Explanation {
 
 /** What is added to a score, and why. */
 function plus(store: Store, added: number): string {
-  if (!store.matrix("bias")) return "";
+  if (!store.matrix("bias") || (!added && store.get("positional") !== "alibi")) return "";
   const alibi = store.get("positional") === "alibi";
   const sign = added < 0 || (alibi && added === 0) ? "−" : "+";
   const size = exact(Number(Math.abs(added).toPrecision(6)));

@@ -110,6 +110,7 @@ ARROWS = {
         "sources.calls",
         "sources.capture",
         "sources.heads",
+        "sources.labels",
         "sources.reading",
         "sources.stacks",
         "sources.supported",

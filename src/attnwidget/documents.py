@@ -30,30 +30,31 @@ def bertviz_document(
 
     kinds = {one.kind for one in source.layers}
     if source.kind in _BOTH_SIDES and kinds >= set(_BOTH_SIDES):
-        stacks = {name: source.of(name) for name in _BOTH_SIDES}
+        heads = {one.n_heads for one in source.layers}
+        # BertViz's head view has one number of heads for all: else the shown stack stands alone.
+        names = (source.kind,) if kind == "head" and len(heads) > 1 else _BOTH_SIDES
+        stacks = {name: source.of(name) for name in names}
         numbers = {name: [one.index for one in stack(its)] for name, its in stacks.items()}
-        encoder, decoder, cross = (
-            [stacks[name].weights(number) for number in numbers[name]] for name in _BOTH_SIDES
-        )
+        maps = {n: [its.weights(i) for i in numbers[n]] for n, its in stacks.items()}
         return document_encoder_decoder(
             kind,
-            encoder=encoder,
-            decoder=decoder,
-            cross=cross,
-            encoder_tokens=list(stacks["encoder"].tokens),
-            decoder_tokens=list(stacks["decoder"].tokens),
+            encoder=maps.get("encoder"),
+            decoder=maps.get("decoder"),
+            cross=maps.get("cross"),
+            encoder_tokens=list(source.of("encoder").tokens),
+            decoder_tokens=list(source.of("decoder").tokens),
             layer=layer,
             layers=numbers,
             **options,
         )
     numbers_here = [one.index for one in stack(source)]
-    maps = [source.weights(number) for number in numbers_here]
-    if maps[0].shape[-2] != maps[0].shape[-1]:
+    here = [source.weights(number) for number in numbers_here]
+    if here[0].shape[-2] != here[0].shape[-1]:
         raise ValueError("bertviz: its views want one list of tokens; these keys have their own")
     text = getattr(source, "text", None)
     split = {"sentence_b_start": text.second} if text is not None and text.second else {}
     return document(
-        kind, maps, list(source.tokens), layer=layer, layers=numbers_here, **{**split, **options}
+        kind, here, list(source.tokens), layer=layer, layers=numbers_here, **{**split, **options}
     )
 
 

@@ -14,6 +14,7 @@ from attnwidget.sources.base import HeadInputs, Layer
 from attnwidget.sources.calls import Call, hidden
 from attnwidget.sources.capture import run
 from attnwidget.sources.heads import head_inputs, head_weights, layer_weights
+from attnwidget.sources.labels import SPACE
 from attnwidget.sources.reading import Reading, Text, read_inputs, read_text, stack_tokens
 from attnwidget.sources.stacks import arrange
 from attnwidget.sources.supported import check_model
@@ -154,9 +155,10 @@ class ModelSource:
     def written(self, tokens: Sequence[str]) -> ModelSource:
         """Return the source with a notice of the `tokens` that the model wrote."""
         new = copy.copy(self)
+        said = "".join(tokens).replace(SPACE, " ") if SPACE in "".join(tokens) else " ".join(tokens)
         new.notice = (
-            f"Written so far: {' '.join(tokens)}. The row of a token is what the model looked at "
-            "when it wrote the next one."
+            f"Written so far: “{said}”. The row of a token is what the model looked at when it "
+            "wrote the next one."
         )
         return new
 

@@ -93,10 +93,23 @@ class _Writing:
         # The token written last has not been read.
         read = text.without_last()
         texts = {**self._reading.texts, name: read}
-        source = ModelSource.of_calls(self._model, calls, replace(self._reading, texts=texts))
+        reading = replace(self._reading, texts=texts, inputs=self._read(name, ids[:, :-1]))
+        source = ModelSource.of_calls(self._model, calls, reading)
         self.source = source.written(text.tokens[self._prompt(name) :])
         self._grown(self.source)
         return torch.zeros(len(ids), dtype=torch.bool, device=ids.device)
+
+    def _read(self, name: str, ids: torch.Tensor) -> dict[str, Any]:
+        """Return the inputs with what was written, as one pass would read them."""
+        import torch
+
+        inputs = dict(self._reading.inputs)
+        inputs["decoder_input_ids" if name == "target" else "input_ids"] = ids
+        mask = inputs.get("attention_mask")
+        if name == "source" and mask is not None:
+            more = mask.new_ones((len(mask), ids.shape[1] - mask.shape[1]))
+            inputs["attention_mask"] = torch.cat([mask, more], dim=1)
+        return inputs
 
     def _prompt(self, name: str) -> int:
         known = self._reading.texts.get(name)
