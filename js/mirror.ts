@@ -5,7 +5,7 @@ import type { Flow } from "./flow";
 import type { Editable, Packed, Traits } from "./types";
 
 export const ARRAYS = [
-  "embeddings", "key_embeddings", "W_q", "W_k", "W_v", "Q", "K", "V", "bias", "scores", "mask",
+  "embeddings", "key_embeddings", "W_q", "W_k", "W_v", "Q", "K", "V", "bias", "output_norms", "scores", "mask",
   "locked", "attention", "output", "row_mass",
 ] as const; // biome-ignore format: a table
 /** What a hand may set, number by number. */

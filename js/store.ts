@@ -5,17 +5,18 @@ import { createEdits } from "./edits";
 import { ARRAYS, type ArrayName, createMirror, EDITABLE } from "./mirror";
 import { mistakenFlow } from "./mistaken";
 import { createShiftMap } from "./shift";
-import type { Editable, Patch, Presets, Traits } from "./types";
+import type { Editable, LayerInfo, Patch, Presets, Traits } from "./types";
 
 const STATES = [
   "tokens", "key_tokens", "scale", "temperature", "d_model", "d_k", "d_v", "n_heads", "seed", "init",
   "positional", "given", "overridden", "presets", "layers", "layer", "head", "view", "cmap", "color_scale",
   "quantity", "mistake", "report", "selection", "title", "subtitle", "notice", "error", "shown", "kind", "softcap", "bertviz_views",
+  "derived_layers", "special", "sentence_b_start", "merge", "hide_special",
   "revision", "history",
 ] as const; // biome-ignore format: a table
 /** What a page may set; the rest is Python's. */
 export type Settable =
-  | "kind" | "layer" | "head" | "view" | "color_scale" | "quantity" | "report" | "selection"
+  | "kind" | "merge" | "hide_special" | "layer" | "head" | "view" | "color_scale" | "quantity" | "report" | "selection"
   | "error"; // biome-ignore format: a table
 
 /** What changed since the last call: shapes or tokens, numbers of rows, numbers of inputs, traits. */
@@ -126,7 +127,12 @@ export function createStore(model: AnyModel<Traits>, signal: AbortSignal) {
       return nK();
     },
     get nHeads() {
-      return get("layers").find((l) => l.index === get("layer"))?.n_heads ?? stack();
+      return this.layers.find((l) => l.index === get("layer"))?.n_heads ?? stack();
+    },
+    /** The layers of the stack shown. */
+    get layers(): LayerInfo[] {
+      const every = [...get("layers"), ...get("derived_layers")];
+      return every.filter((layer) => layer.kind === get("kind"));
     },
     /** Heads whose maps are all on the page: 1 where they come one at a time. */
     get stacked() {
@@ -156,6 +162,17 @@ export function createStore(model: AnyModel<Traits>, signal: AbortSignal) {
     },
     /** One head's matrix, of the shown head where none is named; null where there is none. */
     matrix,
+    /** ‖v W_O‖ of each key; null where W_O isn't known. */
+    get outputNorms() {
+      return flat("output_norms") as Float32Array | null;
+    },
+    /** Whether a query, or a key, is a special token: [CLS], padding. */
+    isSpecial: (side: "query" | "key", i: number) =>
+      (side === "query" || get("key_tokens") === null) && get("special")[i] === true,
+    /** Whether the scores are a model's own: those of given weights are their logarithms. */
+    get hasScores() {
+      return flat("row_mass") === null;
+    },
     /** Attention and output as a mistake that is switched on makes them; null without one. */
     get mistaken(): { name: string; attention: Matrix; output: Matrix } | null {
       return mistakenFlow(get("report"), matrix("V"));

@@ -104,6 +104,8 @@ export interface Patch {
   output: Packed | null;
 }
 
+export type Quantity = "attention" | "scores" | "value-norm" | "output-norm" | "output-shift";
+
 export type ColorScale = "unit" | "row" | "map";
 
 export interface Traits {
@@ -130,6 +132,8 @@ export interface Traits {
   output: Packed | null;
   /** What each row of given weights sums to. */
   row_mass: Packed | null;
+  /** ‖v W_O‖ of each key; null where W_O isn't known. */
+  output_norms: Packed | null;
   d_model: number | null;
   d_k: number | null;
   d_v: number | null;
@@ -143,6 +147,15 @@ export interface Traits {
   overridden: Partial<Record<Editable, Runs>> | null;
   presets: Presets;
   layers: LayerInfo[];
+  /** Means over heads or layers, and rollout: stacks that can be picked like the others. */
+  derived_layers: LayerInfo[];
+  /** Which tokens are special: [CLS], padding, ... */
+  special: boolean[];
+  /** Where the second sentence of a pair starts. */
+  sentence_b_start: number | null;
+  /** "tokens" or "words"; null where there are no words. */
+  merge: string | null;
+  hide_special: boolean | null;
   /** The stack shown: "self", "encoder", "decoder", "cross", "vision", ... */
   kind: string;
   layer: number;
@@ -150,7 +163,7 @@ export interface Traits {
   view: string;
   cmap: string;
   color_scale: ColorScale;
-  quantity: "attention" | "output-shift";
+  quantity: Quantity;
   mistake: string | null;
   report: Report | null;
   selection: [number, number] | null;

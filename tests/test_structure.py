@@ -40,7 +40,13 @@ ARROWS = {
     "sources.draw": set(),
     "sources.sizes": {"checks"},
     "sources.outputs": {"checks"},
-    "sources.given": {"checks", "sources.base", "sources.sizes", "sources.text"},
+    "sources.given": {
+        "checks",
+        "sources.base",
+        "sources.derived",
+        "sources.sizes",
+        "sources.text",
+    },
     "sources.sentence": {
         "attention",
         "positional",
@@ -70,6 +76,7 @@ ARROWS = {
     "sources.patches": set(),
     "sources.reading": {
         "checks",
+        "sources.base",
         "sources.labels",
         "sources.patches",
         "sources.supported",
@@ -88,6 +95,10 @@ ARROWS = {
         "checks",
         "sources.labels",
     },
+    "meaning": {"operands"},
+    "words": set(),
+    "sources.projection": set(),
+    "sources.derived": {"checks", "meaning", "sources.base", "words"},
     "sources.growth": {"sources.calls"},
     "sources.writing": {
         "sources.capture",
@@ -106,11 +117,14 @@ ARROWS = {
     },
     "sources.model": {
         "checks",
+        "meaning",
         "sources.base",
         "sources.calls",
         "sources.capture",
+        "sources.derived",
         "sources.heads",
         "sources.labels",
+        "sources.projection",
         "sources.reading",
         "sources.stacks",
         "sources.supported",

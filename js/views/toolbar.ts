@@ -3,6 +3,7 @@ import { type Env, h, text } from "../dom";
 import type { Store } from "../store";
 import { type IconName, icon } from "./icons";
 import { createPresets } from "./presets";
+import { createRegroup } from "./regroup";
 import { segmented } from "./segmented";
 
 const VIEWS = [
@@ -33,9 +34,10 @@ export function createToolbar(parent: HTMLElement, store: Store, { signal }: Env
   const history = h("span", { class: "aw-history" }, undo, redo, clear);
   const edits = h("div", { class: "aw-edits" }, presets.element, history);
   const pickers = h("div", { class: "aw-pickers" }, kind.element, layer.element, head.element);
+  const regroup = createRegroup(store, signal);
   parent.append(
     h("div", { class: "aw-titles" }, title, subtitle),
-    h("div", { class: "aw-controls" }, busy, pickers, views.element, edits),
+    h("div", { class: "aw-controls" }, busy, pickers, regroup.element, views.element, edits),
   );
 
   function button(name: IconName, label: string, act: () => void): HTMLButtonElement {
@@ -95,7 +97,7 @@ export function createToolbar(parent: HTMLElement, store: Store, { signal }: Env
       ? ["heatmap", "steps", "lines", "neuron"]
       : ["heatmap", "lines"];
     // One map alone needs no overview.
-    if (store.nHeads > 1 || store.get("layers").length > 1 || view === "grid") known.push("grid");
+    if (store.nHeads > 1 || store.layers.length > 1 || view === "grid") known.push("grid");
     // BertViz shows models; of a sentence it is there for who asks for it.
     const bertviz = store.get("bertviz_views");
     const asked = view.startsWith("bertviz") && !bertviz.includes(view) ? [view] : [];
@@ -103,11 +105,13 @@ export function createToolbar(parent: HTMLElement, store: Store, { signal }: Env
     views.element.hidden = known.length < 2 && maps;
     edits.hidden = !maps;
     presets.update();
+    regroup.update();
     undo.disabled = !store.canUndo;
     redo.disabled = !store.canRedo;
     clear.disabled = !store.mask.some((masked, cell) => masked && !store.locked?.[cell]);
-    const kinds = [...new Set(store.get("layers").map((l) => l.kind))];
-    const layers = store.get("layers").filter((l) => l.kind === store.get("kind"));
+    const every = [...store.get("layers"), ...store.get("derived_layers")];
+    const kinds = [...new Set(every.map((l) => l.kind))];
+    const { layers } = store;
     const heads = Array.from({ length: store.nHeads }, (_, i) => i);
     layer.update(
       layers.map((l) => l.index),

@@ -27,14 +27,17 @@ if TYPE_CHECKING:
 
     from attnwidget.sources.base import HeadInputs, Source
 
+# How tokens are put together: the map has other rows and columns after it.
+REGROUP = ("merge", "hide_special")
 SOURCE = (
     "tokens", "key_tokens", "embeddings", "key_embeddings", "W_q", "W_k", "W_v",
-    "d_model", "d_k", "d_v", "n_heads", "seed", "init", "positional",
+    "d_model", "d_k", "d_v", "n_heads", "seed", "init", "positional", *REGROUP,
 )  # fmt: skip
-_TOLD = ("layers", "subtitle", "overridden")
+_TOLD = ("layers", "derived_layers", "special", "sentence_b_start", "subtitle", "overridden")
 HEAD = ("Q", "K", "V", "scale", "temperature")
 _SHOWN = (*HEAD, "bias", "softcap", "row_mass", "locked")
 _COMPUTED = ("scores", "mask", "attention", "output")
+_DERIVED = "A click is a what-if on this map alone."
 _AS_COMPUTED = "As the model computed it. A click is a what-if on the shown head."
 _NOT_RE_RUN = "What-if on this head alone: the model itself has not been re-run."
 
@@ -86,6 +89,8 @@ class AttentionShown(AttentionTraits):
         values = {name: getattr(source, name, None) for name in (*SOURCE, *_TOLD)}
         values["given"] = tuple(getattr(source, "given", ()))
         values |= {name: getattr(inputs, name) for name in _SHOWN}
+        norms = getattr(source, "output_norms", None)
+        values["output_norms"] = None if norms is None else norms(layer, head)
         values |= {"layer": layer, "head": head, "kind": source.kind, "presets": presets}
         values["bertviz_views"] = bertviz_views(source)
         values["shown"] = (layer, head, source.kind)
@@ -98,6 +103,7 @@ class AttentionShown(AttentionTraits):
         self._own, self._presets_in_force = mask, presets
         self._trait_values.update(values)
         with at_once(self), self.hold_sync(), Notified() as notified:
+            self._leave_what_is_gone()
             if self.selection and not _inside(self.selection, inputs.shape):
                 self.set_trait("selection", None)
             for event in events:
@@ -105,6 +111,17 @@ class AttentionShown(AttentionTraits):
                     notified.call(self.notify_change, event)
             self._queue_patch(Patch(np.empty(0, np.intp), origin))
             self._after_edit()
+
+    def _leave_what_is_gone(self) -> None:
+        """Leave views and quantities that need more than what is shown now has."""
+        if self._inputs.Q is None:
+            self.set_trait("mistake", None)
+            if self.view in {"steps", "neuron"}:
+                self.set_trait("view", "heatmap")
+        needed = {"output-norm": self.output_norms, "value-norm": self._inputs.V}
+        needed["output-shift"] = self._inputs.V
+        if needed.get(self.quantity, True) is None:
+            self.set_trait("quantity", "attention")
 
     @exclusive
     def _remask(
@@ -176,7 +193,9 @@ class AttentionShown(AttentionTraits):
 
     def _after_edit(self) -> None:
         notice = getattr(self._source, "notice", "")
-        if self._source.layers[0].module:
+        if hasattr(self._source, "base"):
+            notice = f"{notice} {_DERIVED}"
+        elif self._source.layers[0].module:
             by_hand = self._own if self.locked is None else self._own & ~self.locked
             edited = by_hand.any() or not self._source.is_own(self.layer, self.head)
             notice = f"{notice} {_NOT_RE_RUN if edited else _AS_COMPUTED}".lstrip()

@@ -17,7 +17,7 @@ from attnwidget.masks import as_mask
 from attnwidget.mistakes import MISTAKES
 from attnwidget.presets import check_presets, preset_mask, recognise
 from attnwidget.report import Report
-from attnwidget.showing import HEAD, SOURCE, AttentionShown, n_heads
+from attnwidget.showing import HEAD, REGROUP, SOURCE, AttentionShown, n_heads
 from attnwidget.sources.base import stack
 from attnwidget.traits import CMAPS, COLOR_SCALES, QUANTITIES, VIEWS
 
@@ -63,7 +63,7 @@ class AttentionState(AttentionShown):
         self._history = History()
         self._planned = None
         self._log = EditLog()
-        self._set_aside: dict[str, tuple[NDArray[np.bool_], Any]] = {}
+        self._set_aside: dict[tuple[Any, ...], tuple[NDArray[np.bool_], Any]] = {}
         first = self._check_layer(stack(source)[0].index if layer is None else layer)
         head = self._check_head(head, first)
         shape = source.head(first, head).shape
@@ -146,11 +146,19 @@ class AttentionState(AttentionShown):
             if value is not None and not isinstance(value, Report):
                 raise TypeError("report: it is made by check() or a mistake; it can only be None")
             return value
-        if name in {"mistake", "quantity"} or value in {"steps", "neuron"}:
+        if name == "quantity":
+            self._need_quantity(choice(name, value, QUANTITIES))
+        if name == "mistake" or value in {"steps", "neuron"}:
             self._need_values(name, value)
         if name == "mistake":
             return None if value is None else choice(name, value, tuple(MISTAKES))
         return choice(name, value, _CHOICES[name])
+
+    def _need_quantity(self, value: str) -> None:
+        if value == "output-norm" and self.output_norms is None:
+            raise ValueError(f"quantity: {value!r} needs W_O, which isn't known here")
+        if value in {"value-norm", "output-shift"} and self._inputs.V is None:
+            raise ValueError(f"quantity: {value!r} needs V; what is shown has none")
 
     def _need_values(self, name: str, value: Any) -> None:
         if value not in {None, "attention"} and self._inputs.Q is None:
@@ -162,9 +170,13 @@ class AttentionState(AttentionShown):
         shown = self._source if name in SOURCE else self._inputs
         # Set from outside, not by `_show`, and not taken in with its group.
         if new is not getattr(shown, name, None) and new is self._trait_values[name]:
+            follows = self._source.replace(name, new, self.layer, self.head)
+            if name in REGROUP:
+                self._turn_to(follows)
+                return
             # A slider sends many values: they undo together.
             self._record(stroke=name if name == "temperature" else None)
-            self._show(self._source.replace(name, new, self.layer, self.head))
+            self._show(follows)
 
     @traitlets.observe("layer", "head")
     def _head_picked(self, _event: Any) -> None:
@@ -174,17 +186,18 @@ class AttentionState(AttentionShown):
 
     @traitlets.observe("kind")
     def _kind_picked(self, event: Any) -> None:
-        before, kind = self._source.kind, event["new"]
-        if kind == before:
-            return
-        # Each stack has a mask of its own, which is there again when one comes back to it.
-        self._set_aside[before] = self._own, self._presets_in_force
-        source = self._source.of(kind)
+        if event["new"] != self._source.kind:
+            self._turn_to(self._source.of(event["new"]))
+
+    def _turn_to(self, source: Source) -> None:
+        """Show a source of other rows and columns: a stack, words."""
+        # Each has a mask of its own, which is there again when one comes back to it.
+        self._set_aside[_cut(self._source)] = self._own, self._presets_in_force
         numbers: list[int] = [one.index for one in stack(source)]
         layer = self.layer if self.layer in numbers else numbers[0]
         shape = source.head(layer, 0).shape
         fresh = np.zeros(shape, bool), check_presets(None, shape[1])
-        own, presets = self._set_aside.get(kind, fresh)
+        own, presets = self._set_aside.get(_cut(source), fresh)
         self._show(source, layer, mask=own, presets=presets)
 
     @traitlets.observe("presets")
@@ -212,3 +225,8 @@ class AttentionState(AttentionShown):
         own = as_mask(mask, *self._computation.mask.shape)
         presets = recognise(own, self._source.tokens, self._source.key_tokens)
         self._remask(self._around_locked(own), presets=presets)
+
+
+def _cut(source: Source) -> tuple[Any, ...]:
+    """Return what decides of a source's rows and columns, but for its tokens."""
+    return source.kind, getattr(source, "merge", None), getattr(source, "hide_special", None)

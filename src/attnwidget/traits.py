@@ -22,7 +22,7 @@ VIEWS = (
 )
 CMAPS = ("viridis", "magma", "inferno", "plasma", "cividis", "turbo", "greys", "blues")
 COLOR_SCALES = ("unit", "row", "map")
-QUANTITIES = ("attention", "output-shift")
+QUANTITIES = ("attention", "scores", "value-norm", "output-norm", "output-shift")
 
 
 def _synced(trait: Any) -> Any:
@@ -44,6 +44,10 @@ class AttentionTraits(anywidget.AnyWidget):
     V = Array()
     bias = Array(read_only=True)
     softcap = Checked(None, read_only=True)
+    special = Checked((), read_only=True)
+    sentence_b_start = Checked(None, read_only=True)
+    merge = Checked(None)
+    hide_special = Checked(None)
     scale = Checked(1.0)
     temperature = Checked(1.0)
     scores = Computed()
@@ -52,6 +56,7 @@ class AttentionTraits(anywidget.AnyWidget):
     output = Computed()
     locked = Array(read_only=True)
     row_mass = Array(read_only=True)
+    output_norms = Array(read_only=True)
 
     d_model = Checked(None)
     d_k = Checked(None)
@@ -65,6 +70,9 @@ class AttentionTraits(anywidget.AnyWidget):
     presets: Any = Checked(check_presets(None, 0)).tag(to_json=lambda presets, _: dict(presets))
 
     layers = Checked((), read_only=True).tag(
+        to_json=lambda layers, _: [vars(layer) for layer in layers]
+    )
+    derived_layers = Checked((), read_only=True).tag(
         to_json=lambda layers, _: [vars(layer) for layer in layers]
     )
     kind = Checked("self")

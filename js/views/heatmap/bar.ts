@@ -1,21 +1,9 @@
 /** The colour bar: what the colours mean, by the scale that is chosen. */
 import { cssColor, type Lut, ticks } from "../../color";
+import type { QuantityWords } from "../../quantity";
 import type { ColorScale } from "../../types";
 import type { Geometry } from "./geometry";
 import type { Palette } from "./paint";
-
-const BAR_NAME = {
-  attention: {
-    unit: "attention weight",
-    row: "share of the row's maximum",
-    map: "attention, up to the map's maximum",
-  },
-  "output-shift": {
-    unit: "output would move by",
-    row: "share of the row's largest move",
-    map: "output would move by",
-  },
-} as const;
 
 export function paintBar(
   ctx: CanvasRenderingContext2D,
@@ -24,7 +12,7 @@ export function paintBar(
   colors: Palette,
   ceiling: number,
   scale: ColorScale,
-  quantity: keyof typeof BAR_NAME,
+  quantity: QuantityWords,
 ): void {
   const { x, y, width, height } = g.bar;
   const gradient = ctx.createLinearGradient(0, y + height, 0, y);
@@ -38,19 +26,31 @@ export function paintBar(
   ctx.textAlign = "left";
   ctx.textBaseline = "middle";
   const all = ticks(ceiling);
-  const list = height < 100 ? [all[0], all[all.length - 1]] : all;
-  for (const tick of list) {
+  const signed = quantity.value === "scores";
+  const few = height < 100 ? [all[0], all[all.length - 1]] : all;
+  const below = signed ? few.slice(1).map((tick) => tick && negative(tick)) : [];
+  for (const tick of [...few, ...below]) {
     if (!tick) continue;
-    const at = y + height * (1 - (ceiling > 0 ? tick.value / ceiling : 0));
+    const share = ceiling > 0 ? tick.value / ceiling : 0;
+    const at = y + height * (1 - (signed ? (share + 1) / 2 : share));
     ctx.fillRect(x + width, at - 0.5, 3, 1);
     ctx.fillText(tick.text, x + width + 6, Math.min(Math.max(at, y + 4), y + height - 4));
   }
-  const name = BAR_NAME[quantity][scale];
+  const name = barName(quantity, scale);
   ctx.save();
   ctx.translate(x + width + 43, y + height / 2);
   ctx.rotate(Math.PI / 2);
   ctx.textAlign = "center";
   if (ctx.measureText(name).width <= height) ctx.fillText(name, 0, 0);
-  else if (height >= 56) ctx.fillText(quantity === "attention" ? "attention" : "move", 0, 0);
+  else if (height >= 56) ctx.fillText(quantity.text, 0, 0);
   ctx.restore();
+}
+
+function barName({ value, bar }: QuantityWords, scale: ColorScale): string {
+  if (scale === "row") return "share of the row's maximum";
+  return value === "attention" && scale === "map" ? "attention, up to the map's maximum" : bar;
+}
+
+function negative({ value, text }: { value: number; text: string }) {
+  return { value: -value, text: `−${text}` };
 }

@@ -1,15 +1,16 @@
 /** The heatmap: queries down, keys across, and every cell a switch. */
-import { type Lut, lut } from "../../color";
+import { type Lut, lut, signedLut } from "../../color";
 import { type Env, h, text } from "../../dom";
 import type { Cell } from "../../focus";
+import { offered, QUANTITIES, shownQuantity } from "../../quantity";
 import type { Store } from "../../store";
-import type { ColorScale } from "../../types";
+import type { ColorScale, Quantity } from "../../types";
 import { segmented } from "../segmented";
 import { watchDensity } from "./density";
 import type { Geometry } from "./geometry";
 import { listenToKeys } from "./keyboard";
 import { type Marks, paintOverlay } from "./overlay";
-import { createImage, isShift, paintMap, palette, shownMap, shownScale } from "./paint";
+import { createImage, isSigned, isWeights, paintMap, palette, shownMap, shownScale } from "./paint";
 import { listenToPointer } from "./pointer";
 import { createSurface } from "./surface";
 import { describe, labelTitle, opening, rowIsEmpty } from "./words";
@@ -31,17 +32,11 @@ export function createHeatmap(parent: HTMLElement, store: Store, env: Env): void
   );
   const quantity = segmented(
     "colours show",
-    [
-      { value: "attention", text: "attention", title: "the weights" },
-      {
-        value: "output-shift",
-        text: "effect",
-        title: "how far masking each cell would move its query's output",
-      },
-    ],
-    (value) => store.set("quantity", value as "attention"),
+    QUANTITIES,
+    (value) => store.set("quantity", value as Quantity),
     signal,
   );
+  const about = h("p", { class: "aw-where aw-about" });
   const of = h("div", { class: "aw-scale" }, h("span", {}, "colours show"), quantity.element);
   parent.append(
     map,
@@ -51,11 +46,13 @@ export function createHeatmap(parent: HTMLElement, store: Store, env: Env): void
       h("div", { class: "aw-scale" }, h("span", {}, "colour scale"), scale.element),
       of,
     ),
+    about,
     readout,
   );
 
   const image = createImage();
-  let table: Lut = lut(store.get("cmap"));
+  const colours = () => (isSigned(store) ? signedLut(theme.dark) : lut(store.get("cmap")));
+  let table: Lut = colours();
   let geometry: Geometry | null = null;
   let dirty: Set<number> | "all" | null = "all";
   let relayout = true;
@@ -142,9 +139,15 @@ export function createHeatmap(parent: HTMLElement, store: Store, env: Env): void
 
   /** The choices as they are: distances have no scale from 0 to 1, given weights no effect. */
   function settle() {
-    quantity.set(store.get("quantity"));
-    of.hidden = store.matrix("V") === null;
-    scale.offer(isShift(store) ? ["row", "map"] : ["unit", "row", "map"]);
+    const choices = offered(store);
+    quantity.offer(choices);
+    quantity.set(shownQuantity(store).value);
+    of.hidden = choices.length < 2;
+    text(about, shownQuantity(store).about);
+    about.hidden = isWeights(store);
+    scale.offer(
+      isSigned(store) ? ["map"] : isWeights(store) ? ["unit", "row", "map"] : ["row", "map"],
+    );
     scale.set(shownScale(store));
   }
 
@@ -254,7 +257,7 @@ export function createHeatmap(parent: HTMLElement, store: Store, env: Env): void
   );
 
   store.subscribe((change) => {
-    if (change.names.has("cmap")) table = lut(store.get("cmap"));
+    if (change.all || change.names.has("cmap") || change.names.has("quantity")) table = colours();
     if (change.names.has("selection")) {
       const selection = store.get("selection");
       if (selection && inside(selection)) active = selection;
@@ -287,6 +290,7 @@ export function createHeatmap(parent: HTMLElement, store: Store, env: Env): void
   });
   observer.observe(parent);
   theme.subscribe(() => {
+    table = colours();
     dirty = "all";
     request();
   }, signal);

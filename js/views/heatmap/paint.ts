@@ -1,6 +1,7 @@
 /** The map's pixels: cells as an image, everything else drawn over it. */
 import type { Matrix } from "../../codec";
 import { isLight, type Lut, lutIndex, parseColor } from "../../color";
+import { quantityMap, shownQuantity } from "../../quantity";
 import type { Store } from "../../store";
 import type { ColorScale } from "../../types";
 import { paintBar } from "./bar";
@@ -51,7 +52,8 @@ export function createImage() {
       const { data } = shownMap(store);
       const mask = store.mask;
       const scale = shownScale(store);
-      const ceiling = scale === "map" ? largest(data) : 1;
+      const signed = isSigned(store);
+      const ceiling = signed ? furthest(data, mask) : scale === "map" ? largest(data) : 1;
       const [mr, mg, mb] = parseColor(masked);
       const list = rows === null || fresh ? Array(nQ).keys() : rows;
       let first = nQ;
@@ -67,7 +69,8 @@ export function createImage() {
             image.data[p + 1] = mg;
             image.data[p + 2] = mb;
           } else {
-            const c = lutIndex((data[at + k] as number) * factor) * 3;
+            const share = (data[at + k] as number) * factor;
+            const c = lutIndex(signed ? (share + 1) / 2 : share) * 3;
             image.data[p] = table[c] as number;
             image.data[p + 1] = table[c + 1] as number;
             image.data[p + 2] = table[c + 2] as number;
@@ -88,19 +91,34 @@ export function createImage() {
   };
 }
 
-/** What the map's colours and numbers are: the weights, or how far masking a cell would move the output. */
+/** What the map's colours and numbers are. */
 export function shownMap(store: Store): Matrix {
-  return (store.get("quantity") === "output-shift" && store.shift) || store.attention;
+  return quantityMap(store);
 }
 
-/** Distances have no natural ceiling: they are coloured up to the map's own, or the row's. */
+/** Only weights have a natural ceiling: others are coloured up to the map's own, or the row's. */
 export function shownScale(store: Store): ColorScale {
   const scale = store.get("color_scale");
-  return scale === "unit" && isShift(store) ? "map" : scale;
+  if (isSigned(store)) return "map";
+  return scale === "unit" && !isWeights(store) ? "map" : scale;
 }
 
-export function isShift(store: Store): boolean {
-  return store.get("quantity") === "output-shift" && store.shift !== null;
+export function isWeights(store: Store): boolean {
+  return shownQuantity(store).value === "attention";
+}
+
+export function isSigned(store: Store): boolean {
+  return shownQuantity(store).value === "scores";
+}
+
+/** How far from 0 the open cells go. */
+function furthest(values: Float32Array, mask: Uint8Array): number {
+  let max = 0;
+  for (let i = 0; i < values.length; i++) {
+    const size = Math.abs(values[i] as number);
+    if (!mask[i] && size > max && size < Infinity) max = size;
+  }
+  return max;
 }
 
 export function largest(values: Float32Array): number {
@@ -129,8 +147,8 @@ export function paintMap(
   } else {
     ctx.clearRect(0, 0, g.width, g.height);
     paintTitles(ctx, g, colors);
-    paintLabels(ctx, g, colors);
-    paintBar(ctx, g, table, colors, ceiling, shownScale(store), store.get("quantity"));
+    paintLabels(ctx, g, colors, store);
+    paintBar(ctx, g, table, colors, ceiling, shownScale(store), shownQuantity(store));
   }
   paintCells(ctx, g, image, changed);
   if (g.cell >= 6) paintHatch(ctx, g, store, colors, rows);
@@ -169,11 +187,25 @@ function paintTitles(ctx: CanvasRenderingContext2D, g: Geometry, colors: Palette
   ctx.restore();
 }
 
-function paintLabels(ctx: CanvasRenderingContext2D, g: Geometry, colors: Palette): void {
-  ctx.fillStyle = colors.fg;
-  ctx.font = `${g.font}px ${colors.font}`;
-  for (let q = 0; q < g.nQ; q += g.step) rowLabel(ctx, g, q);
-  for (let k = 0; k < g.nK; k += g.step) columnLabel(ctx, g, k);
+function paintLabels(
+  ctx: CanvasRenderingContext2D,
+  g: Geometry,
+  colors: Palette,
+  store: Store,
+): void {
+  const dress = (side: "query" | "key", i: number) => {
+    const special = store.isSpecial(side, i);
+    ctx.fillStyle = special ? colors.muted : colors.fg;
+    ctx.font = `${special ? "italic " : ""}${g.font}px ${colors.font}`;
+  };
+  for (let q = 0; q < g.nQ; q += g.step) {
+    dress("query", q);
+    rowLabel(ctx, g, q);
+  }
+  for (let k = 0; k < g.nK; k += g.step) {
+    dress("key", k);
+    columnLabel(ctx, g, k);
+  }
 }
 
 export function rowLabel(ctx: CanvasRenderingContext2D, g: Geometry, q: number): void {

@@ -63,6 +63,19 @@ export function withHead(data: LineData, head: number, map: Matrix): LineData {
   };
 }
 
+/** The lines from one sentence of a pair to another alone; each is "A" or "B", B from `start` on. */
+export function between(data: LineData, from: string, to: string, start: number): LineData {
+  const is = (sentence: string, i: number) => (i < start ? "A" : "B") === sentence;
+  return {
+    ...data,
+    each(head, query, visit) {
+      if (!is(from, query)) return;
+      data.each(head, query, (key, weight) => is(to, key) && visit(key, weight));
+    },
+    rest: (head, query) => (is(from, query) ? data.rest(head, query) : 0),
+  };
+}
+
 /** What each key gets from these queries, summed over queries and heads; and what is left over. */
 export function received(
   data: LineData,

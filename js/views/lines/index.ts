@@ -5,10 +5,20 @@ import type { Store } from "../../store";
 import { visible } from "../../tokens";
 import { watchDensity } from "../heatmap/density";
 import { palette } from "../heatmap/paint";
-import { fromMatrices, fromMessage, headColor, type LineData, received, withHead } from "./data";
+import { segmented } from "../segmented";
+import {
+  between,
+  fromMatrices,
+  fromMessage,
+  headColor,
+  type LineData,
+  received,
+  withHead,
+} from "./data";
 import { columns, paintLines, ROW } from "./paint";
 
 const TALLEST = 560;
+const SENTENCES = ["all", "A → A", "A → B", "B → A", "B → B"];
 
 export function createLines(parent: HTMLElement, store: Store, env: Env): void {
   const { signal, theme } = env;
@@ -31,10 +41,22 @@ export function createLines(parent: HTMLElement, store: Store, env: Env): void {
   box.setAttribute("aria-label", "queries, and what they look at");
   box.setAttribute("aria-activedescendant", id);
   const readout = h("p", { class: "aw-where aw-line-readout", role: "status" });
-  const root = h("div", { class: "aw-lines-view" }, legend, hint, box, readout);
+  const sentences = segmented(
+    "sentences",
+    SENTENCES.map((value) => ({ value, text: value })),
+    (value) => {
+      pair = value;
+      sentences.set(value);
+      arrange();
+    },
+    signal,
+  );
+  const root = h("div", { class: "aw-lines-view" }, legend, hint, sentences.element, box, readout);
   parent.append(root);
   const context = canvas.getContext("2d") as CanvasRenderingContext2D;
 
+  let pair = SENTENCES[0] as string;
+  sentences.set(pair);
   let sent: LineData | null = null;
   let data: LineData | null = null;
   let asked = 0;
@@ -79,6 +101,10 @@ export function createLines(parent: HTMLElement, store: Store, env: Env): void {
     data = sent ?? fromMatrices(own());
     // The shown head is as it is here, with what was masked by hand.
     if (sent && here) data = withHead(sent, head, store.attention);
+    const start = store.get("sentence_b_start");
+    sentences.element.hidden = start === null;
+    const [from, to] = pair.split(" → ");
+    if (start !== null && from && to) data = between(data, from, to, start);
     if (on.size === 0 || Math.max(...on) >= data.heads) on = new Set(heads);
     active = Math.min(active, data.nQ - 1);
     for (const q of selected) if (q >= data.nQ) selected.delete(q);
@@ -140,6 +166,7 @@ export function createLines(parent: HTMLElement, store: Store, env: Env): void {
         heads,
         queries: store.tokens,
         keys: store.keyTokens,
+        special: store.isSpecial,
         looking: now,
         key,
         selected,

@@ -8,6 +8,7 @@ export interface Scene {
   heads: readonly number[];
   queries: readonly string[];
   keys: readonly string[];
+  special: (side: "query" | "key", i: number) => boolean;
   /** Queries looked at: hovered, else selected, else all. */
   looking: ReadonlySet<number> | null;
   /** A key looked at: the lines that end there. */
@@ -85,7 +86,9 @@ function drawTokens(
   left: number,
   right: number,
 ): void {
-  const { data, heads, looking, queries, keys } = scene;
+  const { data, heads, looking, queries, keys, special } = scene;
+  const font = (side: "query" | "key", i: number, bold: boolean) =>
+    `${special(side, i) ? "italic " : ""}${bold ? 650 : 400} 13px ${colors.font}`;
   const measure = (text: string) => ctx.measureText(text).width;
   ctx.textBaseline = "middle";
   const one = looking ? received(data, heads, looking) : null;
@@ -93,17 +96,18 @@ function drawTokens(
   for (let i = first; i <= last; i++) {
     if (i < data.nQ) {
       const bold = looking?.has(i) || scene.selected.has(i);
-      ctx.font = `${bold ? 650 : 400} 13px ${colors.font}`;
+      ctx.font = font("query", i, Boolean(bold));
       ctx.textAlign = "right";
-      ctx.fillStyle = looking && !looking.has(i) ? colors.muted : colors.fg;
+      const faint = (looking && !looking.has(i)) || special("query", i);
+      ctx.fillStyle = faint ? colors.muted : colors.fg;
       ctx.fillText(shorten(visible(queries[i] as string), left - 12, measure), left - 2, y(i));
       if (scene.selected.has(i)) ctx.fillRect(left + 1, y(i) - 8, 2.5, 16);
     }
     if (i < data.nK) {
       if (one) drawShares(ctx, scene, i, y(i), right);
-      ctx.font = `${scene.key === i ? 650 : 400} 13px ${colors.font}`;
+      ctx.font = font("key", i, scene.key === i);
       ctx.textAlign = "left";
-      ctx.fillStyle = colors.fg;
+      ctx.fillStyle = special("key", i) ? colors.muted : colors.fg;
       const value = one && (one.sums[i] as number);
       const room = scene.width - right - (value === null ? 6 : 54);
       ctx.fillText(shorten(visible(keys[i] as string), room, measure), right + 4, y(i));

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -30,6 +30,26 @@ class Layer:
     kind: str
     n_heads: int
     n_kv_heads: int
+
+
+@dataclass(frozen=True)
+class Text:
+    """The n tokens of one stack, and what the tokenizer knows of them.
+
+    `special` marks [CLS], padding and the like, `words` numbers the word that a token belongs to
+    (None for none), `second` is where the second sentence of a pair starts.
+    """
+
+    tokens: tuple[str, ...]
+    special: tuple[bool, ...] = ()
+    words: tuple[int | None, ...] = ()
+    second: int | None = None
+
+    def without_last(self) -> Text:
+        """Return the text but for its last token."""
+        return replace(
+            self, tokens=self.tokens[:-1], special=self.special[:-1], words=self.words[:-1]
+        )
 
 
 @dataclass(frozen=True)
@@ -133,6 +153,11 @@ class Source(Protocol):
         ...
 
     @property
+    def derived_layers(self) -> tuple[Layer, ...]:
+        """Layers that are made of others: means over heads or layers, rollout."""
+        ...
+
+    @property
     def subtitle(self) -> str:
         """What this is, in a few words."""
         ...
@@ -172,4 +197,5 @@ class Source(Protocol):
 
 def stack(source: Source) -> tuple[Layer, ...]:
     """Return the layers of the stack that `source` shows."""
-    return tuple(layer for layer in source.layers if layer.kind == source.kind)
+    every = (*source.layers, *source.derived_layers)
+    return tuple(layer for layer in every if layer.kind == source.kind)

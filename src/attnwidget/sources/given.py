@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from attnwidget.checks import choice, floats, index, number
-from attnwidget.sources.base import HeadInputs, Layer
+from attnwidget.checks import floats, index, number
+from attnwidget.sources.base import HeadInputs, Layer, Source
+from attnwidget.sources.derived import DerivedSource, derived_layers
 from attnwidget.sources.sizes import LARGEST_MAPS
 from attnwidget.sources.text import as_tokens
 
@@ -35,6 +36,8 @@ class GivenSource:
     attention: NDArray
     temperature: float = 1.0
     notice: str = ""
+    text: ClassVar[None] = None
+    key_text: ClassVar[None] = None
 
     @classmethod
     def create(
@@ -91,6 +94,11 @@ class GivenSource:
         return tuple(Layer(i, "", self.kind, h, h) for i in range(n))
 
     @property
+    def derived_layers(self) -> tuple[Layer, ...]:
+        """Means over heads or layers, and rollout."""
+        return derived_layers(self)
+
+    @property
     def subtitle(self) -> str:
         """The sizes, for the widget's head line."""
         layers, h, n_q, n_k = self.attention.shape
@@ -142,10 +150,9 @@ class GivenSource:
         changed: dict[str, Any] = {name: self.check(name, value, layer, head)}
         return replace(self, **changed)
 
-    def of(self, kind: str) -> GivenSource:
-        """Return the source itself: it has one stack."""
-        choice("kind", kind, (self.kind,))
-        return self
+    def of(self, kind: str) -> Source:
+        """Return the source itself, or what is derived of it."""
+        return self if kind == self.kind else DerivedSource(self).of(kind)
 
     def reset(self) -> GivenSource:
         """Return the source itself: nothing of it is set by hand."""

@@ -92,6 +92,11 @@ class LabSource(Sentence):
         return (Layer(0, "", self.kind, h, h),)
 
     @property
+    def derived_layers(self) -> tuple[Layer, ...]:
+        """None: a sentence's heads are all in view."""
+        return ()
+
+    @property
     def subtitle(self) -> str:
         """The sizes, for the widget's head line."""
         s = self.sizes

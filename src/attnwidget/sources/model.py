@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from attnwidget.checks import choice, floats, index, number
-from attnwidget.sources.base import HeadInputs, Layer
+from attnwidget.checks import floats, index, number
+from attnwidget.meaning import output_norms
+from attnwidget.sources.base import HeadInputs, Layer, Text
 from attnwidget.sources.calls import Call, hidden
 from attnwidget.sources.capture import run
+from attnwidget.sources.derived import DerivedSource, derived_layers
 from attnwidget.sources.heads import head_inputs, head_weights, layer_weights
 from attnwidget.sources.labels import SPACE
-from attnwidget.sources.reading import Reading, Text, read_inputs, read_text, stack_tokens
+from attnwidget.sources.projection import output_projection
+from attnwidget.sources.reading import Reading, read_inputs, read_text, stack_tokens
 from attnwidget.sources.stacks import arrange
 from attnwidget.sources.supported import check_model
 from attnwidget.sources.text import as_tokens
@@ -38,6 +41,7 @@ class Stack:
     tokens: tuple[str, ...]
     key_tokens: tuple[str, ...] | None
     text: Text | None
+    key_text: Text | None
 
 
 class ModelSource:
@@ -135,6 +139,11 @@ class ModelSource:
         return self._stacks[self.kind].text
 
     @property
+    def key_text(self) -> Text | None:
+        """The same of the keys."""
+        return self._stacks[self.kind].key_text
+
+    @property
     def subtitle(self) -> str:
         """The model and its sizes, for the widget's head line."""
         layers = [layer for layer in self.layers if layer.kind == self.kind]
@@ -146,10 +155,37 @@ class ModelSource:
             f"{h} head{'s' * (h != 1)}"
         )
 
-    def of(self, kind: str) -> ModelSource:
-        """Return the source with another of its `kinds` shown."""
+    @property
+    def derived_layers(self) -> tuple[Layer, ...]:
+        """Means over heads or layers, and rollout, of each stack."""
+        return derived_layers(self)
+
+    @property
+    def merge(self) -> str | None:
+        """What a row is: "tokens"; None where there are no words to put together."""
+        return None if self.text is None else "tokens"
+
+    @property
+    def hide_special(self) -> bool | None:
+        """False; None where no token is special."""
+        return False if any(self.special) else None
+
+    @property
+    def sentence_b_start(self) -> int | None:
+        """Where the second sentence of a pair starts, None where there is none."""
+        return None if self.text is None else self.text.second
+
+    @property
+    def special(self) -> tuple[bool, ...]:
+        """Which tokens are special: [CLS], padding, ..."""
+        return () if self.text is None else self.text.special
+
+    def of(self, kind: str) -> Any:
+        """Return the source with another of its `kinds` shown, or what is derived of one."""
+        if kind not in self.kinds:
+            return DerivedSource(self).of(kind)
         new = copy.copy(self)
-        new.kind = choice("kind", kind, self.kinds)
+        new.kind = kind
         return new
 
     def written(self, tokens: Sequence[str]) -> ModelSource:
@@ -212,6 +248,15 @@ class ModelSource:
         total = weights.sum(axis=-1, keepdims=True)
         return np.concatenate([weights, np.where(total > 0, 1 - total, 0)], axis=-1)
 
+    def output_norms(self, layer: int, head: int) -> NDArray[np.float32] | None:
+        """Return ‖v_j W_O‖ of a head's values, (n_k,); None where W_O or V isn't known."""
+        call, one = self._call(layer)[0], self.head(layer, head)
+        if one.V is None:
+            return None
+        d_k = None if call.q is None else int(call.q.shape[-1])
+        W_o = output_projection(self.model, call.module, call.shape[0], d_k, one.V.shape[1])
+        return None if W_o is None else output_norms(one.V, W_o[head]).astype(np.float32)
+
     def check(self, name: str, value: Any, layer: int, head: int) -> Any:
         """Return `value` as `replace` would store it: labels, or an input of one head.
 
@@ -219,6 +264,10 @@ class ModelSource:
             TypeError: if it is of the wrong type.
             ValueError: if its shape or values don't fit, or a captured model has no such input.
         """
+        if name in {"merge", "hide_special"}:
+            if name == "merge" and self.text is None:
+                raise ValueError("merge: patches, frames and bare positions have no words")
+            return DerivedSource(self).check(name, value, layer, head)
         if name in {"tokens", "key_tokens"}:
             known = getattr(self, name)
             if value is None and known is None:
@@ -246,12 +295,14 @@ class ModelSource:
         n, width = given.shape
         return floats(name, value, (n, None if name == "V" else width))
 
-    def replace(self, name: str, value: Any, layer: int, head: int) -> ModelSource:
+    def replace(self, name: str, value: Any, layer: int, head: int) -> Any:
         """Return the source with other labels, or with an input of one head set.
 
         The model is not run again: nothing but this head's map follows.
         """
         value = self.check(name, value, layer, head)
+        if name in {"merge", "hide_special"}:
+            return DerivedSource(self).replace(name, value, layer, head)
         new = copy.copy(self)
         if name in {"tokens", "key_tokens"}:
             stack = replace(self._stacks[self.kind], **{name: value})
@@ -299,8 +350,9 @@ def _stack(
         mine = "self"
     tokens, text = stack_tokens(mine, n_q, reading, model)
     if kind != "cross" and n_q == n_k:
-        return Stack(tokens, None, text)
-    return Stack(tokens, stack_tokens(other, n_k, reading, model)[0], text)
+        return Stack(tokens, None, text, text)
+    keys, key_text = stack_tokens(other, n_k, reading, model)
+    return Stack(tokens, keys, text, key_text)
 
 
 def _capture_inputs(

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from attnwidget.checks import index
+from attnwidget.sources.base import Text
 from attnwidget.sources.labels import labels
 from attnwidget.sources.patches import frames, image_tokens, patches
 from attnwidget.sources.supported import check_ids
@@ -15,26 +16,6 @@ from attnwidget.sources.supported import check_ids
 if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
-
-
-@dataclass(frozen=True)
-class Text:
-    """The n tokens of one stack, and what the tokenizer knows of them.
-
-    `special` marks [CLS], padding and the like, `words` numbers the word that a token belongs to
-    (None for none), `second` is where the second sentence of a pair starts.
-    """
-
-    tokens: tuple[str, ...]
-    special: tuple[bool, ...] = ()
-    words: tuple[int | None, ...] = ()
-    second: int | None = None
-
-    def without_last(self) -> Text:
-        """Return the text but for its last token."""
-        return replace(
-            self, tokens=self.tokens[:-1], special=self.special[:-1], words=self.words[:-1]
-        )
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,102 @@
+/** What the numbers of the map may be, besides the weights. */
+import type { Matrix } from "./codec";
+import type { Store } from "./store";
+import type { Quantity } from "./types";
+
+export interface QuantityWords {
+  value: Quantity;
+  text: string;
+  title: string;
+  /** What the colour bar says; in a short map its first word. */
+  bar: string;
+  /** What it is and where it is from, under the map; nothing of the weights themselves. */
+  about: string;
+}
+
+export const QUANTITIES: readonly QuantityWords[] = [
+  {
+    value: "attention",
+    text: "attention",
+    title: "the weights",
+    bar: "attention weight",
+    about: "",
+  },
+  {
+    value: "scores",
+    text: "scores",
+    title: "before the softmax",
+    bar: "score, before mask and softmax",
+    about: "Scores: q·k scaled, before mask and softmax; blue below 0, red above.",
+  },
+  {
+    value: "value-norm",
+    text: "× ‖v‖",
+    title: "weight times the length of the value",
+    bar: "attention · ‖v‖",
+    about: "Attention · ‖v‖: how long the vector is that each weight takes from its key's value.",
+  },
+  {
+    value: "output-norm",
+    text: "× ‖v W_O‖",
+    title: "weight times the length of the projected value",
+    bar: "attention · ‖v W_O‖",
+    about:
+      "Attention · ‖v W_O‖: the same after this head's output projection (Kobayashi et al. 2020, arXiv 2004.10102).",
+  },
+  {
+    value: "output-shift",
+    text: "effect",
+    title: "how far masking each cell would move its query's output",
+    bar: "output would move by",
+    about: "Effect: how far the query's output would move if this cell were masked, ‖o − o′‖.",
+  },
+];
+
+/** The quantities that what is shown has the numbers for. */
+export function offered(store: Store): Quantity[] {
+  const has: Record<Quantity, boolean> = {
+    attention: true,
+    scores: store.hasScores,
+    "value-norm": store.matrix("V") !== null,
+    "output-norm": store.outputNorms !== null,
+    "output-shift": store.matrix("V") !== null,
+  };
+  return QUANTITIES.map((q) => q.value).filter((value) => has[value]);
+}
+
+/** The quantity on screen: the one chosen, where it can be shown. */
+export function shownQuantity(store: Store): QuantityWords {
+  const chosen = store.get("quantity");
+  const known = offered(store).includes(chosen) ? chosen : "attention";
+  return QUANTITIES.find((q) => q.value === known) as QuantityWords;
+}
+
+/** Its numbers, (n_q, n_k). */
+export function quantityMap(store: Store): Matrix {
+  const { value } = shownQuantity(store);
+  const { attention } = store;
+  if (value === "scores") return store.matrix("scores") as Matrix;
+  if (value === "output-shift") return store.shift ?? attention;
+  if (value === "value-norm") return times(attention, norms(store.matrix("V") as Matrix));
+  if (value === "output-norm") return times(attention, store.outputNorms as Float32Array);
+  return attention;
+}
+
+/** ‖v‖ of each row. */
+export function norms(V: Matrix): Float32Array {
+  const found = new Float32Array(V.rows);
+  for (let j = 0; j < V.rows; j++) {
+    let square = 0;
+    for (let c = 0; c < V.cols; c++) square += (V.data[j * V.cols + c] as number) ** 2;
+    found[j] = Math.sqrt(square);
+  }
+  return found;
+}
+
+function times({ data, rows, cols }: Matrix, factors: Float32Array): Matrix {
+  const product = new Float32Array(data.length);
+  for (let at = 0; at < data.length; at++) {
+    product[at] = (data[at] as number) * (factors[at % cols] as number);
+  }
+  return { data: product, rows, cols };
+}

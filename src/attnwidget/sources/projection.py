@@ -1,0 +1,61 @@
+"""The output projection W_O of an attention module, where a model's parts tell which it is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import torch
+    from numpy.typing import NDArray
+    from transformers import PreTrainedModel
+
+_INSIDE = ("o_proj", "out_proj", "out_lin", "c_proj", "dense", "Wo", "o")
+# Between the weights' output and W_O stands something else: a gate (Qwen3-Next), a norm.
+_BETWEEN = ("sub_norm", "gate")
+
+
+def output_projection(
+    model: PreTrainedModel, module: str, n_heads: int, d_k: int | None, d_v: int
+) -> NDArray | None:
+    """Return W_O by heads, (h, d_v, d_model) float32, of the attention `module`; None if unknown.
+
+    Its rows are taken head by head, as the heads' outputs are joined before it (Vaswani et al.
+    2017, section 3.2.2). Nothing is guessed: a layer of another size, quantised weights, or a
+    gate between the heads and W_O give None.
+    """
+    attention = model.get_submodule(module)
+    if any(word in name for name, _ in attention.named_children() for word in _BETWEEN):
+        return None
+    queries = getattr(attention, "q_proj", None)
+    if d_k is not None and getattr(queries, "out_features", n_heads * d_k) != n_heads * d_k:
+        return None  # a gate comes out of it, too
+    for found in _candidates(model, attention, module):
+        weight = _by_input(found)
+        if weight is not None and weight.shape[0] == n_heads * d_v:
+            weight = weight.detach().to("cpu").float().reshape(n_heads, d_v, -1)
+            made: NDArray = weight.numpy()
+            return made
+    return None
+
+
+def _candidates(model: PreTrainedModel, attention: Any, module: str) -> list[Any]:
+    found = [getattr(attention, name, None) for name in _INSIDE]
+    # BERT and its kin have it beside: attention.self and attention.output.dense.
+    parent = model.get_submodule(module.rpartition(".")[0])
+    found.append(getattr(getattr(parent, "output", None), "dense", None))
+    return [one for one in found if one is not None]
+
+
+def _by_input(layer: Any) -> torch.Tensor | None:
+    """Return the weight of a linear layer as (in, out), None where it isn't a plain one."""
+    import torch
+
+    if isinstance(layer, torch.nn.Parameter):  # XLNet: (d_model, h, d)
+        weight = layer.flatten(1).T
+    elif type(layer).__name__ == "Conv1D":  # GPT-2 holds it as (in, out)
+        weight = layer.weight
+    elif isinstance(layer, torch.nn.Linear):
+        weight = layer.weight.T
+    else:
+        return None
+    return None if weight.is_meta or not weight.is_floating_point() else weight
