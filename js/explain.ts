@@ -234,7 +234,7 @@ export function explainWeight(store: Store, r: number, c: number): Explanation {
       : "masked: this query may not see this key, 0";
     return { value, lines: [...lines, how], numpy: "0.0", sources };
   }
-  const given = !store.matrix("Q") && store.get("temperature") === 1;
+  const given = !store.hasScores && store.get("temperature") === 1;
   const how = given ? givenLines : softmaxLines;
   return { value, ...how(store, r, c, open, lines), sources };
 }
@@ -243,7 +243,8 @@ export function explainWeight(store: Store, r: number, c: number): Explanation {
 function givenLines(store: Store, r: number, c: number, open: number[], lines: string[]) {
   const p = weight(at(store.attention, r, c));
   const own = Math.exp(at(need(store, "scores"), r, c));
-  if (!lines.length) return { lines: [`given as it is = ${p}`], numpy: exact(own) };
+  const source = store.get("layers")[0]?.module ? "made of the model's maps" : "given as it is";
+  if (!lines.length) return { lines: [`${source} = ${p}`], numpy: exact(own) };
   const left = open.map((s) => Math.exp(s));
   const mass = store.rowMass(r);
   const total = left.reduce((a, b) => a + b, 0);

@@ -93,6 +93,17 @@ export function norms(V: Matrix): Float32Array {
   return found;
 }
 
+/** What the weight of a key is multiplied with, in words; null where it stands alone. */
+export function weighted(store: Store, key: number): { factor: number; name: string } | null {
+  const { value } = shownQuantity(store);
+  if (value === "output-norm") {
+    return { factor: store.outputNorms?.[key] as number, name: "‖v W_O‖" };
+  }
+  if (value !== "value-norm") return null;
+  const { data, cols } = store.matrix("V") as Matrix;
+  return { factor: Math.hypot(...data.subarray(key * cols, (key + 1) * cols)), name: "‖v‖" };
+}
+
 function times({ data, rows, cols }: Matrix, factors: Float32Array): Matrix {
   const product = new Float32Array(data.length);
   for (let at = 0; at < data.length; at++) {

@@ -4,6 +4,7 @@ import { type Env, fill, h, text } from "../dom";
 import { explainScore, explainWeight } from "../explain";
 import type { Cell } from "../focus";
 import { number } from "../numbers";
+import { weighted } from "../quantity";
 import type { Store } from "../store";
 import { visible } from "../tokens";
 import { copyButton } from "./copy";
@@ -12,7 +13,7 @@ import { rowIsEmpty } from "./heatmap/words";
 
 const BARS = 10;
 /** The traits, beside the maps, that the panel shows. */
-const SHOWN = ["cmap", "color_scale", "scale", "temperature"];
+const SHOWN = ["cmap", "color_scale", "quantity", "scale", "temperature"];
 const CAPTION = "this row, after the mask";
 
 export function createInspector(parent: HTMLElement, store: Store, env: Env): void {
@@ -47,6 +48,11 @@ export function createInspector(parent: HTMLElement, store: Store, env: Env): vo
 
   function updateFormula([q, k]: Cell) {
     const lines = [...explainScore(store, q, k).lines, ...explainWeight(store, q, k).lines];
+    const carries = weighted(store, k);
+    if (carries) {
+      const carried = carries.factor * (store.attention.data[q * store.nK + k] as number);
+      lines.push(`· ${carries.name} ${number(carries.factor)} = ${number(carried)}`);
+    }
     fill(formula, lines.join("\n"), () =>
       lines.map((line, i) => h("div", {}, ...(i === lines.length - 1 ? strong(line) : [line]))),
     );
