@@ -1,11 +1,14 @@
 /** The anywidget module: a store for each model, a card for each view of it. */
 import type { AnyModel } from "@anywidget/types";
+import { type ComparisonTraits, createComparisonStore } from "./comparison";
 import { type Env, h, text } from "./dom";
 import { createFocus } from "./focus";
-import { createTheme } from "./host";
+import { createTheme, type Theme } from "./host";
 import { createStore, type Store } from "./store";
 import type { Traits } from "./types";
+import { createAlert } from "./views/alert";
 import { type BertvizKind, createBertvizView } from "./views/bertviz";
+import { createComparison } from "./views/compare";
 import { createExperiments } from "./views/experiments";
 import { createFooter } from "./views/footer";
 import { createGrid } from "./views/grid";
@@ -37,19 +40,43 @@ export default () => {
   return {
     initialize(host: Pick<Host, "model" | "signal">) {
       const controller = life(host);
-      store = createStore(host.model, controller.signal);
+      if (!comparison(host)) store = createStore(host.model, controller.signal);
       return () => controller.abort();
     },
     render(host: Host) {
       const controller = life(host);
-      store ??= createStore(host.model, controller.signal);
-      createCard(host.el, store, controller.signal);
+      const { signal } = controller;
+      const compared = comparison(host);
+      if (compared) {
+        const mirror = createComparisonStore(compared, signal);
+        createCard(host.el, signal, (root, alert, theme, guard) =>
+          createComparison(root, alert, mirror, theme, guard, signal),
+        );
+        return () => controller.abort();
+      }
+      store ??= createStore(host.model, signal);
+      const shown = store;
+      createCard(host.el, signal, (root, alert, theme, guard) =>
+        fill(root, alert, guarded(shown, guard), theme, signal),
+      );
       return () => controller.abort();
     },
   };
 };
 
-function createCard(el: HTMLElement, store: Store, signal: AbortSignal): void {
+type Guard = (act: () => void) => void;
+
+/** The model, where it is that of two widgets compared. */
+function comparison({ model }: Pick<Host, "model">): AnyModel<ComparisonTraits> | null {
+  const other = model as unknown as AnyModel<ComparisonTraits>;
+  return other.get("comparison") ? other : null;
+}
+
+function createCard(
+  el: HTMLElement,
+  signal: AbortSignal,
+  draw: (root: HTMLElement, alert: HTMLElement, theme: Theme, guard: Guard) => void,
+): void {
   const root = h("div", { class: "aw-root", "data-lm-suppress-shortcuts": "true" });
   el.append(root);
   el.style.minWidth = "0"; // beside other widgets it takes what there is
@@ -62,7 +89,7 @@ function createCard(el: HTMLElement, store: Store, signal: AbortSignal): void {
   root.addEventListener("keydown", keep, { signal });
   signal.addEventListener("abort", () => root.remove());
   const alert = h("div", { class: "aw-alert", role: "alert" });
-  const guard = (act: () => void) => {
+  const guard: Guard = (act) => {
     try {
       act();
     } catch (error) {
@@ -72,12 +99,18 @@ function createCard(el: HTMLElement, store: Store, signal: AbortSignal): void {
       console.error(error);
     }
   };
-  guard(() => fill(root, alert, guarded(store, guard), signal));
+  const theme = createTheme(root, signal);
+  const dress = () => {
+    root.dataset.theme = theme.dark ? "dark" : "light";
+  };
+  dress();
+  theme.subscribe(dress, signal);
+  guard(() => draw(root, alert, theme, guard));
   root.prepend(alert);
 }
 
 /** The same store, with listeners whose failure shows in the card instead of stopping the others. */
-function guarded(store: Store, guard: (act: () => void) => void): Store {
+function guarded(store: Store, guard: Guard): Store {
   return new Proxy(store, {
     get(target, name, receiver) {
       if (name !== "subscribe") return Reflect.get(target, name, receiver);
@@ -88,8 +121,13 @@ function guarded(store: Store, guard: (act: () => void) => void): Store {
   });
 }
 
-function fill(root: HTMLElement, alert: HTMLElement, store: Store, signal: AbortSignal): void {
-  const theme = createTheme(root, signal);
+function fill(
+  root: HTMLElement,
+  alert: HTMLElement,
+  store: Store,
+  theme: Theme,
+  signal: AbortSignal,
+): void {
   const focus = createFocus();
   const env: Env = { signal, focus, theme };
   const head = h("header", { class: "aw-head" });
@@ -98,11 +136,6 @@ function fill(root: HTMLElement, alert: HTMLElement, store: Store, signal: Abort
   const body = h("div", { class: "aw-body" });
   const below = h("div", { class: "aw-below" });
   const foot = h("footer", { class: "aw-foot" });
-  const dress = () => {
-    root.dataset.theme = theme.dark ? "dark" : "light";
-  };
-  dress();
-  theme.subscribe(dress, signal);
   root.append(head, notice, lab, body, below, foot);
   createToolbar(head, store, env);
   createExperiments(lab, store, env);
@@ -128,13 +161,10 @@ function fill(root: HTMLElement, alert: HTMLElement, store: Store, signal: Abort
     if (view !== "grid") last = view;
   };
 
-  const dismiss = h("button", { type: "button", class: "aw-text-button" }, "dismiss");
-  dismiss.addEventListener("click", () => store.set("error", ""), { signal });
+  const tell = createAlert(alert, () => store.set("error", ""), signal);
   const update = () => {
     showView();
-    const error = store.get("error");
-    alert.hidden = error === "" && !alert.dataset.failed;
-    if (error) alert.replaceChildren(error, " ", dismiss);
+    tell(store.get("error"));
     text(notice, store.get("notice"));
     notice.hidden = store.get("notice") === "";
     const hooks = {

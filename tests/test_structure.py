@@ -178,8 +178,12 @@ ARROWS = {
         "sources.base",
         "whatif",
     },
+    "alignment": set(),
+    "comparing": {"computation", "showing", "sources.base"},
+    "comparison": {"alignment", "arrays", "checks", "comparing", "guard", "showing", "traits"},
     "widget": {
         "asking",
+        "comparison",
         "growing",
         "sources.base",
         "sources.given",

@@ -61,6 +61,22 @@ def n_common(pairs: Sequence[Pair]) -> int:
     return sum(pair.a is not None and pair.b is not None for pair in pairs)
 
 
+def matched(rows: Sequence[Pair], columns: Sequence[Pair]) -> list[str]:
+    """Return in words how many tokens only one side has; nothing where both have all."""
+    said = []
+    for what, pairs in (("queries", rows), ("keys", columns)):
+        n, only_a = n_common(pairs), sum(pair.b is None for pair in pairs)
+        only_b = len(pairs) - n - only_a
+        parts = [
+            f"{n} in both",
+            *(f"{k} only in {side}" for k, side in ((only_a, "A"), (only_b, "B")) if k),
+        ]
+        said.append((what, ", ".join(parts) if only_a or only_b else ""))
+    if said[0][1] == said[1][1]:
+        said = [("tokens", said[0][1])]
+    return [f"{what.capitalize()}: {parts} (hatched)." for what, parts in said if parts]
+
+
 def spread(
     values: NDArray, rows: Sequence[Pair], columns: Sequence[Pair], side: str, empty: float
 ) -> NDArray:

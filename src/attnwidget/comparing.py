@@ -71,9 +71,9 @@ class Side:
         return source.tokens, source.tokens if keys is None else keys
 
     def heads(self) -> dict[str, dict[int, int]]:
-        """Return the number of heads by layer, by stack."""
+        """Return the number of heads by layer, by stack; means and rollout are stacks too."""
         found: dict[str, dict[int, int]] = {}
-        for layer in self.source.layers:
+        for layer in (*self.source.layers, *self.source.derived_layers):
             found.setdefault(layer.kind, {})[layer.index] = layer.n_heads
         return found
 
@@ -127,6 +127,33 @@ def names(a: Side, b: Side, tokens: Sequence[Sequence[str]]) -> tuple[str, str]:
     else:
         told = [" ".join(some[:24]) for some in tokens]
     return a.title or told[0], b.title or told[1]
+
+
+def edit_notes(
+    sides: Mapping[str, Side], kinds: Mapping[str, str], layer: int, head: int
+) -> list[str]:
+    """Return in words which side's map is an edited one."""
+    said = []
+    for name, side in sides.items():
+        if side.edits and side.shows(kinds[name], layer, head):
+            said.append(f"{name.upper()} is compared as it is edited: {side.edits}.")
+        elif side.edits:
+            where = f"layer {side.shown[0]}, head {side.shown[1]}"
+            said.append(f"{name.upper()} is edited at {where}, not in what is compared here.")
+    return said
+
+
+def largest_changes(change: NDArray, k: int = 6) -> tuple[tuple[int, int], ...]:
+    """Return the k places of the largest changes, the largest first; none of what is 0 or NaN."""
+    sizes = np.nan_to_num(np.abs(change)).ravel()
+    first = np.argsort(-sizes, kind="stable")[:k]
+    n = change.shape[1]
+    return tuple((int(at) // n, int(at) % n) for at in first if sizes[at] > 0)
+
+
+def peak(*maps: NDArray) -> float:
+    """Return the largest size in any of the maps, NaN aside."""
+    return max(float(np.nan_to_num(np.abs(one)).max()) for one in maps)
 
 
 def _left_out(a: Mapping[int, int], b: Mapping[int, int], common: Mapping[int, int]) -> Any:

@@ -9,10 +9,10 @@ import anywidget
 import numpy as np
 import traitlets
 
-from attnwidget.alignment import ALIGNMENTS, align, check_common, spread
+from attnwidget.alignment import ALIGNMENTS, align, check_common, matched, spread
 from attnwidget.arrays import Array, Checked
 from attnwidget.checks import cell, choice, index
-from attnwidget.comparing import Offer, Side, names, offers
+from attnwidget.comparing import Offer, Side, edit_notes, largest_changes, names, offers, peak
 from attnwidget.guard import RefusedTypeError, RefusedValueError, exclusive
 from attnwidget.showing import AttentionShown
 from attnwidget.traits import CMAPS
@@ -64,16 +64,18 @@ class AttentionComparison(anywidget.AnyWidget):
     color_scale = Checked("unit")
     selection = Checked(None)
 
-    offered = Checked({}, read_only=True)
+    offered: Any = Checked({}, read_only=True)
     rows: Any = Checked((), read_only=True)
     columns: Any = Checked((), read_only=True)
     a: Any = Array(read_only=True)
     b: Any = Array(read_only=True)
     masked_a: Any = Array(read_only=True)
     masked_b: Any = Array(read_only=True)
-    shown = Checked(("", 0, 0), read_only=True)
-    labels = Checked(("", ""), read_only=True)
-    title = _told(traitlets.Unicode())
+    changes: Any = Checked((), read_only=True)
+    peaks = Checked((1.0, 0.0), read_only=True)
+    shown = Checked((), read_only=True)
+    labels = Checked((), read_only=True)
+    title = _told(traitlets.Unicode("Attention compared"))
     notice = _told(traitlets.Unicode(read_only=True))
     error = _told(traitlets.Unicode())
     revision = _told(traitlets.Int(0, read_only=True))
@@ -164,15 +166,17 @@ class AttentionComparison(anywidget.AnyWidget):
         (a_rows, b_rows), (a_columns, b_columns) = self._tokens(offer)
         rows = align(a_rows, b_rows, by)
         columns = align(a_columns, b_columns, by)
+        named = self._named or names(sides["a"], sides["b"], (a_rows, b_rows))
         values: dict[str, Any] = {
             "offered": {
-                name: [list(pair) for pair in one.heads.items()]
-                for name, one in self._offers.items()
+                "kind": list(self._offers),
+                "layer": list(offer.heads),
+                "head": list(range(offer.heads[layer])),
             },
             "rows": rows,
             "columns": columns,
             "shown": (kind, layer, head),
-            "labels": self._named or names(sides["a"], sides["b"], (a_rows, b_rows)),
+            "labels": (("A", named[0]), ("B", named[1]), ("B − A", "what changed")),
         }
         for name, side in sides.items():
             weights, mask = side.maps(kinds[name], layer, head)
@@ -182,7 +186,12 @@ class AttentionComparison(anywidget.AnyWidget):
             same = np.array_equal(aligned, getattr(self, name), equal_nan=True)
             values[name] = getattr(self, name) if same else aligned
             values[f"masked_{name}"] = _frozen(spread(mask, rows, columns, name, False))
-        values["notice"] = " ".join([*offer.notes, *self._edits(kinds, layer, head)])
+        change = values["b"] - values["a"]
+        values["changes"] = largest_changes(change)
+        notes = [*matched(rows, columns), *offer.notes, *edit_notes(sides, kinds, layer, head)]
+        if not values["changes"]:
+            notes.append("A and B are equal wherever both have a cell.")
+        values["notice"] = " ".join(notes)
         self._picked = (kind, layer, head, by)
         with self.hold_sync():
             for name, value in values.items():
@@ -191,18 +200,17 @@ class AttentionComparison(anywidget.AnyWidget):
                 self.set_trait(name, value)
             if self.selection and not _inside(self.selection, self.a.shape):
                 self.set_trait("selection", None)
-            self.set_trait("revision", self.revision + 1)
+            self._redraw()
 
-    def _edits(self, kinds: dict[str, str], layer: int, head: int) -> list[str]:
-        """Return in words which side's map is an edited one."""
-        said = []
-        for name, side in self._sides.items():
-            if side.edits and side.shows(kinds[name], layer, head):
-                said.append(f"{name.upper()} is compared as it is edited: {side.edits}.")
-            elif side.edits:
-                where = f"layer {side.shown[0]}, head {side.shown[1]}"
-                said.append(f"{name.upper()} is edited at {where}, not in what is compared here.")
-        return said
+    @traitlets.observe("cmap", "color_scale", "title")
+    def _redraw(self, _event: Any = None) -> None:
+        """Say where the colours end, and that the page has something to draw."""
+        if self.a is None:
+            return
+        with self.hold_sync():
+            top = peak(self.a, self.b) if self.color_scale == "map" else 0.0
+            self.set_trait("peaks", (top or 1.0, peak(self.b - self.a)))
+            self.set_trait("revision", self.revision + 1)
 
     # What changes
 

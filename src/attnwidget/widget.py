@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike
 
+    from attnwidget.comparison import AttentionComparison
     from attnwidget.sources.base import Source
 
 _STATIC = Path(__file__).parent / "static"
@@ -258,6 +259,22 @@ class AttentionWidget(AttentionAsking):
         """
         weights = read_outputs(outputs, kind, batch_index)
         return cls.from_arrays(weights, tokens, key_tokens, **shown)
+
+    @staticmethod
+    def compare(a: AttentionWidget, b: AttentionWidget, /, **shown: Any) -> AttentionComparison:
+        """Show the attention of `a`, of `b` and what changed, B - A, side by side.
+
+        Two texts are aligned by token, two models of the same tokens cell by cell; both have the
+        same layer and head, which `shown` may name: see `attnwidget.comparison` for all of it.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For what is no AttentionWidget, or has no layer or no token in common.
+        """
+        from attnwidget.comparison import AttentionComparison
+
+        return AttentionComparison(a, b, **shown)
 
     @classmethod
     def _of(cls, source: Source, **state: Any) -> AttentionWidget:

@@ -1,0 +1,42 @@
+/** Where the three maps of a comparison lie, in CSS pixels: pure, so that it can be tested. */
+import { type Block, TITLE } from "../steps/layout";
+
+const [GAP, LABEL_GAP, LARGEST_CELL, LARGEST_MAP] = [16, 6, 50, 560];
+/** Cards this wide have the maps beside each other, with the labels of rows at the first alone. */
+const WIDE = 600;
+
+/** `queries` and `keys` are the widths of the widest labels. */
+export function blocks(
+  width: number,
+  rows: number,
+  cols: number,
+  queries: number,
+  keys: number,
+): Block[] {
+  const beside = width >= WIDE;
+  const left = Math.min(queries, beside ? 100 : width * 0.24) + LABEL_GAP;
+  const room = beside ? (width - left - 2 * GAP) / 3 : width - left;
+  const fit = Math.min(LARGEST_CELL, room / cols, LARGEST_MAP / Math.max(rows, cols));
+  const cell = fit >= 4 ? Math.floor(fit) : fit;
+  const upright = keys > cell - 4;
+  const top = TITLE + (upright ? Math.min(keys, 96) + LABEL_GAP : 16);
+  return [0, 1, 2].map((at) => {
+    const from = at && beside ? 0 : left;
+    return {
+      name: "attention",
+      x: 0,
+      y: 0,
+      width: from + cell * cols,
+      height: top + cell * rows,
+      left: from,
+      top,
+      rows,
+      cols,
+      cw: cell,
+      ch: cell,
+      rowLabels: "queries",
+      colLabels: "keys",
+      upright,
+    };
+  });
+}

@@ -1,0 +1,175 @@
+"""Train the three small models of real_models.ipynb and write them to notebooks/models/.
+
+    python notebooks/train_small_models.py [repeats] [reverses] [oddone]
+
+Each takes one or two minutes on one core and always starts from the same seed. The weights are
+stored in half precision; the notebook reads them as float32.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, processors
+from transformers import (
+    GPT2Config,
+    GPT2LMHeadModel,
+    PreTrainedModel,
+    PreTrainedTokenizerFast,
+    T5Config,
+    T5ForConditionalGeneration,
+    ViTConfig,
+    ViTForImageClassification,
+)
+from transformers.optimization import get_cosine_schedule_with_warmup
+
+MODELS = Path(__file__).parent / "models"
+WORDS = """
+    ? ant ape ash axe bag bat bay bed bee bell boat bone book bowl bread brick cake cat cave clock
+    cloud coat cow crow cup deer desk dog door drum duck egg elm fig fish flag fly fog fox frog
+    gate goat hat hill ice jam key kite lamp leaf moon nest oak owl pear pig pond rain ring rose
+    ship snow star tree
+""".split()
+LETTERS = "abcdefghijklmnopqrstuvwxyz"
+QUADRANTS = ("top left", "top right", "bottom left", "bottom right")
+PATCH, GRID = 4, 6
+
+Batch = dict[str, torch.Tensor]
+
+
+def train(
+    model: PreTrainedModel, batch: Callable[[int], Batch], steps: int, warmup: int, rate: float
+) -> None:
+    """AdamW on ``batch(step)``, warmed up, then down along a cosine."""
+    model.train()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=rate, weight_decay=0.01)
+    schedule = get_cosine_schedule_with_warmup(optimizer, warmup, steps)
+    for step in range(steps):
+        loss = model(**batch(step)).loss
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        schedule.step()
+        if step % 100 == 99:
+            print(f"  step {step + 1}: loss {loss.item():.4f}", flush=True)
+    model.eval()
+
+
+def repeats() -> tuple[PreTrainedModel, Any]:
+    """GPT-2's shape, two layers of one head: words that come again and again in the same order."""
+    words = Tokenizer(models.WordLevel({word: i for i, word in enumerate(WORDS)}, unk_token="?"))
+    words.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    n, size = 32, len(WORDS)
+    config = GPT2Config(
+        vocab_size=size, n_positions=n, n_embd=64, n_layer=2, n_head=1,
+        resid_pdrop=0, embd_pdrop=0, attn_pdrop=0, bos_token_id=None, eos_token_id=None,
+    )  # fmt: skip
+    model = GPT2LMHeadModel(config)
+
+    def batch(_: int, count: int = 128) -> Batch:
+        ids = torch.empty(count, n, dtype=torch.long)
+        labels = torch.full((count, n), -100)
+        for row in range(count):
+            period = int(torch.randint(2, 15, ()))
+            offset = int(torch.randint(0, 4, ()))
+            before = torch.randint(1, size, (offset,))
+            again = torch.randperm(size - 1)[:period] + 1
+            ids[row] = torch.cat([before, again.repeat(n // period + 1)])[:n]
+            # Nothing foretells the first round.
+            labels[row, offset + period :] = ids[row, offset + period :]
+        return {"input_ids": ids, "labels": labels}
+
+    train(model, batch, steps=700, warmup=100, rate=3e-3)
+    return model, PreTrainedTokenizerFast(tokenizer_object=words, unk_token="?")
+
+
+def reverses() -> tuple[PreTrainedModel, Any]:
+    """T5's shape: it reads letters and writes them backwards."""
+    special = ["<pad>", "</s>", "<unk>"]
+    vocabulary = {token: i for i, token in enumerate([*special, *LETTERS])}
+    letters = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
+    letters.pre_tokenizer = pre_tokenizers.Split(Regex(""), "isolated")
+    letters.decoder = decoders.Fuse()
+    letters.post_processor = processors.TemplateProcessing(
+        single="$A </s>", special_tokens=[("</s>", 1)]
+    )
+    config = T5Config(
+        vocab_size=len(vocabulary), d_model=64, d_kv=32, d_ff=128, num_layers=2, num_heads=2,
+        relative_attention_num_buckets=32, relative_attention_max_distance=32, dropout_rate=0,
+        pad_token_id=0, eos_token_id=1, decoder_start_token_id=0,
+    )  # fmt: skip
+    model = T5ForConditionalGeneration(config)
+
+    def batch(step: int, count: int = 64) -> Batch:
+        n = 3 + step % 8
+        ids = torch.randint(len(special), len(vocabulary), (count, n))
+        end = torch.ones(count, 1, dtype=torch.long)
+        return {
+            "input_ids": torch.cat([ids, end], dim=1),
+            "labels": torch.cat([ids.flip(1), end], dim=1),
+        }
+
+    train(model, batch, steps=2500, warmup=100, rate=3e-3)
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=letters, pad_token="<pad>", eos_token="</s>", unk_token="<unk>"
+    )
+    return model, tokenizer
+
+
+def stripes(count: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Images (count, 1, 24, 24), the place of the odd patch in each, and its quadrant.
+
+    Every patch has stripes, all upright and one level, or the other way round, in noise.
+    """
+    upright = torch.tensor([1.0, -1.0, 1.0, -1.0]).repeat(PATCH, 1)
+    common = torch.randint(0, 2, (count, 1)).bool()
+    odd = torch.randint(0, GRID * GRID, (count,))
+    which = common.expand(count, GRID * GRID).clone()
+    which[torch.arange(count), odd] ^= True
+    patches = torch.where(which[..., None, None], upright, upright.T)
+    grid = patches.view(count, GRID, GRID, PATCH, PATCH).transpose(2, 3)
+    image = grid.reshape(count, 1, GRID * PATCH, GRID * PATCH)
+    quadrant = 2 * (odd // GRID >= GRID // 2) + (odd % GRID >= GRID // 2)
+    return image + 0.3 * torch.randn_like(image), odd, quadrant
+
+
+def oddone() -> tuple[PreTrainedModel, Any]:
+    """ViT's shape: in which quarter of the image is the patch that is unlike the others?"""
+    config = ViTConfig(
+        image_size=GRID * PATCH, patch_size=PATCH, num_channels=1, hidden_size=32,
+        intermediate_size=64, num_hidden_layers=2, num_attention_heads=2,
+        hidden_dropout_prob=0, attention_probs_dropout_prob=0,
+        id2label=dict(enumerate(QUADRANTS)), label2id={q: i for i, q in enumerate(QUADRANTS)},
+    )  # fmt: skip
+    model = ViTForImageClassification(config)
+
+    def batch(_: int) -> Batch:
+        image, _, quadrant = stripes(64)
+        return {"pixel_values": image, "labels": quadrant}
+
+    train(model, batch, steps=1500, warmup=100, rate=3e-3)
+    return model, None
+
+
+def main(names: list[str]) -> None:
+    known = {"repeats": repeats, "reverses": reverses, "oddone": oddone}
+    torch.set_num_threads(1)
+    for name in names or list(known):
+        print(name, flush=True)
+        start = time.perf_counter()
+        torch.manual_seed(0)
+        model, tokenizer = known[name]()
+        model.half().save_pretrained(MODELS / name)
+        if tokenizer is not None:
+            tokenizer.save_pretrained(MODELS / name)
+        print(f"  {time.perf_counter() - start:.0f} s")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
