@@ -22,7 +22,9 @@ def test_small_maps_are_themselves_in_256_steps():
     grid = make_grid([4, 7], lambda layer: p[{4: 0, 7: 1}[layer]], tokens)
     assert grid.layers == (4, 7)
     assert grid.maps.shape == (2, 3, 5, 5)
-    np.testing.assert_allclose(grid.maps / 255 * grid.peaks[..., None, None], p, atol=1 / 255)
+    # The step at the top, where a square root is flattest, is 2/255.
+    shown = np.square(grid.maps / 255.0) * grid.peaks[..., None, None]
+    np.testing.assert_allclose(shown, p, atol=1 / 255)
     np.testing.assert_allclose(grid.peaks, p.max(axis=(2, 3)))
     for name, want in statistics(p, tokens).items():
         np.testing.assert_allclose(grid.statistics[name], want, atol=1e-6)
@@ -39,6 +41,17 @@ def test_large_maps_keep_their_strongest_cells(n):
     ((row, column),) = np.argwhere(grid.maps[0, 0] == 255)
     assert row == pytest.approx((n - 3) * SIDE / n, abs=1)
     assert column == pytest.approx((n // 2) * SIDE / n, abs=1)
+
+
+def test_a_broken_head_is_dark_and_has_no_numbers():
+    p = weights(1, 2, 5)
+    p[0, 1, 3] = np.nan
+    grid = make_grid([0], p.__getitem__, list("abcab"))
+    assert not grid.maps[0, 1].any()
+    assert grid.maps[0, 0].max() == 255
+    content, _ = grid.message()
+    assert content["statistics"]["entropy"][0][1] is None
+    assert content["statistics"]["entropy"][0][0] is not None
 
 
 def test_layers_with_other_numbers_of_heads_leave_places_empty():
@@ -65,7 +78,8 @@ def test_a_page_asks_and_gets_every_head_of_a_model():
         for head in range(shape[1]):
             w.head = head
             peak = content["peaks"][i][head]
-            np.testing.assert_allclose(maps[i, head] / 255 * peak, w.attention, atol=1 / 255)
+            shown = np.square(maps[i, head] / 255.0) * peak
+            np.testing.assert_allclose(shown, w.attention, atol=1 / 255)
 
 
 def test_a_sentence_has_a_grid_of_its_heads_and_other_keys_no_token_statistics():

@@ -94,6 +94,11 @@ def test_other_shapes_are_refused(shape):
     assert str(caught.value) == f"mask must have shape (3,), (1, 3) or (2, 3), got {shape}"
 
 
+def test_a_name_is_no_mask():
+    with pytest.raises(ValueError, match=r"got 'causal', want an array \(2, 3\).*`presets`"):
+        as_mask("causal", 2, 3)
+
+
 def test_none_masks_nothing():
     assert as_mask(None, 2, 3).tolist() == [[False] * 3] * 2
 

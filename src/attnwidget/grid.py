@@ -23,8 +23,10 @@ SIDE = 128
 class Grid:
     """All maps of `layers`, each brought to at most `SIDE` by `SIDE` and to 8 bits.
 
-    `maps` is uint8 (l, h, rows, cols): 255 is the map's own largest weight, `peaks` (l, h). Where
-    layers have different numbers of heads, h is the largest and the rest is empty (`peaks` NaN).
+    `maps` is uint8 (l, h, rows, cols), 255 times the square root of a weight's share of the map's
+    own largest, `peaks` (l, h): on a linear scale one strong key leaves the rest of a head black.
+    A map with NaN in it is all 0. Where layers have different numbers of heads, h is the largest
+    and the rest is empty (`peaks` NaN).
     `statistics` are (l, h) by name, with and without the sink.
     """
 
@@ -61,17 +63,19 @@ def make_grid(
     numbers: list[list[dict[str, NDArray[np.float64]]]] = [[], []]
     for layer in layers:
         p = weights(layer)
-        top = p.max(axis=(1, 2), initial=0)
-        small = _pooled(p)
-        scale = np.divide(255, top, out=np.zeros_like(top), where=top > 0)
-        thumbs.append(np.rint(small * scale[:, None, None]).astype(np.uint8))
+        top = np.nan_to_num(p.max(axis=(1, 2), initial=0))
+        share = np.zeros_like(small := _pooled(p))
+        np.divide(small, top[:, None, None], out=share, where=top[:, None, None] > 0)
+        thumbs.append(np.rint(255 * np.sqrt(share)).astype(np.uint8))
         peaks.append(top.astype(np.float32))
         square = p.shape[1] == p.shape[2] == len(tokens)
         for sink, found in zip((True, False), numbers, strict=True):
             nothing = np.full(len(p), np.nan)
-            found.append(
+            known = (
                 statistics(p, tokens, sink=sink) if square else dict.fromkeys(STATISTICS, nothing)
             )
+            broken = np.isnan(p).any(axis=(1, 2))
+            found.append({name: np.where(broken, np.nan, value) for name, value in known.items()})
     heads = max(len(peak) for peak in peaks)
     return Grid(
         layers=tuple(layers),

@@ -54,6 +54,10 @@ def as_mask(mask: ArrayLike | None, n_q: int, n_k: int) -> Mask:
     n_q, n_k = _length("n_q", n_q), _length("n_k", n_k)
     if mask is None:
         return np.zeros((n_q, n_k), dtype=np.bool_)
+    if isinstance(mask, str):
+        raise ValueError(
+            f"mask: got {mask!r}, want an array ({n_q}, {n_k}); masks with a name are `presets`"
+        )
     if isinstance(mask, np.ma.MaskedArray):
         array: NDArray[Any] = np.ma.getmaskarray(mask)
     else:

@@ -38,7 +38,7 @@ HEAD = ("Q", "K", "V", "scale", "temperature")
 _SHOWN = (*HEAD, "bias", "softcap", "row_mass", "locked")
 _COMPUTED = ("scores", "mask", "attention", "output")
 _DERIVED = "A click is a what-if on this map alone."
-_AS_COMPUTED = "As the model computed it. A click is a what-if on the shown head."
+_AS_COMPUTED = "As the model computed it. A masked cell is a what-if on its head."
 _NOT_RE_RUN = "What-if on this head alone: the model itself has not been re-run."
 
 

@@ -1,7 +1,9 @@
 /** Where the three maps of a comparison lie, in CSS pixels: pure, so that it can be tested. */
 import { type Block, TITLE } from "../steps/layout";
 
-const [GAP, LABEL_GAP, LARGEST_CELL, LARGEST_MAP] = [16, 6, 50, 560];
+const [GAP, LABEL_GAP, LARGEST_CELL, LARGEST_MAP] = [16, 7, 50, 560];
+/** The label of a first column narrower than a letter is tall reaches out by half a letter. */
+const OVERHANG = 8;
 /** Cards this wide have the maps beside each other, with the labels of rows at the first alone. */
 const WIDE = 600;
 
@@ -15,13 +17,13 @@ export function blocks(
 ): Block[] {
   const beside = width >= WIDE;
   const left = Math.min(queries, beside ? 100 : width * 0.24) + LABEL_GAP;
-  const room = beside ? (width - left - 2 * GAP) / 3 : width - left;
+  const room = beside ? (width - left - 2 * (GAP + OVERHANG)) / 3 : width - left;
   const fit = Math.min(LARGEST_CELL, room / cols, LARGEST_MAP / Math.max(rows, cols));
   const cell = fit >= 4 ? Math.floor(fit) : fit;
   const upright = keys > cell - 4;
-  const top = TITLE + (upright ? Math.min(keys, 96) + LABEL_GAP : 16);
+  const top = TITLE + (upright ? Math.min(keys, 96) + 2 * LABEL_GAP : 20);
   return [0, 1, 2].map((at) => {
-    const from = at && beside ? 0 : left;
+    const from = at && beside ? OVERHANG : left;
     return {
       name: "attention",
       x: 0,
@@ -37,6 +39,7 @@ export function blocks(
       rowLabels: "queries",
       colLabels: "keys",
       upright,
+      labelGap: LABEL_GAP,
     };
   });
 }

@@ -110,7 +110,8 @@ export function createGrid(parent: HTMLElement, store: Store, env: Env, back: ()
     list.replaceChildren(...cells);
     list.setAttribute("aria-rowcount", String(columns ? data.layers.length : 1));
     root.dataset.heads = String(shown.length);
-    text(status, `${shown.length} of ${data.all.length} heads, each up to its own largest weight`);
+    const of = `${shown.length} of ${data.all.length} heads`;
+    text(status, `${of}, coloured by √weight, each up to its own largest`);
   }
 
   const isCurrent = (head: Head) =>

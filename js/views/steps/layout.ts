@@ -37,6 +37,8 @@ export interface Block {
   colLabels: "keys" | null;
   /** Column labels stand upright where they are wider than a cell. */
   upright: boolean;
+  /** Between them and the cells, if not 4. */
+  labelGap?: number;
 }
 
 export interface Arrow {
@@ -62,7 +64,10 @@ const LEGIBLE = 23;
 /** Matrices of so few columns are read as numbers, larger ones as pictures. */
 const FEW = 14;
 
-type Plan = Omit<Block, "x" | "y" | "width" | "height" | "left" | "top" | "cw" | "ch" | "upright">;
+type Plan = Omit<
+  Block,
+  "x" | "y" | "width" | "height" | "left" | "top" | "cw" | "ch" | "upright" | "labelGap"
+>;
 
 function plans(s: Sizes): Map<MatrixName, Plan> {
   const plan = (

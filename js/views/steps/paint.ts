@@ -60,7 +60,7 @@ export function paintBlock(
           ctx.font = `${font.size}px ${colors.font}`;
           ctx.textAlign = "center";
           ctx.textBaseline = "middle";
-          const text = look.plain ? "0" : look.value(r, c).toFixed(font.digits).replace("-", "−");
+          const text = look.plain ? "0" : rounded(look.value(r, c), font.digits);
           ctx.fillText(text, x + (cw - 1) / 2, y + ch / 2);
         }
       }
@@ -68,6 +68,12 @@ export function paintBlock(
     }
   }
   paintLabels(ctx, block, look, colors, top);
+}
+
+/** Without the sign of what rounds to nothing. */
+function rounded(value: number, digits: number): string {
+  const said = value.toFixed(digits);
+  return (Number(said) === 0 ? said.replace("-", "") : said).replace("-", "−");
 }
 
 /** A word on a hatched cell, on a plate so that it can be read. */
@@ -222,7 +228,7 @@ function paintLabels(
   for (let c = 0; c < cols; c++) {
     const x = left + (c + 0.5) * cw;
     ctx.save();
-    ctx.translate(x, top - 4);
+    ctx.translate(x, top - (block.labelGap ?? 4));
     if (block.upright) {
       ctx.rotate(-Math.PI / 2);
       ctx.textAlign = "left";
