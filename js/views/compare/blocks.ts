@@ -23,7 +23,8 @@ export function blocks(
   const upright = keys > cell - 4;
   const top = TITLE + (upright ? Math.min(keys, 96) + 2 * LABEL_GAP : 20);
   return [0, 1, 2].map((at) => {
-    const from = at && beside ? OVERHANG : left;
+    const bare = at > 0 && beside;
+    const from = bare ? OVERHANG : left;
     return {
       name: "attention",
       x: 0,
@@ -36,7 +37,7 @@ export function blocks(
       cols,
       cw: cell,
       ch: cell,
-      rowLabels: "queries",
+      rowLabels: bare ? null : "queries",
       colLabels: "keys",
       upright,
       labelGap: LABEL_GAP,
