@@ -11,12 +11,14 @@ from attnwidget.statistics import STATISTICS, statistics
 from attnwidget.wire import pack
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
 # A thumbnail is at most this many pixels to a side, whatever the text's length.
 SIDE = 128
+# Numbers of float64 that are worked on at once: 2 MiB.
+CACHE = 2**18
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,19 +65,11 @@ def make_grid(
     numbers: list[list[dict[str, NDArray[np.float64]]]] = [[], []]
     for layer in layers:
         p = weights(layer)
-        top = np.nan_to_num(p.max(axis=(1, 2), initial=0))
-        share = np.zeros_like(small := _pooled(p))
-        np.divide(small, top[:, None, None], out=share, where=top[:, None, None] > 0)
-        thumbs.append(np.rint(255 * np.sqrt(share)).astype(np.uint8))
-        peaks.append(top.astype(np.float32))
-        square = p.shape[1] == p.shape[2] == len(tokens)
+        parts = [_thumbs(p[some]) for some in _few(p)]
+        thumbs.append(np.concatenate([small for small, _ in parts]))
+        peaks.append(np.concatenate([top for _, top in parts]))
         for sink, found in zip((True, False), numbers, strict=True):
-            nothing = np.full(len(p), np.nan)
-            known = (
-                statistics(p, tokens, sink=sink) if square else dict.fromkeys(STATISTICS, nothing)
-            )
-            broken = np.isnan(p).any(axis=(1, 2))
-            found.append({name: np.where(broken, np.nan, value) for name, value in known.items()})
+            found.append(_numbers(p, tokens, sink))
     heads = max(len(peak) for peak in peaks)
     return Grid(
         layers=tuple(layers),
@@ -86,16 +80,43 @@ def make_grid(
     )
 
 
+def _few(p: NDArray) -> Iterator[slice]:
+    """Yield as many heads at a time as a processor's cache holds: twice as fast at 512 tokens."""
+    step = max(1, CACHE // p[0].size)
+    yield from (slice(at, at + step) for at in range(0, len(p), step))
+
+
+def _numbers(p: NDArray, tokens: Sequence[str], sink: bool) -> dict[str, NDArray[np.float64]]:
+    """Return the statistics of maps (h, n_q, n_k); NaN where there is nothing to count in them."""
+    if not p.shape[1] == p.shape[2] == len(tokens):
+        return dict.fromkeys(STATISTICS, np.full(len(p), np.nan))
+    parts = [statistics(p[some], tokens, sink=sink) for some in _few(p)]
+    broken = np.isnan(p.sum(axis=(1, 2)))
+    return {
+        name: np.where(broken, np.nan, np.concatenate([part[name] for part in parts]))
+        for name in STATISTICS
+    }
+
+
+def _thumbs(p: NDArray) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """Return maps (h, n_q, n_k) as `Grid` has them, and their largest weights (h,)."""
+    small = _pooled(p)
+    top = np.nan_to_num(small.max(axis=(1, 2), initial=0))[:, None, None]
+    share = np.divide(small, top, out=np.zeros_like(small), where=top > 0)
+    return np.rint(255 * np.sqrt(share)).astype(np.uint8), top[:, 0, 0].astype(np.float32)
+
+
 def _pooled(p: NDArray) -> NDArray:
     """Return maps (h, n_q, n_k) brought to at most SIDE a side: the largest of each block.
 
     The largest, not the mean: one strong cell among many is what one looks for.
     """
-    for axis in (1, 2):
-        n = p.shape[axis]
+    for _ in ("queries", "keys"):
+        n = p.shape[1]
         if n > SIDE:
-            edges = np.arange(SIDE) * n // SIDE
-            p = np.maximum.reduceat(p, edges, axis=axis)
+            p = np.maximum.reduceat(p, np.arange(SIDE) * n // SIDE, axis=1)
+        # Whole rows at a time are much faster than the few numbers of a block within a row.
+        p = np.ascontiguousarray(p.swapaxes(1, 2))
     return p
 
 

@@ -30,9 +30,8 @@ def entropy(weights: ArrayLike) -> NDArray[np.float64]:
     Clark et al. 2019, "What Does BERT Look At?", arXiv 1906.04341, section 3.3.
     """
     p = _weights(weights)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        bits = np.where(p > 0, -p * np.log2(p), 0.0).sum(axis=-1)
-    return _mean(bits, _seeing(p))
+    logs = np.log2(p, out=np.zeros_like(p), where=p > 0)
+    return _mean(0 - np.einsum("...ij,...ij->...i", p, logs), _seeing(p))
 
 
 def distance(weights: ArrayLike) -> NDArray[np.float64]:
@@ -42,14 +41,14 @@ def distance(weights: ArrayLike) -> NDArray[np.float64]:
     """
     p = _weights(weights)
     i, j = _positions(p)
-    return _mean((p * np.abs(i - j)).sum(axis=-1), _seeing(p))
+    return _mean(_on(p, np.abs(i - j)), _seeing(p))
 
 
 def diagonal(weights: ArrayLike) -> NDArray[np.float64]:
     """Return how much a query looks at its own position (Clark et al. 2019, section 3.1)."""
     p = _weights(weights)
-    i, j = _positions(p)
-    return _mean((p * (i == j)).sum(axis=-1), _seeing(p) & _some(i == j))
+    own, there = _beside(p, 0)
+    return _mean(own, _seeing(p) & there)
 
 
 def previous_token(weights: ArrayLike) -> NDArray[np.float64]:
@@ -58,8 +57,8 @@ def previous_token(weights: ArrayLike) -> NDArray[np.float64]:
     The first query has none before it, and is left out.
     """
     p = _weights(weights)
-    i, j = _positions(p)
-    return _mean((p * (j == i - 1)).sum(axis=-1), _seeing(p) & _some(j == i - 1))
+    before, there = _beside(p, -1)
+    return _mean(before, _seeing(p) & there)
 
 
 def first_token(weights: ArrayLike) -> NDArray[np.float64]:
@@ -81,7 +80,7 @@ def duplicate_token(weights: ArrayLike, tokens: Sequence[str]) -> NDArray[np.flo
     """
     p = _weights(weights)
     same = _earlier(p, tokens)
-    return _mean((p * same).sum(axis=-1), _seeing(p) & _some(same))
+    return _mean(_on(p, same), _seeing(p) & _some(same))
 
 
 def induction(weights: ArrayLike, tokens: Sequence[str]) -> NDArray[np.float64]:
@@ -96,7 +95,7 @@ def induction(weights: ArrayLike, tokens: Sequence[str]) -> NDArray[np.float64]:
     after[:, 1:] = earlier[:, :-1]
     # What follows the occurrence just before a query is the query itself: no induction in that.
     after &= ~np.eye(len(after), dtype=np.bool_)
-    return _mean((p * after).sum(axis=-1), _seeing(p) & _some(after))
+    return _mean(_on(p, after), _seeing(p) & _some(after))
 
 
 STATISTICS: dict[str, Callable[..., NDArray[np.float64]]] = {
@@ -146,12 +145,25 @@ def _weights(weights: ArrayLike) -> NDArray[np.float64]:
     return matrices("weights", weights).astype(np.float64, copy=False)
 
 
+def _beside(p: NDArray[np.float64], by: int) -> tuple[NDArray[np.float64], Rows]:
+    """Return what each query gives to the key `by` places after it, and which have such a key."""
+    i = np.arange(p.shape[-2])
+    there = (i + by >= 0) & (i + by < p.shape[-1])
+    return p[..., i, np.where(there, i + by, 0)], there
+
+
+def _on(p: NDArray[np.float64], cells: NDArray[Any]) -> NDArray[np.float64]:
+    """Return what each query gives to `cells` (n_q, n_k), weighed by what they hold."""
+    # No array of all heads in between, which is most of the time at 512 tokens.
+    return np.einsum("...ij,ij->...i", p, cells.astype(np.float64))
+
+
 def _positions(p: NDArray[Any]) -> tuple[NDArray[np.int_], NDArray[np.int_]]:
     return np.arange(p.shape[-2])[:, None], np.arange(p.shape[-1])[None, :]
 
 
 def _seeing(p: NDArray[np.float64]) -> Rows:
-    return np.asarray(p.any(axis=-1))
+    return np.asarray(p.max(axis=-1, initial=0) > 0)
 
 
 def _some(cells: NDArray[np.bool_]) -> Rows:
