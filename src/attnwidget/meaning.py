@@ -43,6 +43,8 @@ def rollout(layers: Iterable[NDArray], *, residual: float = 0.5) -> Float:
     for layer in layers:
         mean = np.asarray(layer, np.float64).mean(axis=0)
         mixed = (1 - residual) * mean + residual * np.eye(len(mean))
+        blind = np.flatnonzero(mixed.sum(axis=1) == 0)
+        mixed[blind, blind] = 1
         mixed /= mixed.sum(axis=1, keepdims=True)
         made.append(mixed @ made[-1] if made else mixed)
     return np.stack(made)
