@@ -70,6 +70,7 @@ ARROWS = {
     "sources.borrow": set(),
     "sources.calls": set(),
     "sources.banded": set(),
+    "sources.progress": {"sources.supported"},
     "sources.watch": {"sources.banded", "sources.calls", "sources.supported"},
     "sources.heads": {"attention", "sources.base", "sources.calls"},
     "sources.stacks": {"sources.base", "sources.calls"},
@@ -112,6 +113,7 @@ ARROWS = {
     "sources.capture": {
         "sources.borrow",
         "sources.calls",
+        "sources.progress",
         "sources.supported",
         "sources.watch",
     },

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from attnwidget.sources.borrow import borrowed
 from attnwidget.sources.calls import Call, one_a_layer
+from attnwidget.sources.progress import progress
 from attnwidget.sources.supported import check_kwargs, computes_itself, refused, uses_interface
 from attnwidget.sources.watch import watched
 
@@ -31,15 +32,22 @@ def run(
     """Run `model` once on `inputs` in evaluation and inference mode; return its attention calls.
 
     The calls come in the order in which they were made, each for the text `batch_index` of the
-    batch. Whatever happens, the model is left as it was found. Raises ValueError where the pass
-    shows that the model's attention is of no known kind.
+    batch. Whatever happens, the model is left as it was found; a pass that takes seconds shows how
+    far it is, and may be interrupted. Raises ValueError where the pass shows that the model's
+    attention is of no known kind.
     """
     calls: list[Call] = []
     feed = placed(model, inputs)
     if "use_cache" in inspect.signature(model.forward).parameters:
         feed["use_cache"] = False
-    with recording(model, inputs, batch_index, calls.append):
-        model(**feed)
+    with progress(model) as step:
+
+        def keep(call: Call) -> None:
+            calls.append(call)
+            step()
+
+        with recording(model, inputs, batch_index, keep):
+            model(**feed)
     calls = one_a_layer(calls)
     check_calls(model, calls)
     return calls
