@@ -20,6 +20,8 @@ class AttentionEditing(AttentionState):
     @exclusive
     def _travel(self, move: str, **sent: Any) -> bool:
         found = getattr(self._history, move)(self._snapshot())
+        if found:
+            self._set_aside = found.aside
         if found is None:
             self._remask(self._own, record=False, **sent)
         elif found.source is self._source:

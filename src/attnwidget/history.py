@@ -19,17 +19,27 @@ LIMIT = 100
 
 @dataclass(frozen=True, eq=False)
 class Snapshot:
-    """A state to return to. Sources never change, so a reference is enough."""
+    """A state to return to. Sources never change, so a reference is enough.
+
+    `aside` are the masks of stacks that were not shown.
+    """
 
     source: Source
     presets: Mapping[str, Any]
+    aside: Mapping[Any, Any]
     shape: tuple[int, ...]
     bits: NDArray[np.uint8]
 
     @classmethod
-    def of(cls, source: Source, presets: Mapping[str, Any], mask: NDArray[np.bool_]) -> Snapshot:
+    def of(
+        cls,
+        source: Source,
+        presets: Mapping[str, Any],
+        mask: NDArray[np.bool_],
+        aside: Mapping[Any, Any],
+    ) -> Snapshot:
         """Remember `mask` packed to a bit a cell."""
-        return cls(source, presets, mask.shape, np.packbits(mask))
+        return cls(source, presets, aside, mask.shape, np.packbits(mask))
 
     @property
     def mask(self) -> NDArray[np.bool_]:

@@ -45,7 +45,8 @@ _NOT_RE_RUN = "What-if on this head alone: the model itself has not been re-run.
 class AttentionShown(AttentionTraits):
     """The source, the head shown of it, its maps and its mask, changed all at once.
 
-    `_own` is what is masked by presets and by hand, what the model itself masks aside.
+    `_own` is what is masked by presets and by hand, what the model itself masks aside;
+    `_set_aside` has it, with the presets, of stacks that are not shown.
     """
 
     _mutex: threading.RLock
@@ -54,6 +55,7 @@ class AttentionShown(AttentionTraits):
     _inputs: HeadInputs
     _computation: Computation
     _own: NDArray[np.bool_]
+    _set_aside: Mapping[tuple[Any, ...], tuple[NDArray[np.bool_], Any]]
     _presets_in_force: Mapping[str, Any]
     _history: History
     _log: EditLog
@@ -222,7 +224,7 @@ class AttentionShown(AttentionTraits):
         self._history.record(self._snapshot(), stroke)
 
     def _snapshot(self) -> Snapshot:
-        return Snapshot.of(self._source, self._presets_in_force, self._own)
+        return Snapshot.of(self._source, self._presets_in_force, self._own, self._set_aside)
 
 
 def _inside(cell: tuple[int, int], shape: tuple[int, int]) -> bool:

@@ -24,7 +24,7 @@ from attnwidget.traits import CMAPS, COLOR_SCALES, QUANTITIES, VIEWS
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import ArrayLike
 
     from attnwidget.sources.base import Source
 
@@ -63,7 +63,7 @@ class AttentionState(AttentionShown):
         self._history = History()
         self._planned = None
         self._log = EditLog()
-        self._set_aside: dict[tuple[Any, ...], tuple[NDArray[np.bool_], Any]] = {}
+        self._set_aside = {}
         first = self._check_layer(stack(source)[0].index if layer is None else layer)
         head = self._check_head(head, first)
         shape = source.head(first, head).shape
@@ -192,7 +192,8 @@ class AttentionState(AttentionShown):
     def _turn_to(self, source: Source) -> None:
         """Show a source of other rows and columns: a stack, words."""
         # Each has a mask of its own, which is there again when one comes back to it.
-        self._set_aside[_cut(self._source)] = self._own, self._presets_in_force
+        mine = self._own, self._presets_in_force
+        self._set_aside = {**self._set_aside, _cut(self._source): mine}
         numbers: list[int] = [one.index for one in stack(source)]
         layer = self.layer if self.layer in numbers else numbers[0]
         shape = source.head(layer, 0).shape
