@@ -157,6 +157,8 @@ export function createLines(parent: HTMLElement, store: Store, env: Env): void {
   function paint() {
     frame = 0;
     if (!data || canvas.width === 0) return;
+    // Another stack's tokens are here before its lines.
+    if (data.nQ !== store.nQ || data.nK !== store.nK) return;
     const heads = [...on].sort((a, b) => a - b);
     const now = looking();
     paintLines(
