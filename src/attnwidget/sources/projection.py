@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 _INSIDE = ("o_proj", "out_proj", "out_lin", "c_proj", "dense", "Wo", "o")
-# Between the weights' output and W_O stands something else: a gate (Qwen3-Next), a norm.
-_BETWEEN = ("sub_norm", "gate")
+# Between the weights' output and W_O stands something else: a gate (Laguna's g_proj), a norm.
+_BETWEEN = ("sub_norm", "o_norm", "gate", "g_proj")
 
 
 def output_projection(
