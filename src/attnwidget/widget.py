@@ -153,6 +153,7 @@ class AttentionWidget(AttentionAsking):
         title: str | None = None,
         cmap: str = "viridis",
         color_scale: str = "unit",
+        quantity: str = "attention",
         view: str = "heatmap",
         **unknown: Any,
     ) -> AttentionWidget:
@@ -192,7 +193,7 @@ class AttentionWidget(AttentionAsking):
             "title": title,
             "cmap": cmap,
         }
-        state |= {"color_scale": color_scale, "view": view}
+        state |= {"color_scale": color_scale, "quantity": quantity, "view": view}
         read: dict[str, Any] = {"inputs": inputs, "batch_index": batch_index}
         if generate is not None:
             from attnwidget.sources.writing import write
