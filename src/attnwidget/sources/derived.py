@@ -76,7 +76,7 @@ class DerivedSource:
     @cached_property
     def key_tokens(self) -> tuple[str, ...] | None:
         """The labels of the keys where they are others."""
-        if self.base.key_tokens is None:
+        if self.base.key_tokens is None or self._has_square_maps:
             return None
         return _labelled(self.base.key_tokens, self._columns)
 
@@ -142,13 +142,18 @@ class DerivedSource:
         found: NDArray = self.base.maps(layer)
         return found
 
+    @property
+    def _has_square_maps(self) -> bool:
+        # Of tokens alone: what flows into a sink is in no token.
+        return self.derivation == "rollout"
+
     @cached_property
     def _rows(self) -> Groups:
         return self._groups(self.base.tokens, self.base.text)
 
     @cached_property
     def _columns(self) -> Groups:
-        if self.base.key_tokens is None:
+        if self.base.key_tokens is None or self._has_square_maps:
             return self._rows
         return self._groups(self.base.key_tokens, self.base.key_text)
 
@@ -202,7 +207,7 @@ def derive(base: Any, derivation: str, merging: str, hide_special: bool) -> Sour
     """Return `base` derived; itself where nothing is."""
     if derivation or merging != "tokens" or hide_special:
         made = DerivedSource(base, derivation, merging, hide_special)
-        if not made._rows:
+        if not (made._rows and made._columns):
             raise ValueError("hide_special: every token is special, nothing would be left")
         return made
     plain: Source = base
@@ -224,7 +229,8 @@ def derived_layers(base: Any) -> tuple[Layer, ...]:
         h = layers[0].n_heads
         if all(layer.n_heads == h for layer in layers):
             found.append(Layer(layers[0].index, module, f"{before}mean over layers", h, h))
-        if kind.partition(" ")[0] != "cross":
+        # "vision 9×9" has the layers of one size alone, not those between.
+        if kind != "cross" and " " not in kind:
             found += [Layer(x.index, x.module, f"{before}rollout", 1, 1) for x in layers]
     return tuple(found)
 
