@@ -187,7 +187,11 @@ class AttentionState(AttentionShown):
     @traitlets.observe("kind")
     def _kind_picked(self, event: Any) -> None:
         if event["new"] != self._source.kind:
-            self._turn_to(self._source.of(event["new"]))
+            try:
+                self._turn_to(self._source.of(event["new"]))
+            except (TypeError, ValueError):  # NaN in a layer that a mean or rollout needs
+                self.set_trait("kind", self._source.kind)
+                raise
 
     def _turn_to(self, source: Source) -> None:
         """Show a source of other rows and columns: a stack, words."""
