@@ -159,11 +159,14 @@ def _start(model: PreTrainedModel) -> int:
 
 def _text(words: PreTrainedTokenizerBase, encoded: Any, ids: Sequence[int]) -> Text:
     special = set(words.all_special_ids)
-    numbers, second = (), None
+    numbers: tuple[int | None, ...] = ()
+    second = None
     if encoded is not None and getattr(encoded, "is_fast", False):
-        numbers = tuple(encoded.word_ids(0))
-        sides = encoded.sequence_ids(0)
+        numbers, sides = tuple(encoded.word_ids(0)), encoded.sequence_ids(0)
         second = sides.index(1) if 1 in sides else None
+        if second is not None:  # Words are counted from 0 in each sentence.
+            more = [n if n is None else n + second for n in numbers[second:]]
+            numbers = (*numbers[:second], *more)
     return Text(labels(words, ids), tuple(i in special for i in ids), numbers, second)
 
 
