@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _SPACE = "␣"
-_PART = re.compile(r" \d+/\d+$")
+_PART = re.compile(r" (\d+)/\d+$")
 
 Groups = tuple[tuple[int, ...], ...]
 
@@ -40,11 +40,11 @@ def word_label(labels: Sequence[str]) -> str:
         return labels[0]
     parts: list[str] = []
     for label in labels:
-        whole = _PART.sub("", label)
+        part = _PART.search(label)
         # A character that several tokens share is in each of their labels.
-        if whole != label and parts and parts[-1] == whole and not label.endswith(" 1/2"):
+        if parts and part and part[1] != "1":
             continue
-        parts.append(whole)
+        parts.append(_PART.sub("", label))
     first, *rest = parts
     return first + "".join(part.removeprefix("##") for part in rest)
 
