@@ -153,6 +153,8 @@ class LabSource(Sentence):
             if value is not None:
                 raise ValueError("key_embeddings: set key_tokens first; without them keys are X")
             return None
+        if name in {"merge", "hide_special"}:
+            raise ValueError(f"{name}: the tokens of a sentence are whole words, none is special")
         shape: list[int | None] = list(self.sizes.shape(name))
         if name in {"W_v", "V"}:
             shape[-1] = None  # d_v is free: nothing but the output depends on it
