@@ -80,6 +80,10 @@ class AttentionComparison(anywidget.AnyWidget):
     error = _told(traitlets.Unicode())
     revision = _told(traitlets.Int(0, read_only=True))
 
+    # Both are asked for before, and without, the end of __init__.
+    _following: tuple[AttentionShown, ...] = ()
+    _picked: tuple[Any, ...] = ()
+
     def __init__(
         self,
         a: AttentionShown,
@@ -94,7 +98,6 @@ class AttentionComparison(anywidget.AnyWidget):
         cmap: str = "viridis",
         color_scale: str = "unit",
     ) -> None:
-        self._following: list[AttentionShown] = []
         for name, widget in (("a", a), ("b", b)):
             if not isinstance(widget, AttentionShown):
                 raise TypeError(f"{name}: got {type(widget).__name__}, want an AttentionWidget")
@@ -105,7 +108,6 @@ class AttentionComparison(anywidget.AnyWidget):
             name: Side.of(widget) for name, widget in self._widgets.items()
         }
         self._named = None if labels is None else _two(labels)
-        self._picked: tuple[Any, ...] = ()
         self._offers = self._common()
         if kind is None:
             kind = a.kind if a.kind in self._offers else next(iter(self._offers))
@@ -129,12 +131,13 @@ class AttentionComparison(anywidget.AnyWidget):
         for widget in {id(one): one for one in (a, b)}.values():
             # It counts every change of the maps, when all of it is in place.
             widget.observe(self._changed, "revision")
-            self._following.append(widget)
+            self._following = (*self._following, widget)
 
     def close(self) -> None:
         """Stop following the two widgets."""
-        while self._following:
-            self._following.pop().unobserve(self._changed, "revision")
+        following, self._following = self._following, ()
+        for widget in following:
+            widget.unobserve(self._changed, "revision")
         super().close()
 
     @property
@@ -241,7 +244,12 @@ class AttentionComparison(anywidget.AnyWidget):
         kind, layer, head, by = (getattr(self, name) for name in _PICKED)
         if (kind, layer, head, by) == self._picked:
             return
-        self._refresh(kind, *self._offers[kind].nearest(layer, head), by)
+        try:
+            self._refresh(kind, *self._offers[kind].nearest(layer, head), by)
+        except (TypeError, ValueError):  # NaN in a layer that a mean or rollout needs
+            self._trait_values.update(zip(_PICKED, self._picked, strict=True))
+            self.send_state(list(_PICKED))
+            raise
 
     @traitlets.validate(*_PICKED, "cmap", "color_scale", "selection")
     def _check(self, proposal: Any) -> Any:
@@ -255,6 +263,8 @@ class AttentionComparison(anywidget.AnyWidget):
             raise RefusedValueError(str(error)) from None
 
     def _checked(self, name: str, value: Any) -> Any:
+        if name in _PICKED and self._picked and value is self._picked[_PICKED.index(name)]:
+            return value  # `_refresh` sets one after the other what was checked together
         if name == "selection":
             return None if value is None else cell(name, value, self.a.shape)
         if name in _CHOICES:
