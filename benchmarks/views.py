@@ -78,7 +78,7 @@ SWITCH = """([layer, values]) => {
   return bench.shown(() => {
     const shown = lines.dataset.values.split(' ').map(Number);
     return shown.length === values.length
-      && values.every((value, k) => Math.abs(value - shown[k]) < 1e-5);
+      && values.every((value, k) => Math.abs(value - shown[k]) < 1e-4);
   }, start);
 }"""
 HOVER = """query => bench.after('pointermove', '.aw-lines', () =>

@@ -206,6 +206,8 @@ export function createStore(model: AnyModel<Traits>, signal: AbortSignal) {
     },
     set<K extends Settable>(name: K, value: Traits[K]) {
       model.set(name, value);
+      // What a view asks Python for because of it goes first: the new state is long.
+      if (queued) flush();
       model.save_changes();
     },
     /** A number for a new stroke: edits that carry the same number undo together. */

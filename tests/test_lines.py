@@ -44,10 +44,12 @@ def test_a_page_asks_for_a_layer_and_gets_its_heads():
     w._handle_custom_msg({"type": "lines", "id": "p:1", "layer": 1}, [])
     ((content, buffers),) = sent
     h, n, k = content["shape"]
-    got = np.frombuffer(buffers[1], "<f4").reshape(h, n, k)
+    assert len(buffers) == 2  # all keys are there: none is named
+    steps = np.frombuffer(buffers[0], "<u2").reshape(h, n, k)
+    got = steps / 65535 * content["peak"]
     w.layer = 1
     for head in range(h):
         w.head = head
-        np.testing.assert_allclose(got[head], w.attention, atol=1e-6)
+        np.testing.assert_allclose(got[head], w.attention, atol=0.5 / 65535)
     w._handle_custom_msg({"type": "lines", "id": "p:2", "layer": 9}, [])
     assert "layer: got 9" in sent[1][0]["error"]

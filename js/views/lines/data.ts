@@ -14,25 +14,30 @@ export interface LineData {
 interface Message {
   shape: [number, number, number];
   n_k: number;
+  /** The largest weight: 65535 on the wire. */
+  peak: number;
 }
 
-/** The strongest keys of every query, as Python sends them. */
+/** The strongest keys of every query, or all of them, as Python sends them. */
 export function fromMessage(message: Message, buffers: readonly DataView[]): LineData {
   const [heads, nQ, k] = message.shape;
   const bytes = (i: number) => {
     const view = buffers[i] as DataView;
     return view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength) as ArrayBuffer;
   };
-  const keys = new Uint16Array(bytes(0));
-  const weights = new Float32Array(bytes(1));
-  const rest = new Float32Array(bytes(2));
+  const steps = new Uint16Array(bytes(0));
+  const rest = new Float32Array(bytes(1));
+  const keys = k < message.n_k ? new Uint16Array(bytes(2)) : null;
+  const step = message.peak / 65535;
   return {
     heads,
     nQ,
     nK: message.n_k,
     each(head, query, visit) {
       const start = (head * nQ + query) * k;
-      for (let i = start; i < start + k; i++) visit(keys[i] as number, weights[i] as number);
+      for (let i = 0; i < k; i++) {
+        visit(keys ? (keys[start + i] as number) : i, (steps[start + i] as number) * step);
+      }
     },
     rest: (head, query) => rest[head * nQ + query] as number,
   };
