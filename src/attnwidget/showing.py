@@ -13,7 +13,7 @@ from attnwidget.documents import bertviz_views
 from attnwidget.edits import EditLog, Patch
 from attnwidget.guard import Notified, at_once, exclusive
 from attnwidget.history import History, Snapshot
-from attnwidget.presets import carried, fit_presets, preset_mask
+from attnwidget.presets import carried, check_presets, fit_presets, preset_mask
 from attnwidget.report import Report
 from attnwidget.sources.base import stack
 from attnwidget.traits import AttentionTraits
@@ -114,6 +114,18 @@ class AttentionShown(AttentionTraits):
             self._queue_patch(Patch(np.empty(0, np.intp), origin))
             self._after_edit()
 
+    def _turn_to(self, source: Source) -> None:
+        """Show a source of other rows and columns: a stack, words."""
+        # Each has a mask of its own, which is there again when one comes back to it.
+        mine = self._own, self._presets_in_force
+        self._set_aside = {**self._set_aside, _cut(self._source): mine}
+        numbers: list[int] = [one.index for one in stack(source)]
+        layer = self.layer if self.layer in numbers else numbers[0]
+        shape = source.head(layer, 0).shape
+        fresh = np.zeros(shape, bool), check_presets(None, shape[1])
+        own, presets = self._set_aside.get(_cut(source), fresh)
+        self._show(source, layer, mask=own, presets=presets)
+
     def _leave_what_is_gone(self) -> None:
         """Leave views and quantities that need more than what is shown now has."""
         if self._inputs.Q is None:
@@ -187,8 +199,11 @@ class AttentionShown(AttentionTraits):
             if self._planned is not None:
                 # The first word of a group: all that it set follows, once.
                 plan, self._planned = self._planned, None
-                self._record()
-                self._show(plan, presets=self.presets)
+                if _cut(plan) != _cut(self._source):
+                    self._turn_to(plan)
+                else:
+                    self._record()
+                    self._show(plan, presets=self.presets)
             super().notify_change(event)
 
     # What follows an edit
@@ -234,3 +249,8 @@ def _inside(cell: tuple[int, int], shape: tuple[int, int]) -> bool:
 def n_heads(source: Source, layer: int) -> int:
     """Return how many heads a layer has."""
     return next(one.n_heads for one in stack(source) if one.index == layer)
+
+
+def _cut(source: Source) -> tuple[Any, ...]:
+    """Return what decides of a source's rows and columns, but for its tokens."""
+    return source.kind, getattr(source, "merge", None), getattr(source, "hide_special", None)

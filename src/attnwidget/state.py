@@ -6,7 +6,6 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import traitlets
 
 from attnwidget.checks import cell, choice, index, size
@@ -193,18 +192,6 @@ class AttentionState(AttentionShown):
                 self.set_trait("kind", self._source.kind)
                 raise
 
-    def _turn_to(self, source: Source) -> None:
-        """Show a source of other rows and columns: a stack, words."""
-        # Each has a mask of its own, which is there again when one comes back to it.
-        mine = self._own, self._presets_in_force
-        self._set_aside = {**self._set_aside, _cut(self._source): mine}
-        numbers: list[int] = [one.index for one in stack(source)]
-        layer = self.layer if self.layer in numbers else numbers[0]
-        shape = source.head(layer, 0).shape
-        fresh = np.zeros(shape, bool), check_presets(None, shape[1])
-        own, presets = self._set_aside.get(_cut(source), fresh)
-        self._show(source, layer, mask=own, presets=presets)
-
     @traitlets.observe("presets")
     def _presets_set(self, event: Any) -> None:
         if event["new"] is not self._presets_in_force:
@@ -230,8 +217,3 @@ class AttentionState(AttentionShown):
         own = as_mask(mask, *self._computation.mask.shape)
         presets = recognise(own, self._source.tokens, self._source.key_tokens)
         self._remask(self._around_locked(own), presets=presets)
-
-
-def _cut(source: Source) -> tuple[Any, ...]:
-    """Return what decides of a source's rows and columns, but for its tokens."""
-    return source.kind, getattr(source, "merge", None), getattr(source, "hide_special", None)
