@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from attnwidget.sources.base import stack
@@ -17,13 +17,16 @@ _BOTH_SIDES = ("encoder", "decoder", "cross")
 
 
 def bertviz_document(
-    source: Source, kind: str, layer: int, head: int, options: Mapping[str, Any]
+    source: Source, kind: str, layer: int | None, head: int, options: Mapping[str, Any]
 ) -> Document:
     """Return BertViz's view `kind` of `source`, `layer` and `head` shown first.
 
     Raises TypeError and ValueError as the documents do, and ValueError for a stack that BertViz
     has no view of.
     """
+    wanted = options.get("include_layers")
+    if isinstance(wanted, Sequence) and layer not in wanted:
+        layer = None  # what the card shows is left out: the first of those included
     if kind == "neuron":
         return _neurons(source, layer, head, options)
     from attnwidget.bertviz import document, document_encoder_decoder
@@ -72,7 +75,9 @@ def bertviz_views(source: Source) -> tuple[str, ...]:
     return found
 
 
-def _neurons(source: Source, layer: int, head: int, options: Mapping[str, Any]) -> Document:
+def _neurons(
+    source: Source, layer: int | None, head: int, options: Mapping[str, Any]
+) -> Document:
     model = getattr(source, "model", None)
     if model is None:
         raise ValueError(
