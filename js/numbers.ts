@@ -1,6 +1,6 @@
 /** Numbers as people read them, and as NumPy reads them back. */
 
-const minus = (text: string) => text.replace("-", "−");
+const minus = (text: string) => text.replaceAll("-", "−");
 
 /** Three significant places or so, and a real minus. */
 export function number(value: number): string {
