@@ -75,9 +75,7 @@ def bertviz_views(source: Source) -> tuple[str, ...]:
     return found
 
 
-def _neurons(
-    source: Source, layer: int | None, head: int, options: Mapping[str, Any]
-) -> Document:
+def _neurons(source: Source, layer: int | None, head: int, options: Mapping[str, Any]) -> Document:
     model = getattr(source, "model", None)
     if model is None:
         raise ValueError(
