@@ -90,6 +90,7 @@ class AttentionShown(AttentionTraits):
         computation = Computation(inputs, mask if inputs.locked is None else mask | inputs.locked)
         values = {name: getattr(source, name, None) for name in (*SOURCE, *_TOLD)}
         values["given"] = tuple(getattr(source, "given", ()))
+        values["special"] = tuple(values["special"] or ())
         values |= {name: getattr(inputs, name) for name in _SHOWN}
         norms = getattr(source, "output_norms", None)
         values["output_norms"] = None if norms is None else norms(layer, head)
