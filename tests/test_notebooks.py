@@ -33,16 +33,21 @@ def code_cells(notebook):
 
 @pytest.fixture(scope="module")
 def execute(tmp_path_factory):
-    """Run a notebook in this interpreter's kernel, in an empty folder, without the network."""
+    """Run a notebook in this interpreter's kernel, without the network.
+
+    Its folder is empty but for the trained models that lie beside the notebooks.
+    """
     # No folders to look in: what is left is ipykernel's own spec, which is this interpreter's.
     kernels = KernelSpecManager(kernel_dirs=[])
 
     def run(notebook, **options):
+        here = tmp_path_factory.mktemp("here")
+        (here / "models").symlink_to(ROOT / "notebooks" / "models")
         NotebookClient(
             notebook,
             km=AsyncKernelManager(kernel_name="python3", kernel_spec_manager=kernels),
             timeout=120,
-            resources={"metadata": {"path": str(tmp_path_factory.mktemp("here"))}},
+            resources={"metadata": {"path": str(here)}},
             **options,
         ).execute()
         return notebook
