@@ -244,12 +244,7 @@ class AttentionComparison(anywidget.AnyWidget):
         kind, layer, head, by = (getattr(self, name) for name in _PICKED)
         if (kind, layer, head, by) == self._picked:
             return
-        try:
-            self._refresh(kind, *self._offers[kind].nearest(layer, head), by)
-        except (TypeError, ValueError):  # NaN in a layer that a mean or rollout needs
-            self._trait_values.update(zip(_PICKED, self._picked, strict=True))
-            self.send_state(list(_PICKED))
-            raise
+        self._refresh(kind, *self._offers[kind].nearest(layer, head), by)
 
     @traitlets.validate(*_PICKED, "cmap", "color_scale", "selection")
     def _check(self, proposal: Any) -> Any:
