@@ -246,6 +246,13 @@ def test_tokens_of_a_widget_may_change():
     a.tokens = list("uvwxyz")
     assert c.error.startswith("Shown is what was there before: b: no query token of it is in a")
     assert state(c) == before
+    # It can be looked at in all its layers, and what was said stays.
+    c.layer = 1
+    at = [i for i, pair in enumerate(c.rows) if pair.a is not None]
+    assert [c.rows[i].label for i in at] == ["the", "x", "y", "z", "v", "w"]
+    np.testing.assert_allclose(c.a[np.ix_(at, at)], weights(bert(), CAT)[1, 0], atol=1e-6)
+    assert c.error
+    c.layer = 0
     a.tokens = CAT.split()
     assert c.error == ""
     assert c.rows == tuple(ROWS)
@@ -284,6 +291,9 @@ def test_one_widget_beside_itself_is_heard_once():
     assert c.revision == revision + 1
     assert c.masked_a[0, 1] == c.masked_b[0, 1] == True  # noqa: E712
     np.testing.assert_array_equal(c.difference, np.zeros((3, 3)))
+    c.close()
+    a.toggle(0, 1)
+    assert c.masked_a[0, 1]
 
 
 def test_all_heads_of_a_sentence_at_once():
