@@ -488,3 +488,10 @@ def test_the_colour_maps_are_the_same_on_both_sides():
     source = (ROOT / "js" / "color.ts").read_text()
     (listed,) = re.findall(r"CMAPS = \[(.*?)\]", source, re.DOTALL)
     assert tuple(re.findall(r'"(\w+)"', listed)) == CMAPS
+
+
+def test_a_sentence_of_the_lab_has_nothing_to_notice():
+    w = AttentionWidget("a b c")
+    assert w.notice == ""
+    w.toggle(2, 0)
+    assert w.notice == ""

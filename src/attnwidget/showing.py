@@ -211,7 +211,7 @@ class AttentionShown(AttentionTraits):
 
     def _after_edit(self) -> None:
         notice = getattr(self._source, "notice", "")
-        if hasattr(self._source, "base"):
+        if hasattr(self._source, "derivation"):
             notice = f"{notice} {_DERIVED}"
         elif self._source.layers[0].module:
             by_hand = self._own if self.locked is None else self._own & ~self.locked
