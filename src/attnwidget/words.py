@@ -19,17 +19,20 @@ def word_groups(labels: Sequence[str], word_ids: Sequence[int | None] = ()) -> G
     """Return the positions of each word's sub-tokens, in order.
 
     `word_ids` are a fast tokenizer's own: equal numbers side by side are one word, None (a
-    special token) is a word of its own. Without them, the labels say where a word starts:
-    WordPiece's "##" goes on, and where any label begins with "␣", those that don't go on.
+    special token) is a word of its own. Where they are -1, or there are none, the labels say
+    where a word starts: WordPiece's "##" goes on, and where any label begins with "␣", those that
+    don't go on.
     """
-    if word_ids:
-        starts = [i == 0 or one is None or one != word_ids[i - 1] for i, one in enumerate(word_ids)]
-    else:
-        spaced = any(label.startswith(_SPACE) for label in labels)
-        starts = [
-            i == 0 or not (label.startswith("##") or (spaced and not label.startswith(_SPACE)))
-            for i, label in enumerate(labels)
-        ]
+    ids = word_ids or (-1,) * len(labels)
+    spaced = any(label.startswith(_SPACE) for label in labels)
+
+    def goes_on(i: int) -> bool:
+        if ids[i] is None or ids[i] != ids[i - 1]:
+            return False
+        label = labels[i]
+        return ids[i] != -1 or label.startswith("##") or (spaced and not label.startswith(_SPACE))
+
+    starts = [i == 0 or not goes_on(i) for i in range(len(labels))]
     firsts = [i for i, start in enumerate(starts) if start] + [len(labels)]
     return tuple(tuple(range(a, b)) for a, b in pairwise(firsts))
 

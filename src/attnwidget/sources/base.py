@@ -37,7 +37,8 @@ class Text:
     """The n tokens of one stack, and what the tokenizer knows of them.
 
     `special` marks [CLS], padding and the like, `words` numbers the word that a token belongs to
-    (None for none), `second` is where the second sentence of a pair starts.
+    (None for none, -1 where its label tells), `second` is where the second sentence of a pair
+    starts.
     """
 
     tokens: tuple[str, ...]

@@ -159,7 +159,7 @@ def _start(model: PreTrainedModel) -> int:
 
 def _text(words: PreTrainedTokenizerBase, encoded: Any, ids: Sequence[int]) -> Text:
     special = set(words.all_special_ids)
-    numbers: tuple[int | None, ...] = ()
+    numbers: tuple[int | None, ...] = tuple(None if i in special else -1 for i in ids)
     second = None
     if encoded is not None and getattr(encoded, "is_fast", False):
         numbers, sides = tuple(encoded.word_ids(0)), encoded.sequence_ids(0)
@@ -177,17 +177,19 @@ def _given(model: Any, words: Any, inputs: Any, key: str, row: int) -> Text:
     if words is None:
         tokens = [str(i) for i in range(len(ids))]
         special: tuple[bool, ...] = ()
+        numbers: tuple[int | None, ...] = ()
     else:
         known = set(words.all_special_ids)
         # An id that the tokenizer lacks, as some have for images, is no reason to stop.
         tokens = list(labels(words, [0 if i in at_image else one for i, one in enumerate(ids)]))
         special = tuple(i in known and i != image for i in ids)
+        numbers = tuple(None if i in known or i == image else -1 for i in ids)
     if at_image:
         config = getattr(model.config, "vision_config", model.config)
         names = image_tokens(len(at_image), config, inputs)
         for at, name in zip(at_image, names, strict=True):
             tokens[at] = f"image {name}"
-    return Text(tuple(tokens), special)
+    return Text(tuple(tokens), special, numbers)
 
 
 def _image_token(model: Any) -> int | None:
