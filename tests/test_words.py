@@ -110,6 +110,8 @@ def test_every_head_is_merged_and_rows_still_sum_to_1():
         (["the", "␣c", "at", "␣sat"], [], "0|12|3"),
         (["the", "cat", "sat"], [], "0|1|2"),
         (["##s", "cat"], [], "0|1"),
+        # Labels, but for what is no part of a word.
+        (["the", "␣c", "at", "</s>", "the", "re"], [-1, -1, -1, None, -1, -1], "0|12|3|45"),
         ([], [], ""),
     ],
 )
@@ -239,6 +241,29 @@ def test_bytes_are_words_again(text, words):
     assert before.shape[0] == len(byte_level()(text)["input_ids"])
 
 
+def test_inputs_already_made_have_words_by_their_labels():
+    """No tokenizer was asked for words: what is special, or an image, still is in none."""
+    tokenizer = byte_level()
+    inputs = tokenizer("the café<|endoftext|>the rug", return_tensors="pt")
+    config = GPT2Config(vocab_size=len(tokenizer), n_layer=1, n_head=2, n_embd=8, n_positions=64)
+    w = AttentionWidget.from_model(GPT2Model(config).eval(), tokenizer, inputs=dict(inputs))
+    w.merge = "words"
+    assert list(w.tokens) == ["the", "␣café", "<|endoftext|>", "the", "␣rug"]
+    assert w.special == (False, False, True, False, False)
+
+    one = ARCHITECTURES["llava"]
+    model, image = one.make(), one.inputs()
+    before, after = (tokenizer(text)["input_ids"] for text in ("the café", " rug"))
+    picture = [model.config.image_token_id] * 4
+    image["input_ids"] = torch.tensor([[*before, *picture, *after]])
+    image["attention_mask"] = torch.ones_like(image["input_ids"])
+    model.resize_token_embeddings(len(tokenizer))
+    w = AttentionWidget.from_model(model, tokenizer, inputs=image)
+    w.merge = "words"
+    names = ["image 0,0", "image 0,1", "image 1,0", "image 1,1"]
+    assert list(w.tokens) == ["the", "␣café", *names, "␣rug"]
+
+
 def test_an_emoji_split_over_tokens_is_one_column():
     tokenizer = byte_level()
     w = gpt2(tokenizer, "the 🙂 cat")
@@ -274,17 +299,18 @@ def test_each_way_to_see_the_tokens_keeps_its_own_mask():
 def test_both_sides_of_cross_attention_are_merged():
     words, model = byte_level(), ARCHITECTURES["t5"].make()
     model.resize_token_embeddings(len(words))
-    w = AttentionWidget.from_model(model, words, ("the café sat", "naïve cat"), kind="cross")
+    w = AttentionWidget.from_model(model, words, ("the sat cafés", "naïve zebra"), kind="cross")
     before, n_k = w.weights(1)[0], len(w.key_tokens)
     w.merge = "words"
-    assert list(w.key_tokens) == ["the", "␣café", "␣sat"]
-    assert len(w.tokens) < before.shape[0]
-    assert before.shape[1] == n_k
+    assert list(w.key_tokens) == ["the", "␣sat", "␣cafés"]
+    assert list(w.tokens) == ["<|endoftext|>", "naïve", "␣zebra"]
+    assert before.shape[0] > 3
+    assert before.shape[1] == n_k > 3
     w.layer = 1
     np.testing.assert_allclose(w.attention.sum(axis=-1), 1, atol=1e-5)
     # The decoder's start token, a word of its own, sums what each source word's tokens get.
     np.testing.assert_allclose(w.attention[0, 0], before[0, 0], atol=1e-6)
-    np.testing.assert_allclose(w.attention[0, -1], before[0, -words_in(words, " sat") :].sum())
+    np.testing.assert_allclose(w.attention[0, -1], before[0, -words_in(words, " cafés") :].sum())
 
 
 def words_in(tokenizer, text):
