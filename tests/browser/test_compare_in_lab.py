@@ -231,3 +231,21 @@ def test_markup_in_tokens_and_titles_stays_text(opened):
     assert said[8].startswith("<b>sat</b> → <b>sat</b>: A ")
     expect(root.locator("img")).to_have_count(0)
     assert opened.page.evaluate("() => globalThis.owned") is None
+
+
+# The colour of no change, in the middle of the bar below the third map.
+NONE = """() => {
+  const [, , bar] = document.querySelectorAll('.aw-compare-bar');
+  const stops = bar.style.cssText.match(/rgb\\([^)]*\\)/g);
+  return stops[8].match(/\\d+/g).reduce((sum, part) => sum + Number(part), 0);
+}"""
+
+
+def test_another_theme_draws_the_maps_anew(root, opened):
+    assert opened.page.evaluate(NONE) > 600
+    for theme, wanted in (("dark", "< 250"), ("light", "> 600")):
+        opened.set_theme(theme)
+        opened.page.wait_for_function(f"() => ({NONE})() {wanted}")
+        # JupyterLab loses count of its stylesheets where the next change doesn't wait for them.
+        ground = "rgb(255, 255, 255)" if theme == "light" else "rgb(17, 17, 17)"
+        expect(opened.page.locator(".jp-NotebookPanel")).to_have_css("background-color", ground)

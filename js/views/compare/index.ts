@@ -43,6 +43,7 @@ export function createComparison(
   let reached: Place | null = null;
   let hovered: Place | null = null;
   let frame = 0;
+  let width = 0;
   const matrices = get("labels").map(([name]) => {
     const none = () => {};
     const actions = {
@@ -107,9 +108,10 @@ export function createComparison(
 
   function paint() {
     frame = 0;
-    const width = stage.clientWidth;
+    // Out of sight it is as wide as it was: JupyterLab hides all of a page while it changes themes.
+    width = stage.clientWidth || width;
     const colors = palette(stage);
-    // Out of sight there is no room to draw in; the stylesheet comes a moment after the card.
+    // The stylesheet comes a moment after the card.
     if (!width) return;
     if (!colors.font) request();
     const context = h("canvas").getContext("2d") as CanvasRenderingContext2D;
