@@ -1,4 +1,4 @@
-"""The lab notebook in JupyterLab: its questions are answered by touching its own cards."""
+"""The notebooks in JupyterLab: their questions are answered by touching their own cards."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 from stepsview import StepsView
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
-# The cards that a cell shows; every other -widget cell shows one.
+# The cards that a cell shows; every other -widget or -compare cell shows one.
 CARDS = {"order-widget": 2}
 
 
@@ -28,9 +28,10 @@ class Cards:
 
     def __init__(self, notebook, cells) -> None:
         self.notebook = notebook
-        shown = [id_ for cell in cells if (id_ := cell.id).endswith("-widget")]
+        shown = [id_ for cell in cells if (id_ := cell.id).endswith(("-widget", "-compare"))]
         places = [id_ for id_ in shown for _ in range(CARDS.get(id_, 1))]
         self._places = {id_: places.index(id_) for id_ in shown}
+        self.count = len(places)
         for i in range(len(places)):
             notebook.widget(i)  # all are drawn before the first is touched
 
@@ -58,6 +59,15 @@ def lab_cards(module_lab):
 @pytest.fixture(scope="module")
 def guide_cards(module_lab):
     cells = code_cells("teacher_guide")
+    return Cards(module_lab.notebook([cell.source for cell in cells]), cells)
+
+
+@pytest.fixture(scope="module", params=["real_models", "from_bertviz"])
+def model_cards(request, desk, module_lab):
+    models = desk.server.root / "models"
+    if not models.exists():
+        models.symlink_to(NOTEBOOKS / "models")
+    cells = code_cells(request.param)
     return Cards(module_lab.notebook([cell.source for cell in cells]), cells)
 
 
@@ -180,3 +190,26 @@ def test_the_teachers_empty_row_is_one_click(guide_cards):
     view.settled()
     guide_cards.notebook.run_until("print(masks.mask[3].all())", "True")
     expect(view.root.locator(".aw-row-sums")).to_contain_text("1 row without a key")
+
+
+def test_every_card_of_a_model_is_drawn(model_cards):
+    cards = [model_cards.notebook.widget(i) for i in range(model_cards.count)]
+    for card in cards:
+        card.scroll_into_view_if_needed()
+        expect(card.locator("canvas, iframe").first).to_be_visible()
+    for card in cards:
+        expect(card).not_to_contain_text("failed")
+
+
+@pytest.mark.parametrize("model_cards", ["real_models"], indirect=True)
+def test_one_click_takes_the_word_away(model_cards):
+    view = model_cards.map("edge-widget")
+    chance = "print(f'{next_word(edge.output).get(\"key\", 0):.3f}')"
+    view.masked(56, 121)
+    view.click(10, 4)
+    model_cards.notebook.run_until(chance, "0.996")
+    view.click(10, 4)
+    model_cards.notebook.run_until(chance, "0.000")
+    view.click(10, 3)
+    view.click(10, 4)
+    model_cards.notebook.run_until(chance, "0.996")
