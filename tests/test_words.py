@@ -357,6 +357,25 @@ def test_other_sources_have_whole_words(name, value):
         assert getattr(w, name) is None
 
 
+def test_a_word_that_is_not_known_is_a_word():
+    w, eager = bert(word_piece(), "the zebra")
+    assert list(w.tokens) == ["[CLS]", "the", "[UNK]", "[SEP]"]
+    w.hide_special = True
+    assert list(w.tokens) == ["the", "[UNK]"]
+    np.testing.assert_allclose(w.attention, eager[0][0][1:3, 1:3], atol=1e-6)
+
+
+def test_special_keys_are_hidden_where_no_query_is_special():
+    model = ARCHITECTURES["t5"].make()
+    read = {"input_ids": torch.tensor([[0, 2, 3]]), "decoder_input_ids": torch.tensor([[4, 5]])}
+    w = AttentionWidget.from_model(model, word_level(), inputs=read, kind="cross")
+    assert (list(w.key_tokens), w.hide_special) == (["[PAD]", "the", "cat"], False)
+    whole = w.attention
+    w.hide_special = True
+    assert list(w.key_tokens) == ["the", "cat"]
+    np.testing.assert_allclose(w.attention, whole[:, 1:], atol=1e-6)
+
+
 def test_something_must_be_left():
     w, _ = bert(word_piece(), "")
     assert list(w.tokens) == ["[CLS]", "[SEP]"]
@@ -365,9 +384,9 @@ def test_something_must_be_left():
     assert list(w.tokens) == ["[CLS]", "[SEP]"]
     # Of cross-attention, keys are to be left too.
     w = AttentionWidget.from_model(
-        ARCHITECTURES["t5"].make(), word_level(), ("zebra", "the cat"), kind="cross"
+        ARCHITECTURES["t5"].make(), word_level(), ("[PAD]", "the cat"), kind="cross"
     )
-    assert list(w.key_tokens) == ["[UNK]"]
+    assert list(w.key_tokens) == ["[PAD]"]
     with pytest.raises(ValueError, match="hide_special: every token is special, nothing would be"):
         w.hide_special = True
     assert w.hide_special is False

@@ -42,8 +42,8 @@ class Lines:
     def message(self) -> tuple[dict[str, Any], list[Any]]:
         """Return the content and the buffers of a message to the page.
 
-        The buffers are weights, rest and, where not all keys are there, keys. A weight is a share of
-        the largest, `peak`, in 65535 steps: half of float32's bytes, finer than what is written.
+        The buffers are weights, rest and, where not all keys are there, keys. A weight is a share
+        of the largest, `peak`, in 65535 steps: half of float32's bytes, finer than what is written.
         """
         content = {"shape": list(self.keys.shape), "n_k": self.n_k, "peak": _peak(self.weights)}
         arrays = [_steps(self.weights).astype("<u2"), self.rest.astype("<f4")]

@@ -133,9 +133,14 @@ class AttentionShown(AttentionTraits):
             self.set_trait("mistake", None)
             if self.view in {"steps", "neuron"}:
                 self.set_trait("view", "heatmap")
-        needed = {"output-norm": self.output_norms, "value-norm": self._inputs.V}
-        needed["output-shift"] = self._inputs.V
-        if needed.get(self.quantity, True) is None:
+        inputs = self._inputs
+        gone = {
+            "scores": inputs.row_mass is not None,
+            "value-norm": inputs.V is None,
+            "output-norm": self.output_norms is None,
+            "output-shift": inputs.V is None,
+        }
+        if gone.get(self.quantity):
             self.set_trait("quantity", "attention")
 
     @exclusive

@@ -156,6 +156,8 @@ class AttentionState(AttentionShown):
     def _need_quantity(self, value: str) -> None:
         if value == "output-norm" and self.output_norms is None:
             raise ValueError(f"quantity: {value!r} needs W_O, which isn't known here")
+        if value == "scores" and self._inputs.row_mass is not None:
+            raise ValueError("quantity: 'scores' needs a softmax's own; given weights have none")
         if value in {"value-norm", "output-shift"} and self._inputs.V is None:
             raise ValueError(f"quantity: {value!r} needs V; what is shown has none")
 

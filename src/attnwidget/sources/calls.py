@@ -32,6 +32,8 @@ class Call:
 
     Where the model computes attention by itself, `scores` (h, n_q, n_k) are what went into its
     softmax, mask included, and q, k and v are None where they were not seen.
+
+    `rows` is how many texts, or windows of images, the whole batch of the call had.
     """
 
     module: str
@@ -46,6 +48,7 @@ class Call:
     softcap: float | None = None
     sink: torch.Tensor | None = None
     scores: torch.Tensor | None = None
+    rows: int = 1
 
     @property
     def shape(self) -> tuple[int, int, int]:

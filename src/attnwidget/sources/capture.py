@@ -167,6 +167,7 @@ def _recorder(
             position_bias=_of_row(bias, at),
             softcap=None if softcap is None else float(softcap),
             sink=None if sink is None else sink.detach().float(),
+            rows=query.shape[0],
         )
         keep(call)
         kwargs["scaling"] = scaling

@@ -230,7 +230,8 @@ def derived_layers(base: Any) -> tuple[Layer, ...]:
         if all(layer.n_heads == h for layer in layers):
             found.append(Layer(layers[0].index, module, f"{before}mean over layers", h, h))
         # "vision 9×9" has the layers of one size alone, not those between.
-        if kind != "cross" and " " not in kind:
+        whole = " " not in kind and not getattr(shown, "in_windows", False)
+        if kind != "cross" and whole:
             found += [Layer(x.index, x.module, f"{before}rollout", 1, 1) for x in layers]
     return tuple(found)
 
@@ -256,7 +257,8 @@ def _parsed(base: Any, kind: str) -> tuple[Any, str]:
 def _hide(base: Any, value: Any) -> bool:
     if not isinstance(value, bool):
         raise TypeError(f"hide_special: got {value!r}, want True or False")
-    if value and (base.text is None or not any(base.text.special)):
+    known = [text for text in (base.text, base.key_text) if text is not None]
+    if value and not any(any(text.special) for text in known):
         raise ValueError("hide_special: none of these tokens is special")
     return value
 

@@ -161,6 +161,14 @@ class ModelSource:
         return derived_layers(self)
 
     @property
+    def in_windows(self) -> bool:
+        """Whether the stack's layers see windows of an image, others in other layers (Swin)."""
+        return (
+            len({call.rows for (kind, _), (call, _) in self._calls.items() if kind == self.kind})
+            > 1
+        )
+
+    @property
     def merge(self) -> str | None:
         """What a row is: "tokens"; None where there are no words to put together."""
         return None if self.text is None else "tokens"
@@ -168,7 +176,8 @@ class ModelSource:
     @property
     def hide_special(self) -> bool | None:
         """False; None where no token is special."""
-        return False if any(self.special) else None
+        keys = () if self.key_text is None else self.key_text.special
+        return False if any((*self.special, *keys)) else None
 
     @property
     def sentence_b_start(self) -> int | None:

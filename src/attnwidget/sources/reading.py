@@ -158,7 +158,7 @@ def _start(model: PreTrainedModel) -> int:
 
 
 def _text(words: PreTrainedTokenizerBase, encoded: Any, ids: Sequence[int]) -> Text:
-    special = set(words.all_special_ids)
+    special = _special(words)
     numbers: tuple[int | None, ...] = tuple(None if i in special else -1 for i in ids)
     second = None
     if encoded is not None and getattr(encoded, "is_fast", False):
@@ -170,6 +170,16 @@ def _text(words: PreTrainedTokenizerBase, encoded: Any, ids: Sequence[int]) -> T
     return Text(labels(words, ids), tuple(i in special for i in ids), numbers, second)
 
 
+def _special(words: PreTrainedTokenizerBase) -> set[int]:
+    """Return the ids of special tokens; a word that the tokenizer does not know is none of them."""
+    known = set(words.all_special_ids)
+    # GPT-2's unknown token is the one that ends a text, too.
+    used = ("bos_token_id", "eos_token_id", "pad_token_id", "cls_token_id", "sep_token_id")
+    if words.unk_token_id not in {getattr(words, name, None) for name in used}:
+        known.discard(words.unk_token_id)
+    return known
+
+
 def _given(model: Any, words: Any, inputs: Any, key: str, row: int) -> Text:
     ids = [int(i) for i in inputs[key][row]]
     image = _image_token(model)
@@ -179,7 +189,7 @@ def _given(model: Any, words: Any, inputs: Any, key: str, row: int) -> Text:
         special: tuple[bool, ...] = ()
         numbers: tuple[int | None, ...] = ()
     else:
-        known = set(words.all_special_ids)
+        known = _special(words)
         # An id that the tokenizer lacks, as some have for images, is no reason to stop.
         tokens = list(labels(words, [0 if i in at_image else one for i, one in enumerate(ids)]))
         special = tuple(i in known and i != image for i in ids)
