@@ -79,6 +79,9 @@ for i, block in enumerate(plain.encoder.layer):
 get, hand = np.array(shares).T
 said = [f"{get.mean():.2f} of the attention", f"{hand.mean():.2f} of what arrives",
         f"in {(hand < get).sum()} of {len(get)} heads"]"""),
+    Claim("heads", "values-text", """
+brightest = maps(read(sentence).attentions).mean(axis=2).argmax(axis=-1)
+assert np.isin(brightest, [0, len(heads.tokens) - 1]).mean() > 0.8"""),
     Claim("words-check", "words-question", """
 E = maps(read(sentence).attentions)[5]
 tokens = pieces.convert_ids_to_tokens(pieces(sentence).input_ids)
