@@ -115,11 +115,11 @@ def test_the_map_grows_while_the_cell_runs(opened, words, written):
 def test_the_finished_map_is_eager_s(opened, written):
     view = MapView(opened)
     maps = eager(written[:-1])
-    shows(view, maps[2, 5], step=5)
+    shows(view, maps[2, 5], step=17)
     view.root.get_by_label("layer", exact=True).select_option("5")
     view.root.get_by_label("head", exact=True).select_option("11")
     expect(view.root).to_have_attribute("data-head", "11")
-    shows(view, maps[5, 11], step=5)
+    shows(view, maps[5, 11], step=17)
     view.masked(44 * 43 // 2, 44 * 44)
     view.root.get_by_role("radio", name="Lines").click()
     heads = view.root.get_by_role("group", name="heads").get_by_role("button")
