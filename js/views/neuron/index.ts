@@ -97,12 +97,14 @@ export function createNeuron(parent: HTMLElement, store: Store, env: Env): void 
       signed = false,
       most = largest(values),
     ) => ({ name, values, most, signed });
+    const plain = !store.matrix("bias") && !store.get("softcap");
     return {
       query,
       Q,
       K,
       columns: [
-        column("q·k", score, true),
+        // Other scales, biases and softcaps have more to say than a heading holds: the lines below do.
+        column(store.scale === Q.cols ** -0.5 && plain ? `q·k ÷ √${Q.cols}` : "score", score, true),
         column("softmax", p, false, 1),
         column("‖v‖", norms),
         column("p·‖v‖", weighted),
