@@ -398,3 +398,24 @@ def test_the_choice_is_said():
     assert w.notice.startswith("Sub-tokens are put together to words: columns summed, rows av")
     w.hide_special = True
     assert "Special tokens are left out: a row's rest went to them." in w.notice
+
+
+def test_the_head_line_counts_what_is_shown():
+    w, _ = bert(word_piece(), "the unwanted cats")
+    n = len(w.tokens)
+    assert w.subtitle == f"BertModel · {n} tokens · 2 layers × 2 heads"
+    w.merge = "words"
+    assert w.subtitle == "BertModel · 5 words · 2 layers × 2 heads"
+    w.hide_special = True
+    w.kind = "rollout"
+    assert w.subtitle == "BertModel · 3 words · 2 layers × 1 head"
+
+
+def test_words_of_a_page_have_a_mask_of_their_own():
+    w, _ = bert(word_piece(), "the unwanted cats")
+    w.toggle(1, 0)
+    w.set_state({"merge": "words"})
+    assert (w.error, w.merge) == ("", "words")
+    assert not w.mask.any()
+    w.set_state({"merge": "tokens"})
+    assert np.argwhere(w.mask).tolist() == [[1, 0]]

@@ -47,7 +47,9 @@ class AttentionAsking(AttentionEditing):
         reply = {"id": content.get("id")}
         try:
             said, buffers = answer(content)
-        except Exception as error:  # whatever went wrong, the view that asked says it
+        except (TypeError, ValueError) as error:  # in words for whoever asked
+            self.send({**reply, "error": str(error)})
+        except Exception as error:  # whatever else went wrong, the view that asked says it
             self.send({**reply, "error": f"{type(error).__name__}: {error}"})
         else:
             self.send({**reply, **said}, buffers=buffers)

@@ -144,6 +144,7 @@ export function createComparison(
           table,
           largest: 1,
           signed: i === 2,
+          exact: true,
           marked: () => false,
           queries,
           keys: keys.map((key, c) => (c % step ? BLANK : key)),

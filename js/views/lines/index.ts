@@ -214,7 +214,8 @@ export function createLines(parent: HTMLElement, store: Store, env: Env): void {
       .filter(({ value }) => value > 0)
       .map(({ value, k }) => `${visible(store.keyTokens[k] as string)} ${value.toFixed(3)}`);
     const left = rest > 5e-4 ? `; ${rest.toFixed(3)} on keys not drawn` : "";
-    const over = heads.length > 1 ? `, ${heads.length} heads summed` : ` in head ${heads[0]}`;
+    const alone = data.heads > 1 ? ` in head ${heads[0]}` : "";
+    const over = heads.length > 1 ? `, ${heads.length} heads summed` : alone;
     const said = `${names} → ${listed.join(", ")}${left}${heads.length ? over : ", no head is on"}`;
     text(readout, said);
     text(option, said);

@@ -111,6 +111,7 @@ export function createNeuron(parent: HTMLElement, store: Store, env: Env): void 
       ],
       masked: (k) => Boolean(mask[query * n + k]),
       keys: store.keyTokens,
+      special: (k) => store.isSpecial("key", k),
       active: hovered ?? active,
       focused,
       scroll: box.scrollTop,

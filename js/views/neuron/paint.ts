@@ -18,6 +18,7 @@ export interface Scene {
   columns: readonly { name: string; values: Float64Array; most: number; signed: boolean }[];
   masked(key: number): boolean;
   keys: readonly string[];
+  special(key: number): boolean;
   active: number;
   focused: boolean;
   scroll: number;
@@ -65,10 +66,11 @@ function paintRow(
   const { Q, K, query, table } = scene;
   const hidden = scene.masked(key);
   ctx.globalAlpha = hidden ? 0.35 : 1;
-  ctx.font = `${key === scene.active ? 650 : 400} 13px ${colors.font}`;
+  const special = scene.special(key);
+  ctx.font = `${special ? "italic " : ""}${key === scene.active ? 650 : 400} 13px ${colors.font}`;
   ctx.textBaseline = "middle";
   ctx.textAlign = "right";
-  ctx.fillStyle = colors.fg;
+  ctx.fillStyle = special ? colors.muted : colors.fg;
   const measure = (text: string) => ctx.measureText(text).width;
   ctx.fillText(
     shorten(visible(scene.keys[key] as string), at.token - 4, measure),

@@ -15,6 +15,8 @@ export interface Look {
   marked(row: number, col: number): boolean;
   /** A mask has no numbers. */
   plain?: boolean;
+  /** Two decimals or no numbers: one would make most of them 0. */
+  exact?: boolean;
   queries: readonly string[];
   keys: readonly string[];
 }
@@ -106,7 +108,7 @@ function numbersFit(
 ): { size: number; digits: number } | null {
   if (ch < 13) return null;
   const sign = look.signed ? "−" : "";
-  for (const digits of [2, 1]) {
+  for (const digits of look.exact ? [2] : [2, 1]) {
     const widest = look.plain ? "−∞" : sign + look.largest.toFixed(digits).replace(/\d/g, "0");
     for (const size of FONTS) {
       ctx.font = `${size}px ${colors.font}`;

@@ -10,6 +10,8 @@ import numpy as np
 from attnwidget.attention import scores
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
 # float32 ends at 3.4e38.
@@ -194,6 +196,16 @@ class Source(Protocol):
     def reset(self) -> Source:
         """Return the source without what was set by hand; itself where nothing was."""
         ...
+
+
+def sizes_said(layers: Sequence[Layer], n_q: int, n_k: int, what: str = "token") -> str:
+    """Return "23 tokens · 6 layers × 12 heads" of the layers of a stack."""
+
+    def count(n: int, one: str) -> str:
+        return f"{n} {one}{'s' * (n != 1)}"
+
+    tokens = count(n_q, what) if n_q == n_k else f"{n_q} × {count(n_k, what)}"
+    return f"{tokens} · {count(len(layers), 'layer')} × {count(layers[0].n_heads, 'head')}"
 
 
 def stack(source: Source) -> tuple[Layer, ...]:

@@ -13,7 +13,7 @@ import numpy as np
 
 from attnwidget.checks import choice, index, number
 from attnwidget.meaning import rollout
-from attnwidget.sources.base import HeadInputs, Layer, Source, Text, stack
+from attnwidget.sources.base import HeadInputs, Layer, Source, Text, sizes_said, stack
 from attnwidget.words import Groups, merge, word_groups, word_label
 
 if TYPE_CHECKING:
@@ -95,9 +95,10 @@ class DerivedSource:
 
     @property
     def subtitle(self) -> str:
-        """The base's."""
-        said: str = self.base.subtitle
-        return said
+        """Whose maps it is made of, and how many of what a row is there are now."""
+        name: str = self.base.subtitle.partition(" · ")[0]
+        what = "word" if self.merging == "words" else "token"
+        return f"{name} · {sizes_said(stack(self), len(self._rows), len(self._columns), what)}"
 
     @property
     def notice(self) -> str:

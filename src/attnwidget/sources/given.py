@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from attnwidget.checks import floats, index, number
-from attnwidget.sources.base import HeadInputs, Layer, Source
+from attnwidget.sources.base import HeadInputs, Layer, Source, sizes_said
 from attnwidget.sources.derived import DerivedSource, derived_layers
 from attnwidget.sources.sizes import LARGEST_MAPS
 from attnwidget.sources.text import as_tokens
@@ -101,9 +101,7 @@ class GivenSource:
     @property
     def subtitle(self) -> str:
         """The sizes, for the widget's head line."""
-        layers, h, n_q, n_k = self.attention.shape
-        tokens = f"{n_q} tokens" if self.key_tokens is None else f"{n_q} × {n_k} tokens"
-        return f"given weights · {tokens} · {layers} × {h} heads"
+        return f"given weights · {sizes_said(self.layers, *self.attention.shape[2:])}"
 
     def head(self, layer: int, head: int) -> HeadInputs:
         """Return the weights of one head."""

@@ -11,7 +11,7 @@ import numpy as np
 
 from attnwidget.checks import floats, index, number
 from attnwidget.meaning import output_norms
-from attnwidget.sources.base import HeadInputs, Layer, Text
+from attnwidget.sources.base import HeadInputs, Layer, Text, sizes_said
 from attnwidget.sources.calls import Call, hidden
 from attnwidget.sources.capture import run
 from attnwidget.sources.derived import DerivedSource, derived_layers
@@ -147,13 +147,9 @@ class ModelSource:
     def subtitle(self) -> str:
         """The model and its sizes, for the widget's head line."""
         layers = [layer for layer in self.layers if layer.kind == self.kind]
-        h, n_q, n_k = self._calls[self.kind, layers[0].index][0].shape
-        n = f"{n_q} token{'s' * (n_q != 1)}" if n_q == n_k else f"{n_q} × {n_k} tokens"
+        _, n_q, n_k = self._calls[self.kind, layers[0].index][0].shape
         kind = "" if len(self.kinds) == 1 else f"{self.kind} · "
-        return (
-            f"{self.name} · {kind}{n} · {len(layers)} layer{'s' * (len(layers) != 1)} × "
-            f"{h} head{'s' * (h != 1)}"
-        )
+        return f"{self.name} · {kind}{sizes_said(layers, n_q, n_k)}"
 
     @property
     def derived_layers(self) -> tuple[Layer, ...]:
