@@ -69,8 +69,15 @@ class AttentionAsking(AttentionEditing):
     @exclusive
     def _grid_message(self, content: dict[str, Any]) -> tuple[dict[str, Any], list[Any]]:
         source = self._source.of(content.get("kind", self.kind))
-        layers = [one.index for one in stack(source)]
-        return make_grid(layers, source.weights, source.tokens).message()
+        heads = {one.index: one.n_heads for one in stack(source)}
+
+        def weights(layer: int) -> NDArray:
+            try:
+                return source.weights(layer)
+            except ValueError:  # computed as NaN: it is dark among the others
+                return np.full((heads[layer], 1, 1), np.nan)
+
+        return make_grid(list(heads), weights, source.tokens).message()
 
     @exclusive
     def toggle(self, query: int, key: int) -> None:

@@ -58,7 +58,7 @@ def make_grid(
     """Return the grid of `layers`; `weights(layer)` gives (h, n_q, n_k).
 
     One layer is held at a time. Statistics that compare tokens are NaN where queries and keys are
-    different texts.
+    different texts. A layer that can't be shown may be (h, 1, 1) of NaN.
     """
     thumbs: list[NDArray[np.uint8]] = []
     peaks: list[NDArray[np.float32]] = []
@@ -71,9 +71,15 @@ def make_grid(
         for sink, found in zip((True, False), numbers, strict=True):
             found.append(_numbers(p, tokens, sink))
     heads = max(len(peak) for peak in peaks)
+    most = [max(sides) for sides in zip(*(one.shape for one in thumbs), strict=True)]
     return Grid(
         layers=tuple(layers),
-        maps=np.stack([_padded(one, heads, 0) for one in thumbs]),
+        maps=np.stack(
+            [
+                np.pad(m, [(0, n - has) for n, has in zip(most, m.shape, strict=True)])
+                for m in thumbs
+            ]
+        ),
         peaks=np.stack([_padded(one, heads, np.nan) for one in peaks]),
         statistics=_stacked(numbers[0], heads),
         without_sink=_stacked(numbers[1], heads),

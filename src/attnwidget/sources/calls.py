@@ -70,6 +70,17 @@ class Call:
         return head * self.n_kv_heads // self.shape[0]
 
 
+def is_broken(call: Call) -> bool:
+    """Whether what the call was given holds NaN or infinity, so that there are no weights of it."""
+    import torch
+
+    given = [part for part in (call.q, call.k, call.v) if part is not None]
+    if not all(bool(torch.isfinite(part).all()) for part in given):
+        return True
+    # What a mask hides may be -inf in scores that were seen as they are.
+    return call.scores is not None and bool(torch.isnan(call.scores).any())
+
+
 def one_a_layer(calls: Sequence[Call]) -> list[Call]:
     """Return `calls` with those of several images joined: one layer sees each image apart.
 

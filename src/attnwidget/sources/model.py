@@ -19,7 +19,7 @@ from attnwidget.sources.heads import head_inputs, head_weights, layer_weights
 from attnwidget.sources.labels import SPACE
 from attnwidget.sources.projection import output_projection
 from attnwidget.sources.reading import Reading, read_inputs, read_text, stack_tokens
-from attnwidget.sources.stacks import arrange
+from attnwidget.sources.stacks import arrange, broken
 from attnwidget.sources.supported import check_model
 from attnwidget.sources.text import as_tokens
 
@@ -76,7 +76,7 @@ class ModelSource:
             (layer.kind, layer.index): (call, masks[_mask_key(call)]) for layer, call in found
         }
         self._replaced: dict[tuple[str, int, int], HeadInputs] = {}
-        self.notice = ""
+        self.notice = broken(found)
 
     @classmethod
     def capture(
@@ -199,8 +199,8 @@ class ModelSource:
         said = "".join(tokens).replace(SPACE, " ") if SPACE in "".join(tokens) else " ".join(tokens)
         new.notice = (
             f"Written so far: “{said}”. The row of a token is what the model looked at when it "
-            "wrote the next one."
-        )
+            f"wrote the next one. {self.notice}"
+        ).rstrip()
         return new
 
     def head(self, layer: int, head: int) -> HeadInputs:

@@ -11,7 +11,7 @@ from attnwidget.checks import index
 from attnwidget.sources.base import Text
 from attnwidget.sources.labels import labels
 from attnwidget.sources.patches import frames, image_tokens, patches
-from attnwidget.sources.supported import check_ids
+from attnwidget.sources.supported import check_ids, check_shape
 
 if TYPE_CHECKING:
     import torch
@@ -78,6 +78,7 @@ def read_inputs(
     texts = {}
     for name, key in (("source", "input_ids"), ("target", "decoder_input_ids")):
         if inputs.get(key) is not None:
+            check_shape(key, inputs[key])
             texts[name] = _given(model, words, inputs, key, row)
     return _checked(model, dict(inputs), texts)
 

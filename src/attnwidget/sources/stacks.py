@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from attnwidget.sources.base import Layer
+from attnwidget.sources.calls import is_broken
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -69,3 +70,20 @@ def _numbers(calls: Sequence[Call]) -> list[int]:
         if not shared and len(set(known)) == len(calls):
             return known
     return list(range(len(calls)))
+
+
+def broken(found: Sequence[tuple[Layer, Call]]) -> str:
+    """Say which layers computed NaN or infinity, and have no weights; "" where none did."""
+    layers = [layer for layer, call in found if is_broken(call)]
+    if not layers:
+        return ""
+    several = len({layer.kind for layer, _ in found}) > 1
+    named = []
+    for kind in dict.fromkeys(layer.kind for layer in layers):
+        numbers = [str(layer.index) for layer in layers if layer.kind == kind]
+        which = f"layer{'s' * (len(numbers) != 1)} {', '.join(numbers)}"
+        named.append(f"{kind} {which}" if several else which)
+    return (
+        f"NaN or infinity in what the model computed: {'; '.join(named)} can't be shown "
+        f"(the first is {layers[0].module})."
+    )

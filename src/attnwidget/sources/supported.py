@@ -63,10 +63,17 @@ def check_kwargs(model: PreTrainedModel, module: str, kwargs: Mapping[str, Any])
             raise refused(model, f"{what} in {module}")
 
 
-def check_ids(model: PreTrainedModel, name: str, ids: torch.Tensor) -> None:
-    """Raise ValueError where token `ids` (b, n) are not what `model` can read."""
+def check_shape(name: str, ids: Any) -> None:
+    """Raise TypeError where token `ids` are no tensor, ValueError where they are not (b, n)."""
+    if not hasattr(ids, "ndim"):
+        raise TypeError(f"{name}: got {type(ids).__name__}, want a tensor (batch, tokens)")
     if ids.ndim != 2 or not ids.shape[1]:
         raise ValueError(f"{name}: got shape {tuple(ids.shape)}, want (batch, tokens)")
+
+
+def check_ids(model: PreTrainedModel, name: str, ids: torch.Tensor) -> None:
+    """Raise ValueError where token `ids` (b, n) are not what `model` can read."""
+    check_shape(name, ids)
     n, model_name = ids.shape[1], type(model).__name__
     known, highest = _vocabulary(model), int(ids.max())
     if known is not None and highest >= known:
