@@ -151,5 +151,6 @@ def test_what_does_not_fit_is_refused(w, name, value, says):
 def test_keys_of_their_own_want_key_tokens():
     with pytest.raises(ValueError, match="key_embeddings: they belong to key_tokens"):
         AttentionWidget(QUERIES, key_embeddings=np.ones((7, 4)))
-    with pytest.raises(ValueError, match="key_tokens"):
-        AttentionWidget(QUERIES, key_tokens=KEYS).bertviz()
+    for keys in (KEYS, QUERIES[::-1]):  # as many as the queries, or more
+        with pytest.raises(ValueError, match="key_tokens"):
+            AttentionWidget(QUERIES, key_tokens=keys).bertviz()

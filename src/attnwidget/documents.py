@@ -50,10 +50,10 @@ def bertviz_document(
             layers=numbers,
             **options,
         )
+    if source.key_tokens is not None:
+        raise ValueError("bertviz: its views want one list of tokens; these have key_tokens too")
     numbers_here = [one.index for one in stack(source)]
     here = [source.weights(number) for number in numbers_here]
-    if here[0].shape[-2] != here[0].shape[-1]:
-        raise ValueError("bertviz: its views want one list of tokens; these keys have their own")
     text = getattr(source, "text", None)
     split = {"sentence_b_start": text.second} if text is not None and text.second else {}
     return document(
