@@ -26,7 +26,7 @@ def borrowed(model: PreTrainedModel, attention: Callable[..., Any] | None) -> It
     # A name of its own: a second capture, in another thread, is not disturbed.
     name = f"attnwidget_{uuid4().hex}"
     configs = [(config, config._attn_implementation_internal) for config in _configs(model)]
-    modules = [(module, _contents(module)) for module in model.modules()]
+    modules = [(module, *_contents(module)) for module in model.modules()]
     try:
         if attention:
             AttentionInterface.register(name, attention)
@@ -37,42 +37,39 @@ def borrowed(model: PreTrainedModel, attention: Callable[..., Any] | None) -> It
         for config, implementation in configs:
             if attention or implementation not in {None, "eager", "sdpa"}:
                 config._attn_implementation_internal = name if attention else "eager"
-        for module, _ in modules:
-            module.training = False
+        for module, *_ in modules:
+            module.__dict__["training"] = False
         yield
     finally:
         for config, implementation in configs:
             config._attn_implementation_internal = implementation
         # BigBird swaps its attention modules for a short text; transformers leaves hooks behind.
-        for module, contents in modules:
-            _put_back(module, contents)
+        for module, held, registers in modules:
+            _put_back(module, held, registers)
         if attention:
             # register() has no counterpart.
             AttentionInterface._global_mapping.pop(name, None)
             AttentionMaskInterface._global_mapping.pop(name, None)
 
 
-def _contents(module: Any) -> dict[str, Any]:
-    """Return what a module holds, its registers (submodules, buffers, hooks) copied."""
-    held = module.__dict__
-    return {k: dict(v) if _is_register(k, v) else v for k, v in held.items()}
+def _contents(module: Any) -> tuple[dict[str, Any], list[tuple[Any, Any]]]:
+    """Return what a module holds, and its registers (submodules, buffers, hooks) with theirs."""
+    held = dict(module.__dict__)
+    # Most registers are empty, and there are hundreds of modules: those are not copied.
+    return held, [(v, dict(v) if v else {}) for v in held.values() if isinstance(v, dict)]
 
 
-def _is_register(name: str, value: Any) -> bool:
-    return name.startswith("_") and isinstance(value, dict)
-
-
-def _put_back(module: Any, contents: dict[str, Any]) -> None:
-    for name in [name for name in module.__dict__ if name not in contents]:
-        del module.__dict__[name]
-    for name, value in contents.items():
-        here = module.__dict__.get(name)
-        if here is not value and _is_register(name, value) and _is_register(name, here):
-            # In place: who may remove a hook holds on to the register.
-            here.clear()
-            here.update(value)
-        else:
-            module.__dict__[name] = value
+def _put_back(module: Any, held: dict[str, Any], registers: list[tuple[Any, Any]]) -> None:
+    here = module.__dict__
+    if here.keys() != held.keys():
+        for name in here.keys() - held.keys():
+            del here[name]
+    here.update(held)
+    for register, contents in registers:
+        # In place: who may remove a hook holds on to the register.
+        if register or contents:
+            register.clear()
+            register.update(contents)
 
 
 def _configs(model: PreTrainedModel) -> list[PreTrainedConfig]:
