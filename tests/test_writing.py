@@ -12,9 +12,11 @@ import transformers as tf
 from architectures import ARCHITECTURES
 from architectures_eager import eager_copy
 from models import FAMILIES, VOCABULARY, settle, tokenizer
+from recording import RecordingComm
 from transformers import PreTrainedModel
 
 from attnwidget import AttentionWidget
+from attnwidget.growing import Growing
 from attnwidget.sources.model import ModelSource
 from attnwidget.sources.writing import write
 
@@ -130,6 +132,41 @@ def test_an_interrupt_ends_the_writing_and_keeps_the_rows() -> None:
     hook.remove()
     assert w.attention.shape == (5, 5)  # three forwards: the prompt, and two tokens read
     assert model.config._attn_implementation == implementation
+
+
+@pytest.mark.parametrize("name", ["tokens", "K", "mask", "attention"])
+def test_an_interrupt_while_a_step_is_drawn_leaves_the_page_whole(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("attnwidget.growing._PAUSE", 0)
+    comm, page, stops = RecordingComm(), {}, []
+
+    def stop(event: Any) -> None:
+        stops.append(len(event["new"]))
+        if len(stops) == 2:
+            raise KeyboardInterrupt
+
+    def make(source: Any) -> AttentionWidget:
+        w = AttentionWidget._of(source)
+        page.update(w.get_state())
+        w.comm = comm
+        w.observe(stop, name)
+        return w
+
+    growing = Growing(make, None)
+    w = growing.last(write(FAMILIES["gpt2"](), None, None, OPTIONS, growing.grow, inputs=PROMPT))
+    for state in comm.states():
+        page.update(state)
+    assert stops[:2] == [6, 7]  # tokens, or rows of them
+    assert len(w.tokens) == 7
+    wanted = w.get_state()
+    for trait in ("tokens", "Q", "K", "V", "scores", "mask", "locked", "attention", "output"):
+        assert on_page(page[trait]) == on_page(wanted[trait]), trait
+
+
+def on_page(value: Any) -> Any:
+    """A value as the page has it, whether it came as a whole or as bytes."""
+    return (value["shape"], bytes(value["data"])) if isinstance(value, dict) else value
 
 
 def test_an_error_while_writing_leaves_the_model() -> None:

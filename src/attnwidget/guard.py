@@ -33,7 +33,7 @@ class Notified:
     """Observers are all called, whatever one of them raises; the first error is raised after."""
 
     def __init__(self) -> None:
-        self._error: Exception | None = None
+        self._error: BaseException | None = None
 
     def __enter__(self) -> Notified:
         return self
@@ -42,7 +42,7 @@ class Notified:
         """Call and keep the first error for the end."""
         try:
             function(*arguments)
-        except Exception as error:
+        except (Exception, KeyboardInterrupt) as error:
             self._error = self._error or error
 
     def __exit__(self, kind: object, *_: object) -> None:

@@ -102,18 +102,23 @@ class AttentionShown(AttentionTraits):
             change(self, n, getattr(before, n, None), getattr(computation, n)) for n in _COMPUTED
         ]
         # Everything is in place before anyone hears of anything: an observer sees one state.
-        self._source, self._inputs, self._computation = source, inputs, computation
-        self._own, self._presets_in_force = mask, presets
-        self._trait_values.update(values)
-        with at_once(self), self.hold_sync(), Notified() as notified:
-            self._leave_what_is_gone()
-            if self.selection and not _inside(self.selection, inputs.shape):
-                self.set_trait("selection", None)
-            for event in events:
-                if not same(event["old"], event["new"]):
-                    notified.call(self.notify_change, event)
-            self._queue_patch(Patch(np.empty(0, np.intp), origin))
-            self._after_edit()
+        try:
+            self._source, self._inputs, self._computation = source, inputs, computation
+            self._own, self._presets_in_force = mask, presets
+            self._trait_values.update(values)
+            with at_once(self), self.hold_sync(), Notified() as notified:
+                self._leave_what_is_gone()
+                if self.selection and not _inside(self.selection, inputs.shape):
+                    self.set_trait("selection", None)
+                for event in events:
+                    if not same(event["old"], event["new"]):
+                        notified.call(self.notify_change, event)
+                self._queue_patch(Patch(np.empty(0, np.intp), origin))
+                self._after_edit()
+        except KeyboardInterrupt:
+            # What is only half on its way would not be sent again: to Python it is no news.
+            self.send_state()
+            raise
 
     def _turn_to(self, source: Source) -> None:
         """Show a source of other rows and columns: a stack, words."""
