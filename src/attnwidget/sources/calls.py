@@ -75,7 +75,8 @@ def is_broken(call: Call) -> bool:
     import torch
 
     given = [part for part in (call.q, call.k, call.v) if part is not None]
-    if not all(bool(torch.isfinite(part).all()) for part in given):
+    # A sum is one pass over them, and finite only of what is; a large one may be infinite too.
+    if not all(torch.isfinite(part.sum()) or torch.isfinite(part).all() for part in given):
         return True
     # What a mask hides may be -inf in scores that were seen as they are.
     return call.scores is not None and bool(torch.isnan(call.scores).any())

@@ -117,8 +117,8 @@ def recording(
 
     names = {module: name for name, module in model.named_modules()}
     marks = _global_tokens(inputs, batch_index)
-    alone = any(computes_itself(type(module)) for module in names)
-    interface = any(uses_interface(type(module)) for module in names)
+    kinds = {type(module) for module in names}
+    alone, interface = any(map(computes_itself, kinds)), any(map(uses_interface, kinds))
     with ExitStack() as held:
         record = _recorder(model, names, row, keep) if interface else None
         held.enter_context(borrowed(model, record))
