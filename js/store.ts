@@ -242,11 +242,18 @@ export function createStore(model: AnyModel<Traits>, signal: AbortSignal) {
     get asking() {
       return edits.asking;
     },
-    /** A question that Python answers with a message; used for documents too large for a trait. */
+    /**
+     * A question that Python answers with a message, for what is too large for a trait. What a view
+     * asks as soon as it is there may have come with the state.
+     */
     request(
       content: object,
       until: AbortSignal,
     ): Promise<{ content: unknown; buffers: DataView[] }> {
+      const ahead = get("_ahead");
+      if (ahead && Object.entries(content).every(([key, value]) => ahead.asked[key] === value)) {
+        return Promise.resolve({ content: ahead.answer, buffers: ahead.buffers });
+      }
       const id = `${edits.client}:${edits.nextSeq()}`;
       return new Promise((resolve, reject) => {
         const done = () => model.off("msg:custom", handler);

@@ -180,4 +180,5 @@ export interface Traits {
   history: [number, number];
   _edits: Edits;
   _patch: Patch | null;
+  _ahead: { asked: Record<string, unknown>; answer: object; buffers: DataView[] } | null;
 }

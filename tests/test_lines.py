@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from models import ENCODERS, tokenizer
+from recording import RecordingComm
 
 from attnwidget import AttentionWidget
 from attnwidget.lines import ALL_KEYS, STRONGEST, Lines
@@ -53,3 +54,40 @@ def test_a_page_asks_for_a_layer_and_gets_its_heads():
         np.testing.assert_allclose(got[head], w.attention, atol=0.5 / 65535)
     w._handle_custom_msg({"type": "lines", "id": "p:2", "layer": 9}, [])
     assert "layer: got 9" in sent[1][0]["error"]
+
+
+@pytest.fixture
+def made():
+    model, words = ENCODERS["bert"](), tokenizer()
+
+    def make(**settings):
+        return AttentionWidget.from_model(model, words, "the cat sat on the mat", **settings)
+
+    return make
+
+
+def test_what_a_page_asks_at_once_comes_with_the_first_state(made):
+    w = made(view="lines", layer=1)
+    sent = []
+    w.send = lambda content, buffers=None: sent.append((content, buffers))
+    ahead = w.get_state()["_ahead"]
+    assert ahead["asked"] == {"type": "lines", "layer": 1, "kind": "self"}
+    w._handle_custom_msg({**ahead["asked"], "id": "p:1"}, [])
+    ((content, buffers),) = sent
+    assert {"id": "p:1", **ahead["answer"]} == content
+    assert [bytes(part) for part in ahead["buffers"]] == [bytes(part) for part in buffers]
+
+
+def test_only_what_is_still_so_comes_ahead(made, monkeypatch):
+    assert made().get_state()["_ahead"] is None
+    w = made(view="lines")
+    w.comm = RecordingComm()
+    w.layer = 1
+    assert [state["_ahead"] for state in w.comm.states() if "_ahead" in state] == [None]
+    assert w.get_state()["_ahead"] is None
+    w.layer = 0
+    assert w.get_state()["_ahead"] is None
+    monkeypatch.setattr("attnwidget.asking._AHEAD", 10)
+    assert made(view="lines").get_state()["_ahead"] is None
+    # A sentence's maps are on the page.
+    assert AttentionWidget("a b", view="lines").get_state()["_ahead"] is None

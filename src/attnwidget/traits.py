@@ -96,3 +96,5 @@ class AttentionTraits(anywidget.AnyWidget):
     history = Checked((0, 0), read_only=True)
     _edits = _synced(traitlets.Dict())
     _patch: Any = Checked(None).tag(to_json=lambda patch, widget: widget._pack_patch(patch))
+    # Whether what the page will ask first is as it was when the widget was made.
+    _ahead: Any = Checked(True).tag(to_json=lambda fresh, widget: widget._pack_ahead(fresh))

@@ -174,6 +174,14 @@ def test_lines_by_keyboard_and_another_layer(lines, opened, maps):
     np.testing.assert_allclose(sums(lines, "2"), maps[3, :, 2].sum(axis=0), atol=1e-4)
 
 
+def test_lines_in_a_saved_notebook_need_no_kernel(lab, maps):
+    notebook = lab.notebook([CELL.replace('view="grid"', 'view="lines"')])
+    expect(notebook.widget().locator(".aw-lines-view")).to_have_attribute("data-painted")
+    again = lab.reopen(notebook, kernel=False)
+    again.page.mouse.move(*token_at(again.widget(), 3))
+    np.testing.assert_allclose(sums(again.widget(), "3"), maps[0, :, 3].sum(axis=0), atol=1e-4)
+
+
 HEAD = """import json
 sources = {name: getattr(w, name).tolist() for name in ("Q", "K", "V", "scores", "attention")}
 print(json.dumps(sources))"""
