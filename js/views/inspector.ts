@@ -53,6 +53,8 @@ export function createInspector(parent: HTMLElement, store: Store, env: Env): vo
       const carried = carries.factor * (store.attention.data[q * store.nK + k] as number);
       lines.push(`· ${carries.name} ${number(carries.factor)} = ${number(carried)}`);
     }
+    // No softmax of scores: a line or three.
+    formula.classList.toggle("aw-formula-short", !store.hasScores);
     fill(formula, lines.join("\n"), () =>
       lines.map((line, i) => h("div", {}, ...(i === lines.length - 1 ? strong(line) : [line]))),
     );

@@ -106,9 +106,8 @@ class AttentionShown(AttentionTraits):
             self._source, self._inputs, self._computation = source, inputs, computation
             self._own, self._presets_in_force = mask, presets
             self._trait_values.update(values)
-            if before is not None:
-                self._ahead = False
             with at_once(self), self.hold_sync(), Notified() as notified:
+                self._ahead = self._ahead and before is None
                 self._leave_what_is_gone()
                 if self.selection and not _inside(self.selection, inputs.shape):
                     self.set_trait("selection", None)
