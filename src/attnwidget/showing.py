@@ -118,7 +118,8 @@ class AttentionShown(AttentionTraits):
                 self._after_edit()
         except KeyboardInterrupt:
             # What is only half on its way would not be sent again: to Python it is no news.
-            self.send_state()
+            if before is not None:
+                self.send_state()
             raise
 
     def _turn_to(self, source: Source) -> None:
