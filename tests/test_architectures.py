@@ -100,12 +100,21 @@ def answer(output: Any) -> torch.Tensor:
 
 
 def found_in(model: PreTrainedModel) -> dict[str, Any]:
-    """Everything that a run might leave behind in a model."""
+    """Everything that a run might leave behind in a model.
+
+    Hooks that transformers installs once in a model, in the first pass that wants hidden states or
+    attentions, are left out: every pass installs them, a plain one too.
+    """
+    once = "_output_capturing_hooks_installed"
     return {
-        "attributes": [sorted(vars(module)) for module in model.modules()],
+        "attributes": [sorted(set(vars(module)) - {once}) for module in model.modules()],
         "kinds": [type(module) for module in model.modules()],
         "hooks": [
-            [len(value) for key, value in vars(module).items() if "hooks" in key and value]
+            [
+                [hook for hook in value.values() if "output_capturing" not in str(hook)]
+                for key, value in vars(module).items()
+                if "hooks" in key and isinstance(value, dict)
+            ]
             for module in model.modules()
         ],
         "implementations": [

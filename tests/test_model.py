@@ -319,7 +319,7 @@ def test_an_interrupted_pass_leaves_the_model_as_found(
     attention = [m for m in model.modules() if "Attention" in type(m).__name__]
 
     def stop(*_: Any) -> None:
-        assert model.config._attn_implementation != "sdpa"
+        assert torch.is_inference_mode_enabled()
         raise error("stop here")
 
     attention[-1].register_forward_hook(stop)
@@ -343,7 +343,8 @@ def test_a_model_set_up_for_its_own_attentions_is_taken_too() -> None:
     model.set_attn_implementation("eager")
     model.config.output_attentions = True
     got = ModelSource.capture(model, tokenizer(), TEXT).weights(1)
-    np.testing.assert_array_equal(got, expected)
+    # The layer before it has run under eager in place of sdpa, and rounds in another way.
+    np.testing.assert_allclose(got, expected, rtol=0, atol=TOLERANCE)
     assert model.config.output_attentions
 
 

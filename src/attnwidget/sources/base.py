@@ -25,6 +25,10 @@ class Layer:
 
     `index` is the model's own numbering, `module` the qualified module name that tells
     layers apart, `kind` is ``"self"`` in a single stack.
+
+    `proved` says of a model's layer whether its weights, times V, are what the model's attention
+    returned: True where a few rows were compared and are equal, False where they differ, None where
+    the output could not be seen, and for layers of no model.
     """
 
     index: int
@@ -32,6 +36,7 @@ class Layer:
     kind: str
     n_heads: int
     n_kv_heads: int
+    proved: bool | None = None
 
 
 @dataclass(frozen=True)

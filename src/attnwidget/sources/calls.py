@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 # An additive mask hides where it is this low; real ones use the lowest float or -inf.
 _HIDES = -1e4
+# No score is as low as this: a row of nothing else is masked as a whole.
+_NEVER = -1e30
 _VISUAL = "visual"
 # Scores that are scale · Q Kᵀ up to rounding have nothing added.
 _ROUNDING = 2e-5
@@ -33,7 +35,12 @@ class Call:
     Where the model computes attention by itself, `scores` (h, n_q, n_k) are what went into its
     softmax, mask included, and q, k and v are None where they were not seen.
 
-    `rows` is how many texts, or windows of images, the whole batch of the call had.
+    `rows` is how many entries the call's first axis had: texts, images, or windows of images.
+    `share` is how many of them belong to the text, of which the call is the first. `turn` numbers
+    the passes of the model and, within all passes, the runs of the module.
+
+    `proved` says whether rows of the weights, times V, equal what the attention function returned;
+    None where that was not seen. `error` is the largest difference, `bound` the largest allowed.
     """
 
     module: str
@@ -49,6 +56,11 @@ class Call:
     sink: torch.Tensor | None = None
     scores: torch.Tensor | None = None
     rows: int = 1
+    share: int = 1
+    turn: tuple[int, int] = (0, 0)
+    proved: bool | None = None
+    error: float = 0.0
+    bound: float = 0.0
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -68,6 +80,32 @@ class Call:
     def group(self, head: int) -> int:
         """Return the head of keys and values that query head `head` reads."""
         return head * self.n_kv_heads // self.shape[0]
+
+    def of_queries(self, queries: Sequence[int]) -> Call:
+        """Return the call with some of its queries alone; the keys stay."""
+        import torch
+
+        _, n_q, n_k = self.shape
+        at = torch.as_tensor(queries)
+
+        def rows(part: torch.Tensor | None) -> torch.Tensor | None:
+            if part is None or part.shape[-2] != n_q:  # one row may serve all queries
+                return part
+            return part.index_select(-2, at.to(part.device))
+
+        mask, bias, scores = rows(self.mask), rows(self.position_bias), rows(self.scores)
+        if self.causal:
+            mask = (torch.arange(n_k) <= at[:, None])[None]
+        q = None if self.q is None else rows(self.q)
+        return replace(self, q=q, mask=mask, causal=False, position_bias=bias, scores=scores)
+
+
+def together(*calls: Call) -> tuple[bool | None, float, float]:
+    """Return `proved`, `error` and `bound` of what is made of several calls."""
+    worst = max(calls, key=lambda call: call.error - call.bound)
+    known = [call.proved for call in calls]
+    proved = False if False in known else None if None in known else True
+    return proved, worst.error, worst.bound
 
 
 def is_broken(call: Call) -> bool:
@@ -108,7 +146,8 @@ def _side_by_side(first: Call, second: Call) -> Call:
     seen = torch.zeros((1, q.shape[1], k.shape[1]), dtype=torch.bool, device=q.device)
     seen[:, :n, :n] = True if first.mask is None else first.mask
     seen[:, n:, n:] = True
-    return replace(first, q=q, k=k, v=v, mask=seen)
+    proved, error, bound = together(first, second)
+    return replace(first, q=q, k=k, v=v, mask=seen, proved=proved, error=error, bound=bound)
 
 
 def hidden(call: Call) -> NDArray[np.bool_] | None:
@@ -118,7 +157,10 @@ def hidden(call: Call) -> NDArray[np.bool_] | None:
     """
     _, n_q, n_k = call.shape
     if call.scores is not None:
-        low = call.scores <= _HIDES
+        # Scores of a model may all be low: what a mask hides is far below the rest of its row.
+        top = call.scores.amax(dim=-1, keepdim=True)
+        low = (call.scores <= _HIDES) & (call.scores < top + _HIDES / 2)
+        low |= call.scores <= _NEVER
     elif call.mask is None:
         return _frozen(~np.tri(n_q, n_k, dtype=bool)) if call.causal else None
     else:

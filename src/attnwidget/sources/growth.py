@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from attnwidget.sources.calls import Call, is_low
+from attnwidget.sources.calls import Call, is_low, together
 
 if TYPE_CHECKING:
     import torch
@@ -27,6 +27,11 @@ class Growth:
         """Take a call in."""
         before = self._found.get(call.module)
         if before is not None:
+            if call.turn[0] == before.turn[0]:
+                raise ValueError(
+                    f"generate: {call.module} attends more than once in a step, and a row would "
+                    "mix both; open one pass over the text instead, without generate"
+                )
             call = _under(before, call, self._is_cross(call.module))
         self._found[call.module] = call
 
@@ -56,10 +61,15 @@ def _under(before: Call, new: Call, cross: bool) -> Call:
         k, v = (
             torch.cat([old, fresh[:, -queries:]], dim=1) for old, fresh in ((k, new.k), (v, new.v))
         )
+    proved, error, bound = together(before, new)
     seen, added = _rows(before, k.shape[1], 0)
     more_seen, more_added = _rows(new, k.shape[1], k.shape[1] - keys)
     return replace(
         before,
+        turn=new.turn,
+        proved=proved,
+        error=error,
+        bound=bound,
         q=torch.cat([before.q, new.q], dim=1),
         k=k,
         v=v,

@@ -15,8 +15,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-def head_inputs(call: Call, locked: NDArray[np.bool_] | None, head: int) -> HeadInputs:
-    """Return what head `head` of `call` computed with; a sink is one more key, without a value."""
+def head_inputs(
+    call: Call, locked: NDArray[np.bool_] | None, head: int, has_sink: bool = False
+) -> HeadInputs:
+    """Return what head `head` of `call` computed with; a sink is one more key, without a value.
+
+    `has_sink` says that the stack has the column of a sink: a layer without a sink masks it.
+    """
     group = call.group(head)
     V = None if call.v is None else _numpy(call.v[group])
     if call.scores is not None:
@@ -25,14 +30,15 @@ def head_inputs(call: Call, locked: NDArray[np.bool_] | None, head: int) -> Head
     assert call.k is not None
     assert V is not None
     Q, K, added = _numpy(call.q[head]), _numpy(call.k[group]), bias(call, head)
-    if call.sink is not None:
+    if has_sink:
         n_q, n_k = call.shape[1:]
         K, V = (np.concatenate([one, np.zeros_like(one[:1])]) for one in (K, V))
-        column = np.full((n_q, 1), float(call.sink[head]), np.float32)
+        score = 0.0 if call.sink is None else float(call.sink[head])
         added = np.zeros((n_q, n_k), np.float32) if added is None else added
-        added = np.concatenate([added, column], axis=1)
-        if locked is not None:
-            locked = np.concatenate([locked, np.zeros((n_q, 1), bool)], axis=1)
+        added = np.concatenate([added, np.full((n_q, 1), score, np.float32)], axis=1)
+        if locked is not None or call.sink is None:
+            locked = np.zeros((n_q, n_k), bool) if locked is None else locked
+            locked = np.concatenate([locked, np.full((n_q, 1), call.sink is None)], axis=1)
     made = (Q, K, V, added, locked)
     for array in made:
         if array is not None:
@@ -64,14 +70,25 @@ def head_weights(one: HeadInputs, has_sink: bool) -> NDArray[np.float32]:
 
 def layer_weights(call: Call, locked: NDArray[np.bool_] | None) -> NDArray[np.float32]:
     """Return the weights (h, n_q, n_k) of all heads of `call`, without what flows into a sink."""
+    n_k = call.shape[2]
+    s, locked = layer_scores(call, locked)
+    weights: NDArray[np.float32] = softmax(s, locked, out=s)
+    return weights[..., :n_k]
+
+
+def layer_scores(
+    call: Call, locked: NDArray[np.bool_] | None
+) -> tuple[NDArray[np.float32], NDArray[np.bool_] | None]:
+    """Return the scores of all heads of `call`, (h, n_q, n_k), and `locked`, both with a sink's.
+
+    A sink is a last column of both; the array is the caller's own.
+    """
     h, n_q, n_k = call.shape
     if call.scores is not None:
-        seen = np.array(_numpy(call.scores))
-        made: NDArray[np.float32] = softmax(seen, locked, out=seen)
-        return made
+        return np.array(_numpy(call.scores)), locked
     assert call.q is not None
     assert call.k is not None
-    q, k = _numpy(call.q), _numpy(call.k)
+    q, k = _viewed(call.q), _viewed(call.k)
     groups = q.reshape(len(k), h // len(k), n_q, q.shape[-1])
     s = scores(groups, k[:, None], scale=call.scale, softcap=call.softcap).reshape(h, n_q, n_k)
     added = bias(call)
@@ -83,8 +100,15 @@ def layer_weights(call: Call, locked: NDArray[np.bool_] | None) -> NDArray[np.fl
         if locked is not None:
             free = np.zeros((*locked.shape[:-1], 1), bool)
             locked = np.concatenate([locked, free], axis=-1)
-    weights: NDArray[np.float32] = softmax(s, locked, out=s)
-    return weights[..., :n_k]
+    return s, locked
+
+
+def _viewed(tensor: torch.Tensor) -> NDArray[np.float32]:
+    """Return `tensor` in NumPy, a view of the same numbers where that is possible."""
+    import torch
+
+    array: NDArray[np.float32] = tensor.to("cpu", torch.float32).numpy()
+    return array
 
 
 def _numpy(tensor: torch.Tensor) -> NDArray[np.float32]:

@@ -13,13 +13,14 @@ from attnwidget.checks import floats, index, number
 from attnwidget.meaning import output_norms
 from attnwidget.sources.base import HeadInputs, Layer, Text, sizes_said
 from attnwidget.sources.calls import Call, hidden
-from attnwidget.sources.capture import run
+from attnwidget.sources.capture import Capture, run
+from attnwidget.sources.coverage import in_words
 from attnwidget.sources.derived import DerivedSource, derived_layers
 from attnwidget.sources.heads import head_inputs, head_weights, layer_weights
 from attnwidget.sources.labels import SPACE
 from attnwidget.sources.projection import output_projection
 from attnwidget.sources.reading import Reading, read_inputs, read_text, stack_tokens
-from attnwidget.sources.stacks import arrange, broken
+from attnwidget.sources.stacks import arrange, broken, doubted, parted
 from attnwidget.sources.supported import check_model
 from attnwidget.sources.text import as_tokens
 
@@ -60,6 +61,7 @@ class ModelSource:
         reading: Reading,
         found: Sequence[tuple[Layer, Call]],
         stacks: Mapping[str, Stack],
+        missing: str = "",
     ) -> None:
         self.model, self.reading = model, reading
         self.name = type(model).__name__
@@ -76,7 +78,10 @@ class ModelSource:
             (layer.kind, layer.index): (call, masks[_mask_key(call)]) for layer, call in found
         }
         self._replaced: dict[tuple[str, int, int], HeadInputs] = {}
-        self.notice = broken(found)
+        self._sinks = {layer.kind for layer, call in found if call.sink is not None}
+        self.doubt = doubted(found)
+        notices = (self.doubt, broken(found), missing, parted(found))
+        self.notice = " ".join(notice for notice in notices if notice)
 
     @classmethod
     def capture(
@@ -87,16 +92,19 @@ class ModelSource:
         *,
         inputs: Mapping[str, Any] | None = None,
         batch_index: int = 0,
+        strict: bool = False,
     ) -> ModelSource:
         """Run `model` once on `text` or `inputs`, and keep what every attention layer was given.
 
         `text` is a str, or a pair: two sentences, or source and target of an encoder-decoder.
         The pass runs in evaluation and inference mode on the model's device; the model is left
         exactly as it was found, after an error too. Special tokens are the tokenizer's own,
-        nothing is cut off.
+        nothing is cut off. Each layer's weights are proven against the output of the model's own
+        attention: a layer where they differ is named in `notice`, and refused where `strict`.
 
         Raises TypeError for a wrong type and ValueError where the model is not supported, the
-        tokenizer is another model's, or the text is empty or longer than the model's positions.
+        tokenizer is another model's, the text is empty or longer than the model's positions, or,
+        where `strict`, the weights of a layer are not what the model computed with.
         """
         check_model(model)
         if (text is None) == (inputs is None):
@@ -106,14 +114,15 @@ class ModelSource:
             batch_index = index("batch_index", batch_index, range(1))
         else:
             reading = read_inputs(model, tokenizer, inputs, batch_index)
-        return cls.of_calls(model, run(model, reading.inputs, batch_index), reading)
+        source = cls.of_capture(model, run(model, reading.inputs, batch_index), reading)
+        if strict and source.doubt:
+            raise ValueError(f"model: {source.doubt} strict=False shows them with this warning.")
+        return source
 
     @classmethod
-    def of_calls(
-        cls, model: PreTrainedModel, calls: Sequence[Call], reading: Reading
-    ) -> ModelSource:
-        """Build the source from calls that were recorded while `model` read `reading`."""
-        found = arrange(model, calls)
+    def of_capture(cls, model: PreTrainedModel, capture: Capture, reading: Reading) -> ModelSource:
+        """Build the source from what was recorded while `model` read `reading`."""
+        found = arrange(model, capture.calls)
         sizes = {layer.kind: call.shape[1:] for layer, call in found}
         stacks = {kind: _stack(kind, *size, reading, model, sizes) for kind, size in sizes.items()}
         sinks = {layer.kind for layer, call in found if call.sink is not None}
@@ -121,7 +130,7 @@ class ModelSource:
             stack = stacks[kind]
             keys = stack.tokens if stack.key_tokens is None else stack.key_tokens
             stacks[kind] = replace(stack, key_tokens=(*keys, SINK))
-        return cls(model, reading, found, stacks)
+        return cls(model, reading, found, stacks, in_words(model, capture.missing))
 
     @property
     def tokens(self) -> tuple[str, ...]:
@@ -220,7 +229,7 @@ class ModelSource:
         if locked is not None and locked.ndim == 3:
             locked = locked[head]
         try:
-            found = head_inputs(call, locked, head)
+            found = head_inputs(call, locked, head, self.kind in self._sinks)
         except ValueError as error:
             where = f"layer {layer}, head {head} ({call.module})"
             raise ValueError(f"model: what {self.name} computed in {where}: {error}") from None
@@ -236,7 +245,7 @@ class ModelSource:
         sdpa an output of zero).
         """
         if head is not None:
-            return head_weights(self.head(layer, head), self._call(layer)[0].sink is not None)
+            return head_weights(self.head(layer, head), self.kind in self._sinks)
         call, locked = self._call(layer)
         weights = layer_weights(call, locked)
         for kind, where, other in self._replaced:
@@ -247,7 +256,7 @@ class ModelSource:
     def maps(self, layer: int) -> NDArray[np.float32]:
         """Return the weights of `layer`, (h, n_q, n_k), with the column of a sink where one is."""
         weights = self.weights(layer)
-        if self._call(layer)[0].sink is None:
+        if self.kind not in self._sinks:
             return weights
         # Rows of padding, which see nothing, have no sink either.
         total = weights.sum(axis=-1, keepdims=True)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from attnwidget.sources.supported import computes_itself, uses_interface
+from attnwidget.sources.recognise import looks_like_attention
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -41,8 +41,10 @@ def progress(model: PreTrainedModel, delay: float = DELAY) -> Iterator[Callable[
 def _bar(model: PreTrainedModel, done: int) -> Any:
     from tqdm.auto import tqdm
 
-    kinds = [type(module) for module in model.modules()]
-    total = sum(uses_interface(kind) or computes_itself(kind) for kind in kinds)
+    names = {name for name, module in model.named_modules() if looks_like_attention(module)}
+    total = len(
+        [name for name in names if not any(other.startswith(f"{name}.") for other in names)]
+    )
     what = f"{type(model).__name__} reads"
     # One module may serve many layers: a total that is passed is no total.
     return tqdm(

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 # In the order in which they are listed.
 KINDS = ("self", "encoder", "decoder", "cross", "vision", "audio")
-_CROSS = re.compile(r"cross|encdec|encoder_attn|enc_attn|_to_image|_to_token", re.IGNORECASE)
+_CROSS = re.compile(
+    r"cross|encdec|encoder_decoder|encoder_attn|enc_attn|_to_image|_to_token", re.IGNORECASE
+)
 # SAM's mask_decoder, BLIP's text_decoder; a module named just decoder may be all there is (OPT).
 _PART = re.compile(r"(^|\.)\w+_decoder\.")
 _TOWERS = {
@@ -46,7 +48,8 @@ def arrange(model: PreTrainedModel, calls: Sequence[Call]) -> list[tuple[Layer, 
         for number, call in numbered:
             # Maps of different sizes have different tokens: they are stacks of their own.
             name = kind if alike else f"{kind} {call.shape[1]}×{call.shape[2]}"
-            found.append((Layer(number, call.module, name, call.shape[0], call.n_kv_heads), call))
+            h, h_kv = call.shape[0], call.n_kv_heads
+            found.append((Layer(number, call.module, name, h, h_kv, call.proved), call))
     return found
 
 
@@ -60,6 +63,11 @@ def kind_of(model: PreTrainedModel, module: str) -> str:
     if getattr(config, "is_encoder_decoder", False):
         return "decoder" if "decoder" in module.split(".") else "encoder"
     return next((kind for kind, tower in _TOWERS.items() if tower.search(module)), "self")
+
+
+def is_tower(model: PreTrainedModel, module: str) -> bool:
+    """Whether `module` is in an image or audio tower."""
+    return kind_of(model, module) in _TOWERS
 
 
 def _numbers(calls: Sequence[Call]) -> list[int]:
@@ -77,13 +85,44 @@ def broken(found: Sequence[tuple[Layer, Call]]) -> str:
     layers = [layer for layer, call in found if is_broken(call)]
     if not layers:
         return ""
+    return (
+        f"NaN or infinity in what the model computed: {_named(layers, found)} can't be shown "
+        f"(the first is {layers[0].module})."
+    )
+
+
+def doubted(found: Sequence[tuple[Layer, Call]]) -> str:
+    """Say which layers' weights are not what the model computed with; "" where none."""
+    doubts = [(layer, call) for layer, call in found if call.proved is False]
+    if not doubts:
+        return ""
+    layer, worst = max(doubts, key=lambda one: one[1].error / max(one[1].bound, 1e-30))
+    return (
+        f"Wrong weights: {_named([layer for layer, _ in doubts], found)}. The weights shown, times "
+        f"V, differ from the output of the model's attention by up to {worst.error:.2g}, where "
+        f"rounding explains {worst.bound:.1g} (in {layer.module})."
+    )
+
+
+def parted(found: Sequence[tuple[Layer, Call]]) -> str:
+    """Say of which layers a part is shown: the first of several windows, frames or images."""
+    parts = [(layer, call.share) for layer, call in found if call.share > 1]
+    sentences = []
+    for share in dict.fromkeys(share for _, share in parts):
+        layers = [layer for layer, its in parts if its == share]
+        sentences.append(
+            f"Of {share} maps (windows, frames or images) the first is shown: "
+            f"{_named(layers, found)}."
+        )
+    return " ".join(sentences)
+
+
+def _named(layers: Sequence[Layer], found: Sequence[tuple[Layer, Call]]) -> str:
+    """Return "layers 0, 2", by stack where there are several."""
     several = len({layer.kind for layer, _ in found}) > 1
     named = []
     for kind in dict.fromkeys(layer.kind for layer in layers):
         numbers = [str(layer.index) for layer in layers if layer.kind == kind]
         which = f"layer{'s' * (len(numbers) != 1)} {', '.join(numbers)}"
         named.append(f"{kind} {which}" if several else which)
-    return (
-        f"NaN or infinity in what the model computed: {'; '.join(named)} can't be shown "
-        f"(the first is {layers[0].module})."
-    )
+    return "; ".join(named)

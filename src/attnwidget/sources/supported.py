@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
+
+from attnwidget.sources.recognise import looks_like_attention, uses_interface
 
 if TYPE_CHECKING:
     import torch
@@ -22,7 +25,6 @@ _UNKNOWN = {
     "indices": "attends to chosen keys only (sparse attention)",
     "block_indices": "attends to chosen blocks only (sparse attention)",
 }
-_OWN = {"softmax", "scaled_dot_product_attention"}
 
 
 def refused(model: PreTrainedModel, reason: str) -> ValueError:
@@ -45,8 +47,8 @@ def check_model(model: PreTrainedModel) -> None:
     if not isinstance(model, PreTrainedModel):
         kind = f"{type(model).__module__}.{type(model).__qualname__}"
         raise TypeError(f"model: got {kind}, want a transformers PreTrainedModel. {SUPPORTED}.")
-    kinds = {type(module) for module in model.modules()}
-    if not any(uses_interface(kind) or computes_itself(kind) for kind in kinds):
+    modules = model.modules()
+    if not any(looks_like_attention(one) or uses_interface(type(one)) for one in modules):
         raise refused(model, "has no attention layers")
     # Weights that accelerate keeps elsewhere are meta tensors too, and the model runs.
     if getattr(model, "hf_device_map", None) is None and any(p.is_meta for p in model.parameters()):
@@ -54,6 +56,18 @@ def check_model(model: PreTrainedModel) -> None:
             f"model: {type(model).__name__} has parameters on the meta device, which hold no "
             "weights; want it loaded onto a real device"
         )
+
+
+def forward_parameters(model: PreTrainedModel) -> frozenset[str]:
+    """Return the names of what `model` may be called with."""
+    if "forward" in model.__dict__:  # accelerate and others wrap it in place
+        return frozenset(inspect.signature(model.forward).parameters)
+    return _forward_parameters(type(model))
+
+
+@lru_cache(256)
+def _forward_parameters(kind: Any) -> frozenset[str]:
+    return frozenset(inspect.signature(kind.forward).parameters)
 
 
 def check_kwargs(model: PreTrainedModel, module: str, kwargs: Mapping[str, Any]) -> None:
@@ -87,31 +101,6 @@ def check_ids(model: PreTrainedModel, name: str, ids: torch.Tensor) -> None:
             f"text: got {n} tokens, want at most {limit}, which is how many positions "
             f"{model_name} has"
         )
-
-
-def uses_interface(kind: type) -> bool:
-    """Whether modules of this class call transformers' AttentionInterface."""
-    if hasattr(kind, "from_pretrained"):  # a whole model names the interface to set it
-        return False
-    return any("ALL_ATTENTION_FUNCTIONS" in names for names in _globals(kind))
-
-
-def computes_itself(kind: type) -> bool:
-    """Whether modules of this class look like attention and compute it by themselves."""
-    if "attention" not in kind.__name__.lower() or uses_interface(kind):
-        return False
-    return any(not _OWN.isdisjoint(names) for names in _globals(kind))
-
-
-def _globals(kind: type) -> Iterator[tuple[str, ...]]:
-    """Yield the names that each method of a module's class uses, torch's own bases aside."""
-    for base in kind.__mro__:
-        if base.__module__.startswith("torch.") or base is object:
-            continue
-        for member in vars(base).values():
-            code = getattr(inspect.unwrap(member), "__code__", None) if callable(member) else None
-            if code is not None:
-                yield code.co_names
 
 
 def _vocabulary(model: PreTrainedModel) -> int | None:

@@ -1,49 +1,40 @@
-"""Attention that a model computes by itself, watched: what goes into softmax inside its modules.
+"""Attention that a model computes by itself, read from what torch is asked inside its modules.
 
-A `TorchFunctionMode` sees every function of torch that runs. Inside an attention module, the
-first product of the softmax's size is Q Kᵀ, and the first product with what comes out of it is
-that with V; where a model's layout is another one, Q, K and V stay unknown and the weights are
-right all the same.
+A `TorchFunctionMode` sees every function of torch that the thread calls. Inside an attention
+module, a softmax over the last axis makes the weights, a product of the softmax's size before it is
+Q Kᵀ, and the first product with the weights is the product with V. What cannot be read this way is
+noted, never guessed, and never stops the pass.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 from attnwidget.sources.banded import is_banded, unbanded
 from attnwidget.sources.calls import Call
-from attnwidget.sources.supported import computes_itself
+from attnwidget.sources.multihead import NAME as MULTI_HEAD
+from attnwidget.sources.multihead import MultiHead
+from attnwidget.sources.proof import proven
+from attnwidget.sources.recognise import head_count
 
 if TYPE_CHECKING:
     import torch
 
+    from attnwidget.sources.rows import Place
+
 _SDPA = ("query", "key", "value", "attn_mask", "dropout_p", "is_causal")
 _PRODUCTS = {"matmul", "__matmul__", "bmm", "baddbmm", "einsum"}
+_UNREADABLE = (RuntimeError, IndexError, KeyError, TypeError, AttributeError)
 
 
 @contextmanager
-def watched(
-    model: Any,
-    row: Callable[[int], int],
-    keep: Callable[[Call], None],
-    global_tokens: Sequence[int] = (),
-) -> Iterator[None]:
-    """Hand `keep` every attention that modules of `model` compute by themselves.
-
-    `row(b)` says which of the b first-axis entries of a call is wanted; `global_tokens` are those
-    of Longformer.
-    """
-    from torch.nn.modules.module import (
-        register_module_forward_hook,
-        register_module_forward_pre_hook,
-    )
+def watching(frame: Callable[[], Frame | None]) -> Iterator[None]:
+    """Show `frame()`, the attention module that runs now, what torch is asked meanwhile."""
     from torch.overrides import TorchFunctionMode
-
-    frames: list[_Frame] = []
-    names = {module: name for name, module in model.named_modules()}
 
     class Watch(TorchFunctionMode):  # type: ignore[misc]
         def __torch_function__(
@@ -51,134 +42,215 @@ def watched(
         ) -> Any:
             kwargs = kwargs or {}
             result = func(*args, **kwargs)
-            if frames:
-                name = getattr(func, "__name__", "")
-                if name == "softmax":
-                    frames[-1].softmax(args[0] if args else kwargs["input"], result)
-                elif name in _PRODUCTS:
-                    frames[-1].product(name, args, kwargs, result)
-                elif name == "scaled_dot_product_attention":
-                    frames[-1].fused(args, kwargs)
+            current = frame()
+            if current is not None:
+                current.see(getattr(func, "__name__", ""), args, kwargs, result)
             return result
 
-    def enter(module: Any, _args: Any) -> None:
-        if computes_itself(type(module)):
-            if module not in names:  # BigBird makes new ones on its way
-                names.update({module: name for name, module in model.named_modules()})
-            name = names.get(module, type(module).__name__)
-            frames.append(_Frame(module, name, row, global_tokens))
-
-    def leave(module: Any, _args: Any, _result: Any) -> None:
-        if frames and frames[-1].module is module:
-            for call in frames.pop().calls:
-                keep(call)
-
-    hooks = [
-        register_module_forward_pre_hook(enter),
-        register_module_forward_hook(leave, always_call=True),
-    ]
-    try:
-        with Watch():
-            yield
-    finally:
-        for hook in hooks:
-            hook.remove()
+    with Watch():
+        yield
 
 
-class _Frame:
-    """One run of one attention module."""
+@dataclass(eq=False)
+class _Waiting:
+    """A call whose product with V is still to come; where it `needs_v`, no V means no call."""
 
-    def __init__(
-        self, module: Any, name: str, row: Callable[[int], int], global_tokens: Sequence[int]
-    ) -> None:
-        self.module = module
-        self.name = name
-        self._global = global_tokens
-        self.calls: list[Call] = []
-        self._row = row
-        self._factors: list[tuple[Any, Any, Any]] = []
-        self._awaiting: tuple[int, ...] | None = None
+    call: Call
+    shape: tuple[int, ...]
+    at: int
+    heads: int
+    needs_v: bool
 
-    def product(self, name: str, args: Any, kwargs: Any, result: torch.Tensor) -> None:
-        left, right = _aligned(name, args, kwargs)
-        if left is None or right is None:
+    def weighs(self, left: torch.Tensor, right: torch.Tensor) -> bool:
+        """Whether a product of `left` and `right` is that of the weights with V."""
+        n_q, n_k = self.shape[-2:]
+        is_weights = tuple(left.shape[-2:]) == (n_q, n_k) and left.numel() == prod(self.shape)
+        return is_weights and right.shape[-2] == n_k
+
+
+@dataclass(eq=False)
+class Frame:
+    """One run of the attention module `name`.
+
+    `place(rows)` says which entry of a call's first axis is wanted. `calls` are those read so far,
+    `notes` say what could not be read.
+    """
+
+    module: Any
+    name: str
+    place: Callable[[int], Place]
+    length: int | None = None
+    global_tokens: Sequence[int] = ()
+    calls: list[Call] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    _factors: list[tuple[Any, Any, int]] = field(default_factory=list)
+    _waiting: _Waiting | None = None
+
+    def see(self, function: str, args: Any, kwargs: Any, result: Any) -> None:
+        """Read one call of a function of torch."""
+        try:
+            if function == "softmax":
+                self._softmax(args, kwargs, result)
+            elif function in _PRODUCTS:
+                self._product(function, args, kwargs, result)
+            elif function == "scaled_dot_product_attention":
+                self._fused(args, kwargs, result)
+            elif function == MULTI_HEAD:
+                self._multi_head(args, kwargs, result)
+        except _UNREADABLE:
+            self.notes.append(f"a call of {function} could not be read")
+
+    def leave(self) -> None:
+        """End the run: a call that waits for V ends without it."""
+        waiting, self._waiting = self._waiting, None
+        if waiting is None:
             return
-        if self._awaiting and tuple(left.shape[-2:]) == self._awaiting[-2:]:
-            b, h, n_q, n_k = self._awaiting
-            if left.numel() == b * h * n_q * n_k and right.shape[-2] == n_k:
-                v = _heads(right, b, h)[self._row(b)].detach()
-                self.calls[-1] = replace(self.calls[-1], v=v)
-                self._awaiting = None
-                return
-        self._factors.append((left, right, result.numel()))
+        if waiting.needs_v:
+            self.notes.append(_of_shape(waiting.shape))
+        else:
+            self.calls.append(waiting.call)
 
-    def softmax(self, scores: torch.Tensor, result: torch.Tensor) -> None:
-        scores = scores.detach()
+    # Softmax, and the products around it
+
+    def _softmax(self, args: Any, kwargs: Any, result: Any) -> None:
+        scores = (args[0] if args else kwargs["input"]).detach()
+        dim = args[1] if len(args) > 1 else kwargs.get("dim", -1)
+        if scores.ndim < 3 or dim not in {-1, scores.ndim - 1}:
+            return
         if is_banded(self.module):
             self._banded(scores)
             return
-        if scores.ndim != 4:
+        self.leave()
+        heads, windows = self._layout(scores.shape)
+        if heads is None:
+            self.notes.append(_of_shape(scores.shape))
             return
-        b, h, n_q, n_k = scores.shape
-        q = k = None
-        for left, right, size in self._factors:
-            if size == scores.numel() and tuple(left.shape[-2:-1] + right.shape[-1:]) == (n_q, n_k):
-                at = self._row(b)
-                q = _heads(left, b, h)[at].detach()
-                k = _heads(right.transpose(-1, -2), b, h)[at].detach()
-                break
+        place = self.place(scores.numel() // (heads * windows * prod(scores.shape[-2:])))
+        if place.at is None:
+            self.notes.append(place.reason)
+            return
+        q, k = self._queries_and_keys(scores, heads, place.at)
         self._factors.clear()
-        self._keep(scores[self._row(b)].float(), q, k)
-        self._awaiting = (b, h, n_q, n_k)
+        one = _split(scores, heads)
+        call = Call(
+            module=self.name, layer_idx=_number(self.module), q=q, k=k, v=None, scale=1.0,
+            scores=one[place.at].float(), rows=len(one), share=place.share * windows,
+        )  # fmt: skip
+        needs_v = scores.ndim != 4
+        self._waiting = _Waiting(call, tuple(scores.shape), place.at, heads, needs_v)
 
-    def fused(self, args: Any, kwargs: Any) -> None:
+    def _layout(self, shape: tuple[int, ...]) -> tuple[int | None, int]:
+        """Return how many heads and windows stand in the axes before the last two."""
+        heads = head_count(self.module)
+        if len(shape) == 3:  # batch and heads in one axis, or a single head
+            if heads is None:
+                return 1, 1
+            return (heads, 1) if shape[0] % heads == 0 else (None, 1)
+        if len(shape) == 4:
+            return (shape[1], 1) if heads in {None, shape[1]} else (None, 1)
+        if len(shape) == 5 and heads == shape[1]:
+            return heads, shape[2]
+        return None, 1
+
+    def _queries_and_keys(self, scores: torch.Tensor, heads: int, at: int) -> tuple[Any, Any]:
+        n_q, n_k = scores.shape[-2:]
+        for left, right, size in self._factors:
+            if size == scores.numel() and (left.shape[-2], right.shape[-1]) == (n_q, n_k):
+                q, k = _split(left, heads), _split(right.transpose(-1, -2), heads)
+                return q[at].detach(), k[at].detach()
+        return None, None
+
+    def _product(self, name: str, args: Any, kwargs: Any, result: torch.Tensor) -> None:
+        left, right, output = _aligned(name, args, kwargs, result)
+        if left is None or right is None:
+            return
+        waiting = self._waiting
+        if waiting is None or not waiting.weighs(left, right):
+            self._factors.append((left, right, result.numel()))
+            return
+        self._waiting = None
+        v = _split(right, waiting.heads)
+        v = v[waiting.at if len(v) > 1 else 0].detach()
+        if waiting.call.k is None and len(v) < waiting.heads:
+            v = v.expand(waiting.heads, -1, -1)
+        call = replace(waiting.call, v=v)
+        if output is not None:
+            rows = _split(output, waiting.heads)[waiting.at]
+            call = proven(call, lambda queries: rows[:, queries])
+        self.calls.append(call)
+
+    # Functions of torch that are attention as a whole
+
+    def _fused(self, args: Any, kwargs: Any, result: torch.Tensor) -> None:
         given = dict(zip(_SDPA, args, strict=False)) | kwargs
         q, k, v, mask = (given.get(name) for name in _SDPA[:4])
-        if q is None or q.ndim != 4:
+        if q is None or k is None or v is None or q.ndim != 4:
+            self.notes.append(_of_shape(() if q is None else q.shape))
             return
-        at = self._row(q.shape[0])
-        if mask is not None:
-            mask = (
-                mask[at if mask.ndim == 4 and mask.shape[0] > 1 else 0] if mask.ndim == 4 else mask
-            )
-        scale = given.get("scale")
-        self.calls.append(
-            Call(
-                module=self.name,
-                layer_idx=_number(self.module),
-                q=q[at].detach(),
-                k=k[at].detach(),
-                v=v[at].detach(),
-                scale=q.shape[-1] ** -0.5 if scale is None else float(scale),
-                mask=mask,
-                causal=bool(given.get("is_causal")),
-            )
-        )
+        place = self.place(len(q))
+        if place.at is None:
+            self.notes.append(place.reason)
+            return
+        at, scale = place.at, given.get("scale")
+        call = Call(
+            module=self.name, layer_idx=_number(self.module), q=q[at].detach(), k=k[at].detach(),
+            v=v[at].detach(), scale=q.shape[-1] ** -0.5 if scale is None else float(scale),
+            mask=of_row(mask, at, len(q)), causal=bool(given.get("is_causal")), rows=len(q),
+            share=place.share,
+        )  # fmt: skip
+        self.calls.append(proven(call, lambda queries: result[at][:, queries]))
+
+    def _multi_head(self, args: Any, kwargs: Any, result: Any) -> None:
+        attention = MultiHead(args, kwargs, result)
+        place = self.place(attention.rows)
+        if attention.reason or place.at is None:
+            self.notes.append(attention.reason or place.reason)
+            return
+        call = replace(attention.call(place.at, self.name), share=place.share)
+        self.calls.append(proven(call, attention.returned(place.at), attention.project))
+
+    # Longformer
 
     def _banded(self, scores: torch.Tensor) -> None:
         if scores.ndim == 4:
+            place = self.place(len(scores))
+            if place.at is None:
+                self.notes.append(place.reason)
+                return
             width = self.module.one_sided_attn_window_size
-            self._keep(unbanded(scores[self._row(scores.shape[0])], width, self._global))
-        elif self.calls and self._global:
+            dense = unbanded(scores[place.at], width, self.global_tokens)
+            # Places that Longformer adds behind a text are left out.
+            n = len(scores[0]) if self.length is None else self.length
+            call = Call(
+                module=self.name, layer_idx=_number(self.module), q=None, k=None, v=None, scale=1.0,
+                scores=dense[:, :n, :n], rows=len(scores), share=place.share,
+            )  # fmt: skip
+            self.calls.append(call)
+        elif self.calls and self.global_tokens:
             # A second softmax, (batch · heads, global tokens, n), for the rows of global tokens.
             seen = self.calls[-1].scores
             assert seen is not None
-            h = seen.shape[0]
+            h, n = seen.shape[:2]
             rows = scores.reshape(-1, h, *scores.shape[1:])
-            seen[:, self._global] = rows[self._row(len(rows))][:, : len(self._global)].float()
+            at = self.place(len(rows)).at
+            assert at is not None
+            count = len(self.global_tokens)
+            seen[:, list(self.global_tokens)] = rows[at][:, :count, :n].float()
 
-    def _keep(self, scores: torch.Tensor, q: Any = None, k: Any = None) -> None:
-        self.calls.append(
-            Call(
-                module=self.name,
-                layer_idx=_number(self.module),
-                q=q,
-                k=k,
-                v=None,
-                scale=1.0,
-                scores=scores,
-            )
-        )
+
+def of_row(mask: torch.Tensor | None, at: int, rows: int) -> torch.Tensor | None:
+    """Return the mask of entry `at` of `rows`, (h or 1, n_q or 1, n_k)."""
+    if mask is None:
+        return None
+    mask = mask.detach()
+    if mask.ndim == 4:
+        # Fewer masks than entries serve them in turn.
+        mask = mask[at * len(mask) // rows if len(mask) > 1 else 0]
+    return mask if mask.ndim > 2 else mask.expand(1, *[1] * (2 - mask.ndim), *mask.shape)
+
+
+def _of_shape(shape: Sequence[int]) -> str:
+    return f"its softmax, of shape {tuple(shape)}, is not (batch, heads, queries, keys)"
 
 
 def _number(module: Any) -> int | None:
@@ -186,32 +258,41 @@ def _number(module: Any) -> int | None:
     return number if isinstance(number, int) else None
 
 
-def _heads(factor: torch.Tensor, b: int, h: int) -> torch.Tensor:
-    """Return (b, h or fewer, rows, d): batch and heads may be one axis, heads may share one."""
-    return factor if factor.ndim == 4 else factor.reshape(b, h, *factor.shape[-2:])
+def _split(factor: torch.Tensor, heads: int) -> torch.Tensor:
+    """Return (b, h or fewer, rows, d): batch and heads may be one axis; of windows the first."""
+    if factor.ndim == 5:
+        return factor[:, :, 0]
+    return factor if factor.ndim == 4 else factor.reshape(-1, heads, *factor.shape[-2:])
 
 
-def _aligned(name: str, args: Any, kwargs: Any) -> tuple[Any, Any]:
-    """Return a product's factors as (..., rows, d) and (..., d, columns), None where unknown."""
+def _aligned(name: str, args: Any, kwargs: Any, result: Any) -> tuple[Any, Any, Any]:
+    """Return a product's factors as (..., rows, d) and (..., d, columns), and the product.
+
+    None where they are not known.
+    """
     if name != "einsum":
         if name == "baddbmm":
             args = [*args[1:], *(kwargs[k] for k in ("batch1", "batch2") if k in kwargs)]
-        if len(args) < 2:
-            return None, None
-        left, right = args[:2]
-        return (left, right) if left.ndim > 2 and right.ndim > 2 else (None, None)
+        if len(args) < 2 or args[0].ndim < 3 or args[1].ndim < 3:
+            return None, None, None
+        return args[0], args[1], result
     equation, *operands = args
-    if not isinstance(equation, str) or len(operands) != 2 or "->" not in equation:
-        return None, None
+    if len(operands) == 1 and isinstance(operands[0], (list, tuple)):
+        operands = list(operands[0])
+    is_known = isinstance(equation, str) and "->" in equation and "." not in equation
+    if not is_known or len(operands) != 2:
+        return None, None, None
     inputs, out = equation.replace(" ", "").split("->")
     a, b = inputs.split(",")
     summed = [letter for letter in a if letter in b and letter not in out]
     own_a = [letter for letter in a if letter not in b]
     own_b = [letter for letter in b if letter not in a]
-    if len(summed) != 1 or len(own_a) != 1 or len(own_b) != 1:
-        return None, None
-    # XLNet writes (i, batch, heads, d); what both have and the result keeps comes first, as in it.
     both = [letter for letter in out if letter in a and letter in b]
+    lone = [letter for letter in (*own_a, *own_b) if letter not in out]
+    if len(summed) != 1 or len(own_a) != 1 or len(own_b) != 1 or lone:
+        return None, None, None
+    # XLNet writes (i, batch, heads, d); what both have and the result keeps comes first.
     left = operands[0].permute([a.index(letter) for letter in (*both, *own_a, *summed)])
     right = operands[1].permute([b.index(letter) for letter in (*both, *summed, *own_b)])
-    return left, right
+    product = result.permute([out.index(letter) for letter in (*both, *own_a, *own_b)])
+    return left, right, product

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from attnwidget.sources.capture import check_calls, placed, recording
+from attnwidget.sources.capture import Recorder, placed, recording, settled
 from attnwidget.sources.growth import Growth
 from attnwidget.sources.model import ModelSource
 from attnwidget.sources.reading import Reading, read_inputs, read_text, read_tokens
@@ -55,7 +55,8 @@ def write(
     growth = Growth(lambda module: kind_of(model, module) == "cross")
     writing = _Writing(model, tokenizer, reading, batch_index, growth, grown)
     try:
-        with recording(model, reading.inputs, batch_index, growth.keep):
+        with recording(model, reading.inputs, batch_index, growth.keep) as recorder:
+            writing.recorder = recorder
             feed = placed(model, reading.inputs)
             model.generate(**feed, **_with(options, writing))
     except KeyboardInterrupt:
@@ -78,14 +79,15 @@ class _Writing:
         grown: Callable[[ModelSource], None],
     ) -> None:
         self.source: ModelSource | None = None
+        self.recorder: Recorder | None = None
         self._model, self._tokenizer, self._reading = model, tokenizer, reading
         self._row, self._growth, self._grown = row, growth, grown
 
     def __call__(self, ids: torch.Tensor, _scores: Any, **_: Any) -> torch.Tensor:
         import torch
 
-        calls = self._growth.calls()
-        check_calls(self._model, calls)
+        assert self.recorder is not None
+        capture = settled(self._model, self._growth.calls(), self.recorder)
         name = "target" if self._model.config.is_encoder_decoder else "source"
         text = read_tokens(
             self._model, self._tokenizer, ids[self._row].tolist(), self._reading.inputs
@@ -94,7 +96,7 @@ class _Writing:
         read = text.without_last()
         texts = {**self._reading.texts, name: read}
         reading = replace(self._reading, texts=texts, inputs=self._read(name, ids[:, :-1]))
-        source = ModelSource.of_calls(self._model, calls, reading)
+        source = ModelSource.of_capture(self._model, capture, reading)
         self.source = source.written(text.tokens[self._prompt(name) :])
         self._grown(self.source)
         return torch.zeros(len(ids), dtype=torch.bool, device=ids.device)

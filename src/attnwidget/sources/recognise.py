@@ -1,0 +1,116 @@
+"""Which modules of a model are attention: by class name, by kind, or by their projections."""
+
+from __future__ import annotations
+
+import dis
+import inspect
+import re
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_NAMED = re.compile(r"attention|attn", re.IGNORECASE)
+# Parts of attention that compute no weights, and modules that are only named after it.
+_PARTS = re.compile(
+    r"(Output|Norm|AdapterLayer|Projection|Structure|Bias|MLP|Residual|Cell|Merger|Loss|Kwargs)\d*$"
+)
+_SEPARATE = (
+    {"q_proj", "k_proj", "v_proj"},
+    {"query", "key", "value"},
+    {"query_proj", "key_proj", "value_proj"},
+    {"q_lin", "k_lin", "v_lin"},
+    {"to_q", "to_k", "to_v"},
+    {"linear_q", "linear_k", "linear_v"},
+    {"wq", "wk", "wv"},
+    {"q", "k", "v"},
+)
+_JOINED = {"qkv", "qkv_proj", "query_key_value", "c_attn", "Wqkv", "in_proj_qkv", "in_proj_qkvz"}
+_HEADS = ("num_heads", "num_attention_heads", "n_heads", "n_head", "num_head", "nhead", "heads")
+
+
+def looks_like_attention(module: Any) -> bool:
+    """Whether `module` is attention, as far as its class and its children tell."""
+    if _is_named(type(module)):
+        return True
+    children = module._modules.keys()
+    if not children:
+        return False
+    return not _JOINED.isdisjoint(children) or any(parts <= children for parts in _SEPARATE)
+
+
+@lru_cache(1024)
+def _is_named(kind: Any) -> bool:
+    if hasattr(kind, "from_pretrained") or _PARTS.search(kind.__name__):
+        return False
+    return _NAMED.search(kind.__name__) is not None
+
+
+@lru_cache(1024)
+def uses_interface(kind: Any) -> bool:
+    """Whether modules of this class ask transformers' AttentionInterface for a function."""
+    if hasattr(kind, "from_pretrained"):  # a whole model names the interface to set it
+        return False
+    return any("ALL_ATTENTION_FUNCTIONS" in names for names in _globals(kind))
+
+
+@lru_cache(1024)
+def always_asks_interface(kind: Any) -> bool:
+    """Whether modules of this class compute attention through the interface and no other way.
+
+    Modelling files written for transformers 4 call their eager function themselves.
+    """
+    return uses_interface(kind) and any("get_interface" in names for names in _globals(kind))
+
+
+def sets_attributes(module: Any) -> bool:
+    """Whether `module` may set attributes of modules while it runs.
+
+    BigBird exchanges its attention, some rotary embeddings grow with the text.
+    """
+    rope = module.__dict__.get("rope_type")
+    if rope is not None and any(word in str(rope) for word in ("dynamic", "longrope")):
+        return True
+    return _stores(type(module))
+
+
+@lru_cache(2048)
+def _stores(kind: Any) -> bool:
+    for base in kind.__mro__:
+        library = base.__module__.startswith(("torch.", "transformers."))
+        if base is object or (library and not base.__module__.startswith("transformers.models.")):
+            continue
+        for name, member in vars(base).items():
+            if name == "__init__" or name.startswith(("set_input", "set_output", "set_encoder")):
+                continue
+            code = getattr(inspect.unwrap(member), "__code__", None) if callable(member) else None
+            if code is not None and _has_store(code):
+                return True
+    return False
+
+
+def _has_store(code: Any) -> bool:
+    return any(step.opname == "STORE_ATTR" for step in dis.get_instructions(code)) or (
+        "register_buffer" in code.co_names
+    )
+
+
+def head_count(module: Any) -> int | None:
+    """Return how many heads an attention module says it has, None where it does not say."""
+    for name in _HEADS:
+        count = getattr(module, name, None)
+        if isinstance(count, int) and count > 0:
+            return count
+    return None
+
+
+def _globals(kind: type) -> Iterator[tuple[str, ...]]:
+    """Yield the names that each method of a module's class uses, torch's own bases aside."""
+    for base in kind.__mro__:
+        if base.__module__.startswith("torch.") or base is object:
+            continue
+        for member in vars(base).values():
+            code = getattr(inspect.unwrap(member), "__code__", None) if callable(member) else None
+            if code is not None:
+                yield code.co_names
