@@ -224,15 +224,33 @@ def quantised(layer):
     return layer
 
 
+class Packed(torch.Tensor):
+    """A weight as torchao keeps it: a float tensor in name, without views of its numbers."""
+
+    @property
+    def T(self):
+        raise AttributeError("'Packed' object has no attribute 'layout'")
+
+    def reshape(self, *_shape):
+        raise NotImplementedError("aten.view is not implemented for Packed")
+
+
+def packed(layer):
+    weight = torch.Tensor._make_subclass(Packed, layer.weight.detach())
+    layer.weight = torch.nn.Parameter(weight, requires_grad=False)
+    return layer
+
+
 @pytest.mark.parametrize(
     "change",
     [
         quantised,
+        packed,
         lambda layer: torch.nn.Linear(layer.in_features + 4, layer.out_features),
         lambda layer: torch.nn.Sequential(layer),
         lambda layer: layer.to("meta"),
     ],
-    ids=["quantised", "of another size", "wrapped", "on meta"],
+    ids=["quantised", "packed", "of another size", "wrapped", "on meta"],
 )
 def test_what_is_no_plain_projection_is_not_guessed(change):
     assert with_output(change).output_norms is None

@@ -20,8 +20,8 @@ def output_projection(
     """Return W_O by heads, (h, d_v, d_model) float32, of the attention `module`; None if unknown.
 
     Its rows are taken head by head, as the heads' outputs are joined before it (Vaswani et al.
-    2017, section 3.2.2). Nothing is guessed: a layer of another size, quantised weights, or a
-    gate between the heads and W_O give None.
+    2017, section 3.2.2). Nothing is guessed: a layer of another size, quantised weights, weights
+    that cannot be read as numbers, or a gate between the heads and W_O give None.
     """
     attention = model.get_submodule(module)
     if any(word in name for name, _ in attention.named_children() for word in _BETWEEN):
@@ -30,12 +30,23 @@ def output_projection(
     if d_k is not None and getattr(queries, "out_features", n_heads * d_k) != n_heads * d_k:
         return None  # a gate comes out of it, too
     for found in _candidates(model, attention, module):
-        weight = _by_input(found)
-        if weight is not None and weight.shape[0] == n_heads * d_v:
-            weight = weight.detach().to("cpu").float().reshape(n_heads, d_v, -1)
-            made: NDArray = weight.numpy()
-            return made
+        try:
+            W_o = _by_heads(found, n_heads, d_v)
+        except Exception:
+            # A weight may be a tensor in name only: torchao's has no transpose, and each such
+            # class raises errors of its own.
+            return None
+        if W_o is not None:
+            return W_o
     return None
+
+
+def _by_heads(layer: Any, n_heads: int, d_v: int) -> NDArray | None:
+    weight = _by_input(layer)
+    if weight is None or weight.shape[0] != n_heads * d_v:
+        return None
+    made: NDArray = weight.detach().to("cpu").float().reshape(n_heads, d_v, -1).numpy()
+    return made
 
 
 def _candidates(model: PreTrainedModel, attention: Any, module: str) -> list[Any]:
