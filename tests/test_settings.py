@@ -372,3 +372,18 @@ def test_the_previewed_shift_is_what_masking_does(temperature, positional, n_hea
             _, moved = maps(w.Q, w.K, w.V, mask, bias=bias, temperature=temperature)
             distance = np.linalg.norm(moved - w.output, axis=-1)[..., i]
             np.testing.assert_allclose(previewed[..., i, j], distance, atol=1e-12)
+
+
+def test_no_title_is_an_empty_one():
+    w = AttentionWidget("the cat", title="Cats")
+    w.title = None
+    assert w.title == ""
+    assert w.get_state()["title"] == ""
+
+
+@pytest.mark.parametrize("title", [3, b"Cats", ["Cats"]])
+def test_a_title_is_text(title):
+    w = AttentionWidget("the cat", title="Cats")
+    with pytest.raises(TypeError, match=r"title: got \w+, want a str, or None for none"):
+        w.title = title
+    assert w.title == "Cats"

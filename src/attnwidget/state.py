@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 _INPUTS = (*SOURCE, *HEAD)
 _SHOWN_STATE = (
     "kind", "layer", "head", "view", "cmap", "color_scale", "quantity", "selection", "presets",
-    "mistake", "report",
+    "mistake", "report", "title",
 )  # fmt: skip
 _CHOICES = {
     "view": VIEWS, "cmap": CMAPS, "color_scale": COLOR_SCALES, "quantity": QUANTITIES,
@@ -141,6 +141,10 @@ class AttentionState(AttentionShown):
             if name == "presets":
                 return check_presets(value, shape[1])
             return None if value is None else cell(name, value, shape)
+        if name == "title":
+            if not isinstance(value, str | None):
+                raise TypeError(f"title: got {type(value).__name__}, want a str, or None for none")
+            return value or ""
         if name == "report":
             if value is not None and not isinstance(value, Report):
                 raise TypeError("report: it is made by check() or a mistake; it can only be None")

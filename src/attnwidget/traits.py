@@ -86,7 +86,7 @@ class AttentionTraits(anywidget.AnyWidget):
     mistake = Checked(None)
     report: Any = Checked(None).tag(to_json=lambda report, _: report and report.packed())
     bertviz_views = Checked((), read_only=True)
-    title = _synced(traitlets.Unicode())
+    title: Any = Checked("")
     subtitle = _synced(traitlets.Unicode(read_only=True))
     notice = _synced(traitlets.Unicode(read_only=True))
     error = _synced(traitlets.Unicode())
