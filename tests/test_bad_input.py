@@ -7,7 +7,8 @@ import copy
 import numpy as np
 import pytest
 import torch
-from models import ENCODERS, FAMILIES, N_LAYERS, tokenizer
+import transformers as tf
+from models import ENCODERS, FAMILIES, N_LAYERS, build, tokenizer
 from transformers import PretrainedConfig, PreTrainedModel
 from transformers.modeling_outputs import BaseModelOutput
 
@@ -87,6 +88,34 @@ def test_a_quantised_model_is_read_as_it_computes():
     # It is the quantised one that was read.
     assert np.abs(want[2] - eager(plain, input_ids=IDS)[2]).max() > 1e-4
     assert w.output_norms is None
+
+
+def i_bert(**settings):
+    return build(
+        tf.IBertModel, tf.IBertConfig, hidden_size=32, intermediate_size=24, num_hidden_layers=2,
+        num_attention_heads=4, max_position_embeddings=32, **settings,
+    )  # fmt: skip
+
+
+def test_i_bert_s_own_modules_are_read():
+    """Its embeddings and linear layers are no torch modules; in floats they compute as those do."""
+    model = i_bert()
+    given = {"input_ids": IDS, "attention_mask": (torch.arange(7) < 5).long()[None]}
+    w = AttentionWidget.from_model(model, inputs=given)
+    with torch.no_grad():
+        wanted = model(**given, output_attentions=True).attentions
+    for layer in range(2):
+        np.testing.assert_allclose(
+            w.weights(layer)[:, :5], wanted[layer][0, :, :5].numpy(), atol=1e-6
+        )
+    assert w.output_norms is None
+    with pytest.raises(ValueError, match="got 32 tokens, want at most 31, which is how many posi"):
+        AttentionWidget.from_model(model, inputs={"input_ids": torch.full((1, 32), 5)})
+
+
+def test_i_bert_s_softmax_of_integers_is_not_seen():
+    with pytest.raises(ValueError, match="IBertModel made no attention call that could be seen"):
+        AttentionWidget.from_model(i_bert(quant_mode=True), inputs={"input_ids": IDS})
 
 
 def test_a_text_of_padding_alone_can_be_looked_at():
@@ -180,10 +209,18 @@ def test_what_cannot_be_read_is_refused_with_what_can(layers, reason):
 @pytest.mark.parametrize(
     ("name", "inputs", "error", "wanted"),
     [
-        ("bert", {"input_ids": IDS[0]}, ValueError, r"input_ids: got shape \(7,\), want \(batch"),
+        ("bert", {"input_ids": IDS[None]}, ValueError, r"input_ids: got shape \(1, 1, 7\), want"),
+        ("bert", {"input_ids": IDS[:, :0]}, ValueError, r"input_ids: got shape \(1, 0\), want"),
         ("bert", {"input_ids": IDS + 40}, ValueError, "got token id 53, want 0..39"),
         ("bert", {"input_ids": IDS.repeat(1, 9)}, ValueError, "got 63 tokens, want at most 32"),
-        ("gpt2", {"input_ids": IDS.tolist()}, TypeError, "input_ids: got list, want a tensor"),
+        ("bert", {"input_ids": IDS - 3}, ValueError, r"input_ids: got token id -1, want 0\.\.39"),
+        ("gpt2", {"input_ids": IDS.float()}, TypeError, r"got float32, want .*numbers, 0\.\.39"),
+        ("gpt2", {"input_ids": IDS > 5}, TypeError, r"input_ids: got bool, want token ids"),
+        ("gpt2", {"input_ids": [[5.0, 2.0]]}, TypeError, "input_ids: got float32, want token ids"),
+        ("gpt2", {"input_ids": [["the", "cat"]]}, TypeError, "input_ids: got <U3 in a list"),
+        ("gpt2", {"input_ids": [[5, 2], [3]]}, ValueError, "input_ids: its rows have .*padding"),
+        ("gpt2", "the cat", TypeError, "inputs: got str, want what the model is called with"),
+        ("gpt2", [], TypeError, "inputs: got an empty list, want at least one token id"),
     ],
 )
 def test_inputs_that_do_not_fit_are_named(name, inputs, error, wanted):

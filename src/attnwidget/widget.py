@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from attnwidget.asking import AttentionAsking
 from attnwidget.growing import Growing
+from attnwidget.keywords import refuse_unknown
 from attnwidget.sources.given import GivenSource
 from attnwidget.sources.lab import LabSource
 from attnwidget.sources.outputs import read_outputs
@@ -111,7 +112,7 @@ class AttentionWidget(AttentionAsking):
         view: str = "heatmap",
         **unknown: Any,
     ) -> None:
-        _refuse(type(self).__init__, unknown)
+        refuse_unknown(type(self).__init__, unknown)
         source = LabSource.create(
             sentence_or_tokens,
             key_tokens=key_tokens,
@@ -144,8 +145,10 @@ class AttentionWidget(AttentionAsking):
         text: str | tuple[str, str] | None = None,
         *,
         inputs: Mapping[str, Any] | None = None,
+        tokenize: Mapping[str, Any] | None = None,
         generate: Mapping[str, Any] | None = None,
         batch_index: int = 0,
+        strict: bool = False,
         kind: str | None = None,
         layer: int | None = None,
         head: int = 0,
@@ -159,10 +162,16 @@ class AttentionWidget(AttentionAsking):
     ) -> AttentionWidget:
         """Open a Hugging Face model on `text`: one forward pass, every layer and head.
 
-        `tokenizer` may be a processor. `text` is a str, or a pair: two sentences, or what an
-        encoder-decoder reads and what it writes. `inputs` in its place is what the model is
-        called with, tensors by name (pixels, sounds, a padded batch of which `batch_index` is
-        shown); without a tokenizer, positions name the tokens.
+        `model` may be a wrapper inside of which the model computes the same: of torch.compile,
+        DataParallel or PEFT (LoRA), a SentenceTransformer or a pipeline, which bring their own
+        tokenizer along. `tokenizer` may be a processor. `text` is a str, or a pair as a tuple:
+        two sentences, or what an encoder-decoder reads and what it writes. `tokenize` are
+        options of the tokenizer's call, such as ``{"truncation": True, "max_length": 128}``;
+        without them nothing is cut off.
+
+        `inputs` in place of a text is what the model is called with: tensors, NumPy arrays or
+        lists by name (pixels, sounds, a padded batch of which `batch_index` is shown), or the
+        token ids alone, (n,) or (batch, n); without a tokenizer, positions name the tokens.
 
         With `generate`, options of ``model.generate`` such as ``{"max_new_tokens": 20}``, the
         model writes on, and the map grows by a row a token: what the model looked at when it
@@ -184,8 +193,10 @@ class AttentionWidget(AttentionAsking):
             Without ``attnwidget[models]``.
         """
         from attnwidget.sources.model import ModelSource
+        from attnwidget.sources.unwrap import unwrapped
 
-        _refuse(cls.from_model, unknown)
+        refuse_unknown(cls.from_model, unknown)
+        model, tokenizer = unwrapped(model, tokenizer)
         state: dict[str, Any] = {
             "layer": layer,
             "head": head,
@@ -194,7 +205,8 @@ class AttentionWidget(AttentionAsking):
             "cmap": cmap,
         }
         state |= {"color_scale": color_scale, "quantity": quantity, "view": view}
-        read: dict[str, Any] = {"inputs": inputs, "batch_index": batch_index}
+        read: dict[str, Any] = {"inputs": inputs, "batch_index": batch_index, "tokenize": tokenize}
+        read["strict"] = strict
         if generate is not None:
             from attnwidget.sources.writing import write
 
@@ -231,7 +243,7 @@ class AttentionWidget(AttentionAsking):
         TypeError, ValueError
             For weights that are negative, NaN, or don't fit the tokens.
         """
-        _refuse(cls.from_arrays, unknown)
+        refuse_unknown(cls.from_arrays, unknown)
         source = GivenSource.create(attention, tokens, key_tokens)
         shown = {"title": title, "cmap": cmap, "color_scale": color_scale, "view": view}
         return cls._of(source, mask=mask, presets=presets, layer=layer, head=head, **shown)
@@ -290,14 +302,3 @@ class AttentionWidget(AttentionAsking):
             if near:
                 raise AttributeError(f"the widget has no {name!r}; did you mean {near[0]!r}?")
         super().__setattr__(name, value)
-
-
-def _refuse(function: Any, unknown: dict[str, Any]) -> None:
-    """Raise TypeError for keywords that `function` doesn't have, with the nearest one it has."""
-    if not unknown:
-        return
-    name = next(iter(unknown))
-    known = [k for k in function.__annotations__ if k not in {"return", "unknown"}]
-    near = difflib.get_close_matches(name, known, n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(known)}"
-    raise TypeError(f"unknown keyword {name!r}{hint}")

@@ -19,7 +19,7 @@ from attnwidget.sources.derived import DerivedSource, derived_layers
 from attnwidget.sources.heads import head_inputs, head_weights, layer_weights
 from attnwidget.sources.labels import SPACE
 from attnwidget.sources.projection import output_projection
-from attnwidget.sources.reading import Reading, read_inputs, read_text, stack_tokens
+from attnwidget.sources.reading import Reading, read, stack_tokens
 from attnwidget.sources.stacks import arrange, broken, doubted, parted
 from attnwidget.sources.supported import check_model
 from attnwidget.sources.text import as_tokens
@@ -92,31 +92,26 @@ class ModelSource:
         *,
         inputs: Mapping[str, Any] | None = None,
         batch_index: int = 0,
+        tokenize: Mapping[str, Any] | None = None,
         strict: bool = False,
     ) -> ModelSource:
         """Run `model` once on `text` or `inputs`, and keep what every attention layer was given.
 
         `text` is a str, or a pair: two sentences, or source and target of an encoder-decoder.
         The pass runs in evaluation and inference mode on the model's device; the model is left
-        exactly as it was found, after an error too. Special tokens are the tokenizer's own,
-        nothing is cut off. Each layer's weights are proven against the output of the model's own
-        attention: a layer where they differ is named in `notice`, and refused where `strict`.
+        exactly as it was found, after an error too. Special tokens are the tokenizer's own, and
+        nothing is cut off, unless `tokenize`, options of the tokenizer's call, says otherwise.
+        Each layer's weights are proven against the output of the model's own attention: a layer
+        where they differ is named in `notice`, and refused where `strict`.
 
         Raises TypeError for a wrong type and ValueError where the model is not supported, the
         tokenizer is another model's, the text is empty or longer than the model's positions, or,
         where `strict`, the weights of a layer are not what the model computed with.
         """
         check_model(model)
-        if (text is None) == (inputs is None):
-            raise TypeError("text: want either a text or inputs=, and not both")
-        if inputs is None:
-            reading = read_text(model, tokenizer, text)
-            batch_index = index("batch_index", batch_index, range(1))
-        else:
-            reading = read_inputs(model, tokenizer, inputs, batch_index)
+        reading = read(model, tokenizer, text, inputs, batch_index, tokenize)
         source = cls.of_capture(model, run(model, reading.inputs, batch_index), reading)
-        if strict and source.doubt:
-            raise ValueError(f"model: {source.doubt} strict=False shows them with this warning.")
+        source.check_proof(strict)
         return source
 
     @classmethod
@@ -131,6 +126,11 @@ class ModelSource:
             keys = stack.tokens if stack.key_tokens is None else stack.key_tokens
             stacks[kind] = replace(stack, key_tokens=(*keys, SINK))
         return cls(model, reading, found, stacks, in_words(model, capture.missing))
+
+    def check_proof(self, strict: bool) -> None:
+        """Raise ValueError where the weights of a layer are not the model's own and `strict`."""
+        if strict and self.doubt:
+            raise ValueError(f"model: {self.doubt} strict=False shows them with this warning.")
 
     @property
     def tokens(self) -> tuple[str, ...]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import itertools
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -25,6 +27,12 @@ _UNKNOWN = {
     "indices": "attends to chosen keys only (sparse attention)",
     "block_indices": "attends to chosen blocks only (sparse attention)",
 }
+# Names of tables of positions (GPT-2's wpe, BERT's position_embeddings, OPT's embed_positions,
+# CTRL's pos_encoding), and of the towers beside text, which have tables of their own.
+_POSITIONS = re.compile(r"wpe|pos(ition|itional)?(s|_|\b)", re.IGNORECASE)
+_TOWER = re.compile(r"vision|visual|image|audio|speech", re.IGNORECASE)
+# OPT and BART leave the first two rows unused, RoBERTa those up to its padding id.
+_UNUSED_ROWS = 2
 
 
 def refused(model: PreTrainedModel, reason: str) -> ValueError:
@@ -51,7 +59,7 @@ def check_model(model: PreTrainedModel) -> None:
     if not any(looks_like_attention(one) or uses_interface(type(one)) for one in modules):
         raise refused(model, "has no attention layers")
     # Weights that accelerate keeps elsewhere are meta tensors too, and the model runs.
-    if getattr(model, "hf_device_map", None) is None and any(p.is_meta for p in model.parameters()):
+    if getattr(model, "hf_device_map", None) is None and _lacks_weights(model):
         raise ValueError(
             f"model: {type(model).__name__} has parameters on the meta device, which hold no "
             "weights; want it loaded onto a real device"
@@ -68,6 +76,17 @@ def forward_parameters(model: PreTrainedModel) -> frozenset[str]:
 @lru_cache(256)
 def _forward_parameters(kind: Any) -> frozenset[str]:
     return frozenset(inspect.signature(kind.forward).parameters)
+def _lacks_weights(module: Any, loaded: bool = False) -> bool:
+    """Whether a parameter is on the meta device, and no hook of accelerate loads it for a pass.
+
+    cpu_offload and disk_offload hang such a hook on each module that has parameters, or, with
+    the parameters of the modules inside, on a module around them.
+    """
+    hook = getattr(module, "_hf_hook", None)
+    loaded = loaded or any(getattr(h, "offload", False) for h in getattr(hook, "hooks", [hook]))
+    if not loaded and any(p.is_meta for p in module.parameters(recurse=False)):
+        return True
+    return any(_lacks_weights(child, loaded) for child in module.children())
 
 
 def check_kwargs(model: PreTrainedModel, module: str, kwargs: Mapping[str, Any]) -> None:
@@ -86,10 +105,23 @@ def check_shape(name: str, ids: Any) -> None:
 
 
 def check_ids(model: PreTrainedModel, name: str, ids: torch.Tensor) -> None:
-    """Raise ValueError where token `ids` (b, n) are not what `model` can read."""
+    """Raise where token `ids` (b, n) are not what `model` can read.
+
+    TypeError where they are no whole numbers, ValueError where one is out of range, or there are
+    more of them than positions.
+    """
     check_shape(name, ids)
     n, model_name = ids.shape[1], type(model).__name__
-    known, highest = _vocabulary(model), int(ids.max())
+    known = _vocabulary(model)
+    span = "0 and above" if known is None else f"0..{known - 1}"
+    kind = str(ids.dtype).removeprefix("torch.")
+    if not kind.startswith(("int", "uint")):
+        raise TypeError(f"{name}: got {kind}, want token ids: whole numbers, {span}")
+    lowest, highest = int(ids.min()), int(ids.max())
+    if lowest < 0:
+        raise ValueError(
+            f"{name}: got token id {lowest}, want {span}, which is what {model_name} knows"
+        )
     if known is not None and highest >= known:
         raise ValueError(
             f"tokenizer: got token id {highest}, want 0..{known - 1}, which is what {model_name} "
@@ -111,6 +143,21 @@ def _vocabulary(model: PreTrainedModel) -> int | None:
         return getattr(model.config.get_text_config(), "vocab_size", None)
 
 
+def positions(model: PreTrainedModel) -> tuple[int | None, bool]:
+    """Return how many positions `model` names, None for none; and whether a table holds them.
+
+    A table has nothing for a position beyond it. Positions that are computed (RoPE) go on.
+    """
+    limit = _position_limit(model)
+    if limit is None:
+        return None, False
+    for name, tensor in itertools.chain(model.named_parameters(), model.named_buffers()):
+        named = _POSITIONS.search(".".join(name.split(".")[-2:])) and not _TOWER.search(name)
+        if named and tensor.ndim == 2 and 0 <= len(tensor) - limit <= _UNUSED_ROWS:
+            return limit, True
+    return limit, False
+
+
 def _position_limit(model: PreTrainedModel) -> int | None:
     config = model.config.get_text_config()
     limit = getattr(config, "max_position_embeddings", None)
@@ -120,5 +167,5 @@ def _position_limit(model: PreTrainedModel) -> int | None:
         padding = getattr(module, "padding_idx", None)
         if name.endswith("position_embeddings") and padding is not None:
             # RoBERTa and its kin count positions from padding_idx + 1.
-            limit = min(limit, module.num_embeddings - padding - 1)
+            limit = min(limit, module.weight.shape[0] - padding - 1)
     return limit

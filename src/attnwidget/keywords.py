@@ -1,0 +1,70 @@
+"""Keywords that a function lacks: what they were meant for, and where it goes."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from typing import Any
+
+_MODEL = "a model is opened by AttentionWidget.from_model(model, tokenizer, text)"
+_TENSORS = "what the model is called with goes into inputs={...}"
+# What people write, and what they may have meant by it, for each function.
+_MEANT: Mapping[str, Mapping[str, str]] = {
+    "__init__": {
+        **dict.fromkeys(["model", "tokenizer", "text", "inputs", "generate", "layer"], _MODEL),
+        **dict.fromkeys(
+            ["attention", "attentions", "weights"],
+            "weights are shown by AttentionWidget.from_arrays(attention, tokens)",
+        ),
+        "outputs": "outputs are shown by AttentionWidget.from_outputs(outputs, tokens)",
+    },
+    "from_model": {
+        **dict.fromkeys(
+            ["device", "device_map"],
+            "the model runs where its weights are: model.to(...) before",
+        ),
+        **dict.fromkeys(
+            ["dtype", "torch_dtype"],
+            "the model runs in the type of its weights: model.to(dtype) before",
+        ),
+        **dict.fromkeys(
+            ["output_attentions", "attn_implementation"],
+            "it is not needed, because attention is recorded under any implementation",
+        ),
+        **dict.fromkeys(
+            ["input_ids", "attention_mask", "token_type_ids", "position_ids", "pixel_values",
+             "input_features", "input_values", "decoder_input_ids"],
+            _TENSORS,
+        ),
+        "return_tensors": "a text is made into tensors here",
+        "tokens": "the tokenizer names the tokens; afterwards w.tokens = [...] sets other labels",
+    },
+}  # fmt: skip
+_OF_TOKENIZER = {
+    "max_length", "truncation", "padding", "add_special_tokens", "stride", "padding_side",
+    "pad_to_multiple_of", "split_special_tokens",
+}  # fmt: skip
+_OF_GENERATE = {
+    "max_new_tokens", "min_new_tokens", "do_sample", "top_k", "top_p", "num_beams",
+    "stopping_criteria", "generation_config", "streamer",
+}  # fmt: skip
+
+
+def refuse_unknown(function: Any, unknown: Mapping[str, Any]) -> None:
+    """Raise TypeError for keywords that `function` doesn't have, and say what would be right."""
+    if unknown:
+        name = next(iter(unknown))
+        raise TypeError(f"unknown keyword {name!r}{_hint(function, name, unknown[name])}")
+
+
+def _hint(function: Any, name: str, value: Any) -> str:
+    meant = _MEANT.get(function.__name__, {}).get(name)
+    if meant is not None:
+        return f": {meant}"
+    known = [k for k in function.__annotations__ if k not in {"return", "unknown"}]
+    for options, where in ((_OF_TOKENIZER, "tokenize"), (_OF_GENERATE, "generate")):
+        if name in options and where in known:
+            shown = repr(value) if isinstance(value, (bool, int, float, str)) else "..."
+            return f": it goes into {where}={{{name!r}: {shown}}}"
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(known)}"
