@@ -210,6 +210,9 @@ def test_what_cannot_be_read_is_refused_with_what_can(layers, reason):
     ("name", "inputs", "error", "wanted"),
     [
         ("bert", {"input_ids": IDS[None]}, ValueError, r"input_ids: got shape \(1, 1, 7\), want"),
+        ("bert", {"input_ids": IDS[0, 0]}, ValueError, r"input_ids: got shape \(\), want \(batch"),
+        ("bert", IDS[0, 0], TypeError, "inputs: got Tensor, want what the model is called with"),
+        ("bert", np.array(3), TypeError, "inputs: got ndarray, want what the model is called with"),
         ("bert", {"input_ids": IDS[:, :0]}, ValueError, r"input_ids: got shape \(1, 0\), want"),
         ("bert", {"input_ids": IDS + 40}, ValueError, "got token id 53, want 0..39"),
         ("bert", {"input_ids": IDS.repeat(1, 9)}, ValueError, "got 63 tokens, want at most 32"),

@@ -208,3 +208,12 @@ def test_a_batch_writes_the_row_that_is_asked_for() -> None:
         np.testing.assert_allclose(
             source.weights(layer.index)[:, 2:, 2:], wanted.weights(layer.index), rtol=0, atol=2e-6
         )
+
+
+def test_all_that_was_written_after_embeddings_is_said() -> None:
+    """Without ids of the prompt, positions name the tokens: three of them were written."""
+    inputs = {"inputs_embeds": torch.zeros(1, 4, 32)}
+    options = {"max_new_tokens": 3, "min_new_tokens": 3}
+    w = AttentionWidget.from_model(FAMILIES["gpt2"](), inputs=inputs, generate=options)
+    assert w.notice.startswith("Written so far: “0 1 2”.")
+    assert w.attention.shape == (6, 6)

@@ -63,9 +63,15 @@ def assert_eager(w: AttentionWidget, model: PreTrainedModel, ids: torch.Tensor) 
         ({"custom_generate": "a/b"}, "custom_generate is 'a/b', want None: it is not known"),
         ({"token_healing": True}, "token_healing is True, want False: the end of the text"),
         ({"force_words_ids": [[3]]}, "force_words_ids is a list, want None: beams change"),
-        ({"cache_implementation": "static"}, "cache_implementation is 'static', want None: only"),
+        (
+            {"cache_implementation": "static"},
+            "cache_implementation is 'static', want None: another",
+        ),
         ({"cache_implementation": "quantized"}, "cache_implementation is 'quantized', want None"),
-        ({"past_key_values": DynamicCache()}, "past_key_values is a DynamicCache, want None: only"),
+        (
+            {"past_key_values": DynamicCache()},
+            "past_key_values is a DynamicCache, want None: another",
+        ),
         ({"input_ids": torch.ones(1, 2)}, "got 'input_ids', which is no option; want it in inp"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",

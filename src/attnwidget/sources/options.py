@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 _BEAMS = "beams change places while they are written"
 _SEVERAL = "several tokens are written in one step"
-_CACHE = "only the default cache holds one key for each token, as the model read it"
+_CACHE = "another cache may hold its keys at other places, or rounded"
 # Each option under which a row is not what produced a token, or the steps are not one text's;
 # the values under which it changes nothing, the usual one first; and the reason.
 _REFUSED: Mapping[str, tuple[tuple[Any, ...], str]] = {

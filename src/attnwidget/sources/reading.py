@@ -99,11 +99,11 @@ def read_inputs(
 ) -> Reading:
     """Return `inputs`, a batch of them, as tensors; without a tokenizer positions name tokens."""
     inputs = as_inputs(model, inputs)
+    _check_ids(model, inputs)
     sizes = {len(v) for k, v in inputs.items() if k in _BATCHED and hasattr(v, "shape")}
     if len(sizes) > 1:
         raise ValueError(f"inputs: batches of {sorted(sizes)}, want one size")
     row = index("batch_index", batch_index, range(next(iter(sizes), 1)))
-    _check_ids(model, inputs)
     words = None if tokenizer is None else _tokenizer(tokenizer)
     texts = {}
     for name, key in (("source", "input_ids"), ("target", "decoder_input_ids")):

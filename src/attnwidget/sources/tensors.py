@@ -36,7 +36,7 @@ def as_inputs(model: PreTrainedModel, inputs: Any) -> dict[str, Any]:
         ValueError: for rows of different lengths.
     """
     refuse_messages("inputs", inputs)
-    if isinstance(inputs, (list, np.ndarray)) or _is_tensor(inputs):
+    if isinstance(inputs, list) or (_is_array(inputs) and inputs.ndim):
         inputs = _bare(model, inputs)
     if not isinstance(inputs, Mapping) or not inputs:
         raise TypeError(
@@ -112,6 +112,10 @@ def _array(name: str, value: Any) -> NDArray | None:
             f"{name}: its rows have different lengths, want rows of one length; a tokenizer pads "
             'them: tokenizer(texts, padding=True, return_tensors="pt")'
         ) from None
+
+
+def _is_array(value: Any) -> bool:
+    return isinstance(value, np.ndarray) or _is_tensor(value)
 
 
 def _is_tensor(value: Any) -> bool:

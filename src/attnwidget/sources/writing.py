@@ -178,7 +178,10 @@ class _Writing:
 
     def _prompt(self, name: str) -> int:
         known = self._reading.texts.get(name)
-        return len(known.tokens) if known is not None else 1
+        if known is not None:
+            return len(known.tokens)
+        # A decoder starts from a token of its own; embeddings in place of ids are no tokens.
+        return 1 if name == "target" else 0
 
 
 def _with(options: Mapping[str, Any], writing: _Writing) -> dict[str, Any]:
