@@ -506,7 +506,7 @@ def test_weights_on_the_meta_device_are_refused() -> None:
         ({"text": ("a", 3)}, TypeError, "text: got int, want a str"),
         ({"text": None}, TypeError, "text: want either a text or inputs="),
         ({"inputs": {}}, TypeError, "text: want either a text or inputs="),
-        ({"text": None, "inputs": [1]}, TypeError, "inputs: got list, want what the model"),
+        ({"text": None, "inputs": 1}, TypeError, "inputs: got int, want what the model"),
         ({"text": None, "inputs": {}}, TypeError, "inputs: got dict, want what the model"),
         ({"batch_index": 1}, ValueError, "batch_index: got 1, want 0"),
         ({"text": ""}, ValueError, "text: got '', which gives no tokens"),
