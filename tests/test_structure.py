@@ -96,6 +96,7 @@ ARROWS = {
         "sources.base",
         "sources.labels",
         "sources.patches",
+        "sources.rows",
         "sources.supported",
         "sources.tensors",
     },

@@ -78,7 +78,7 @@ def _loan() -> _Loan | None:
     return loans[-1] if loans else None
 
 
-# What the running thread sees: class attributes that look at the thread, there while a model is lent
+# Attributes of torch's and transformers' classes that depend on the thread while a model is lent
 
 
 @dataclass(eq=False)
@@ -227,7 +227,7 @@ def _stand_ins(model: PreTrainedModel, modules: Collection[Any]) -> dict[int, st
 def _configs(
     model: PreTrainedModel, modules: Collection[Any]
 ) -> list[tuple[PreTrainedConfig, Any]]:
-    """Return every configuration that a module of `model` may read, each with a model of its own."""
+    """Return every configuration that a module of `model` may read, and the model it is of."""
     from transformers import PreTrainedConfig, PreTrainedModel
 
     found: dict[int, tuple[PreTrainedConfig, Any]] = {}

@@ -151,7 +151,7 @@ class Recorder:
         if not self._frames or self._inside:
             return None
         current = self._frames[-1]
-        return None if always_asks_interface(type(current.module)) else current
+        return None if always_asks_interface(current.module) else current
 
     def missing(self) -> list[Missing]:
         """Return the attention modules that ran and were not recorded, and what else they did."""
@@ -259,7 +259,7 @@ class Recorder:
 
 def _some_computes_itself(names: Mapping[Any, str], attention: set[Any]) -> bool:
     """Whether some attention module neither asks the interface nor is around one that does."""
-    asking = {name for module, name in names.items() if always_asks_interface(type(module))}
+    asking = {name for module, name in names.items() if always_asks_interface(module)}
     around = {name[:i] for name in asking for i in range(len(name)) if name[i] == "."}
     return any(names[module] not in asking | around for module in attention)
 

@@ -12,7 +12,8 @@ from attnwidget.checks import index
 from attnwidget.sources.base import Text
 from attnwidget.sources.labels import labels
 from attnwidget.sources.patches import frames, image_tokens, patches
-from attnwidget.sources.supported import check_ids
+from attnwidget.sources.rows import batch_size
+from attnwidget.sources.supported import check_ids, forward_parameters
 from attnwidget.sources.tensors import IDS, as_inputs, refuse_messages
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def read_text(
         )
     translates = model.config.is_encoder_decoder
     encoded = _encode(words, first, None if translates else second, options)
-    accepted = inspect.signature(model.forward).parameters
+    accepted = forward_parameters(model)
     # A tokenizer may say more (token_type_ids) than its model listens to.
     inputs = {
         name: _row(values)
@@ -103,7 +104,7 @@ def read_inputs(
     sizes = {len(v) for k, v in inputs.items() if k in _BATCHED and hasattr(v, "shape")}
     if len(sizes) > 1:
         raise ValueError(f"inputs: batches of {sorted(sizes)}, want one size")
-    row = index("batch_index", batch_index, range(next(iter(sizes), 1)))
+    row = index("batch_index", batch_index, range(batch_size(model, inputs)))
     words = None if tokenizer is None else _tokenizer(tokenizer)
     texts = {}
     for name, key in (("source", "input_ids"), ("target", "decoder_input_ids")):
@@ -121,7 +122,7 @@ def read_tokens(
 
 
 _BATCHED = {
-    "input_ids", "attention_mask", "token_type_ids", "decoder_input_ids", "input_features",
+    "input_ids", "attention_mask", "token_type_ids", "input_features",
     "input_values", "inputs_embeds",
 }  # fmt: skip
 

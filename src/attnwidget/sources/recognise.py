@@ -32,7 +32,8 @@ _HEADS = ("num_heads", "num_attention_heads", "n_heads", "n_head", "num_head", "
 
 def looks_like_attention(module: Any) -> bool:
     """Whether `module` is attention, as far as its class and its children tell."""
-    if _is_named(type(module)):
+    kind: Any = type(module)
+    if _is_named(kind):
         return True
     children = module._modules.keys()
     if not children:
@@ -47,21 +48,30 @@ def _is_named(kind: Any) -> bool:
     return _NAMED.search(kind.__name__) is not None
 
 
-@lru_cache(1024)
-def uses_interface(kind: Any) -> bool:
-    """Whether modules of this class ask transformers' AttentionInterface for a function."""
-    if hasattr(kind, "from_pretrained"):  # a whole model names the interface to set it
-        return False
-    return any("ALL_ATTENTION_FUNCTIONS" in names for names in _globals(kind))
+def uses_interface(module: Any) -> bool:
+    """Whether `module` asks transformers' AttentionInterface for a function."""
+    kind: Any = type(module)
+    return _asks(kind) != ""
 
 
-@lru_cache(1024)
-def always_asks_interface(kind: Any) -> bool:
-    """Whether modules of this class compute attention through the interface and no other way.
+def always_asks_interface(module: Any) -> bool:
+    """Whether `module` computes attention through the interface and no other way.
 
     Modelling files written for transformers 4 call their eager function themselves.
     """
-    return uses_interface(kind) and any("get_interface" in names for names in _globals(kind))
+    kind: Any = type(module)
+    return _asks(kind) == "always"
+
+
+@lru_cache(1024)
+def _asks(kind: Any) -> str:
+    """Return "always", "perhaps", or "" for a class that does not name the interface."""
+    if hasattr(kind, "from_pretrained"):  # a whole model names the interface to set it
+        return ""
+    names = {name for used in _globals(kind) for name in used}
+    if "ALL_ATTENTION_FUNCTIONS" not in names:
+        return ""
+    return "always" if "get_interface" in names else "perhaps"
 
 
 def sets_attributes(module: Any) -> bool:
@@ -72,7 +82,8 @@ def sets_attributes(module: Any) -> bool:
     rope = module.__dict__.get("rope_type")
     if rope is not None and any(word in str(rope) for word in ("dynamic", "longrope")):
         return True
-    return _stores(type(module))
+    kind: Any = type(module)
+    return _stores(kind)
 
 
 @lru_cache(2048)

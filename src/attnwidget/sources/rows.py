@@ -1,7 +1,8 @@
 """Which entry of a call's first axis belongs to the text that was asked for.
 
-That axis holds the texts of a batch in most models. It holds windows in Swin, frames in TimeSformer,
-images in a tower beside text, and a decoder's inputs hold one row for each codebook in Musicgen.
+That axis holds the texts of a batch in most models. It holds windows in Swin, frames in
+TimeSformer, images in a tower beside text. The inputs of Musicgen's decoder hold a row for each
+codebook of a text.
 """
 
 from __future__ import annotations
@@ -78,9 +79,10 @@ class Rows:
         return Place(self._index * share, share)
 
     def _images_of(self, inputs: Mapping[str, Any]) -> tuple[int, int, int, str] | None:
-        """Return how many images there are, which is the text's first, how many it has, and why not.
+        """Return the number of images, the first of the text, how many the text has, and a reason.
 
-        None where no images stand beside a text.
+        The reason is "" where the images of the text are known. None where no images stand beside
+        a text.
         """
         pixels = next((inputs[n] for n in _PIXELS if inputs.get(n) is not None), None)
         ids = inputs.get("input_ids")

@@ -56,7 +56,7 @@ def check_model(model: PreTrainedModel) -> None:
         kind = f"{type(model).__module__}.{type(model).__qualname__}"
         raise TypeError(f"model: got {kind}, want a transformers PreTrainedModel. {SUPPORTED}.")
     modules = model.modules()
-    if not any(looks_like_attention(one) or uses_interface(type(one)) for one in modules):
+    if not any(looks_like_attention(one) or uses_interface(one) for one in modules):
         raise refused(model, "has no attention layers")
     # Weights that accelerate keeps elsewhere are meta tensors too, and the model runs.
     if getattr(model, "hf_device_map", None) is None and _lacks_weights(model):
@@ -70,12 +70,15 @@ def forward_parameters(model: PreTrainedModel) -> frozenset[str]:
     """Return the names of what `model` may be called with."""
     if "forward" in model.__dict__:  # accelerate and others wrap it in place
         return frozenset(inspect.signature(model.forward).parameters)
-    return _forward_parameters(type(model))
+    kind: Any = type(model)
+    return _forward_parameters(kind)
 
 
 @lru_cache(256)
 def _forward_parameters(kind: Any) -> frozenset[str]:
     return frozenset(inspect.signature(kind.forward).parameters)
+
+
 def _lacks_weights(module: Any, loaded: bool = False) -> bool:
     """Whether a parameter is on the meta device, and no hook of accelerate loads it for a pass.
 

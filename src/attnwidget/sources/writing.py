@@ -72,6 +72,7 @@ def write(
             hook.remove()
     if writing.source is None:
         raise ValueError("generate: nothing was written; want options under which a token is")
+    writing.source.check_proof(strict)
     return writing.source
 
 
