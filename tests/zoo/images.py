@@ -50,7 +50,8 @@ def resnet(*outputs: str) -> tf.ResNetConfig:
     )  # fmt: skip
 
 
-def _of(model: Any, config: Any, **settings: Any) -> Make:
+def of_config(model: Any, config: Any, **settings: Any) -> Make:
+    """Return what builds `model` from a configuration of its class `config`."""
     return lambda: whole(model, config(**settings))
 
 
@@ -209,7 +210,7 @@ WINDOWS = "the first window of an image is shown"
 ENTRIES = [
     Entry(
         "dinov2", "DINOv2",
-        _of(
+        of_config(
             tf.Dinov2Model, tf.Dinov2Config, hidden_size=32, num_attention_heads=4,
             num_hidden_layers=3, mlp_ratio=1, patch_size=4, image_size=8,
         ),
@@ -217,7 +218,7 @@ ENTRIES = [
     ),
     Entry(
         "dinov2-registers", "DINOv2 with registers",
-        _of(
+        of_config(
             tf.Dinov2WithRegistersModel, tf.Dinov2WithRegistersConfig, hidden_size=32,
             num_attention_heads=4, num_hidden_layers=3, mlp_ratio=1, patch_size=4,
             image_size=8, num_register_tokens=2,
@@ -227,20 +228,20 @@ ENTRIES = [
     ),
     Entry(
         "dinov3-vit", "DINOv3 ViT",
-        _of(tf.DINOv3ViTModel, tf.DINOv3ViTConfig, **VIT, num_register_tokens=2),
+        of_config(tf.DINOv3ViTModel, tf.DINOv3ViTConfig, **VIT, num_register_tokens=2),
         pixels, {"self": 3},
         notes="registers stand between the class token and the patches",
     ),
     Entry(
         "siglip-vision", "SigLIP vision tower",
-        _of(tf.SiglipVisionModel, tf.SiglipVisionConfig, **{**VIT, "image_size": 12}),
+        of_config(tf.SiglipVisionModel, tf.SiglipVisionConfig, **{**VIT, "image_size": 12}),
         partial(pixels, 12, 12), {"self 9×9": 3, "self 1×9": 1},
         notes="the pooling head, one learnt query over all patches, is a layer of its own",
         oracle=watching(),
     ),
     Entry(
         "siglip2-vision", "SigLIP 2 vision tower",
-        _of(
+        of_config(
             tf.Siglip2VisionModel, tf.Siglip2VisionConfig, num_patches=4,
             **{k: v for k, v in VIT.items() if k != "image_size"},
         ),
@@ -250,18 +251,18 @@ ENTRIES = [
     ),
     Entry(
         "beit", "BEiT",
-        _of(
+        of_config(
             tf.BeitModel, tf.BeitConfig, **VIT, use_relative_position_bias=True,
             layer_scale_init_value=0.5, drop_path_rate=0.0,
         ),
         pixels, {"self": 3},
         notes="a bias for the distance of two patches is added to the scores",
     ),
-    Entry("deit", "DeiT", _of(tf.DeiTModel, tf.DeiTConfig, **VIT), pixels, {"self": 3},
+    Entry("deit", "DeiT", of_config(tf.DeiTModel, tf.DeiTConfig, **VIT), pixels, {"self": 3},
           notes="a distillation token stands between the class token and the patches"),
     Entry(
         "yolos", "YOLOS",
-        _of(tf.YolosModel, tf.YolosConfig, **VIT, num_detection_tokens=3),
+        of_config(tf.YolosModel, tf.YolosConfig, **VIT, num_detection_tokens=3),
         pixels, {"self": 3},
         notes="detection tokens stand after the patches",
     ),
@@ -271,7 +272,7 @@ ENTRIES = [
     ),
     Entry(
         "segformer", "Segformer",
-        _of(
+        of_config(
             tf.SegformerModel, tf.SegformerConfig, **STAGES, sr_ratios=[2, 1], patch_sizes=[3, 3],
             strides=[4, 2], drop_path_rate=0.0,
         ),
@@ -280,7 +281,7 @@ ENTRIES = [
     ),
     Entry(
         "pvt", "PVT",
-        _of(
+        of_config(
             tf.PvtModel, tf.PvtConfig, **STAGES, image_size=24, patch_sizes=[4, 2],
             strides=[4, 2], sequence_reduction_ratios=[2, 1],
         ),
@@ -289,7 +290,7 @@ ENTRIES = [
     ),
     Entry(
         "swinv2", "Swin V2",
-        _of(
+        of_config(
             tf.Swinv2Model, tf.Swinv2Config, image_size=(16, 24), patch_size=2, embed_dim=16,
             depths=[2, 1], num_heads=[2, 4], window_size=4, mlp_ratio=2.0, drop_path_rate=0.0,
         ),
@@ -297,7 +298,7 @@ ENTRIES = [
     ),
     Entry(
         "hiera", "Hiera",
-        sharp(_of(
+        sharp(of_config(
             tf.HieraModel, tf.HieraConfig, embed_dim=8, image_size=[16, 24], patch_size=[3, 3],
             patch_stride=[2, 2], patch_padding=[1, 1], mlp_ratio=2.0, depths=[1, 2, 2],
             num_heads=[1, 2, 4], num_query_pool=2, masked_unit_size=[4, 4],
@@ -310,7 +311,7 @@ ENTRIES = [
     ),
     Entry(
         "levit", "LeViT",
-        sharp(_of(
+        sharp(of_config(
             tf.LevitModel, tf.LevitConfig, image_size=64, hidden_sizes=[16, 24],
             num_attention_heads=[2, 3], depths=[2, 1], key_dim=[6, 8], mlp_ratio=[2, 2],
             attention_ratio=[1, 2],
@@ -322,7 +323,7 @@ ENTRIES = [
     ),
     Entry(
         "cvt", "CvT",
-        sharp(_of(
+        sharp(of_config(
             tf.CvtModel, tf.CvtConfig, patch_sizes=[3, 3], patch_stride=[4, 2],
             patch_padding=[1, 1], embed_dim=[16, 32], num_heads=[2, 4], depth=[2, 2],
             mlp_ratio=[2.0, 2.0], attention_drop_rate=[0.0, 0.0], drop_rate=[0.0, 0.0],
@@ -336,7 +337,7 @@ ENTRIES = [
     ),
     Entry(
         "mobilevit", "MobileViT",
-        sharp(_of(
+        sharp(of_config(
             tf.MobileViTModel, tf.MobileViTConfig, image_size=64, hidden_sizes=[16, 24, 32],
             neck_hidden_sizes=[4, 8, 8, 12, 12, 16, 16], num_attention_heads=4, expand_ratio=1.0,
         ), (64, 96)),
@@ -347,7 +348,7 @@ ENTRIES = [
     ),
     Entry(
         "dpt", "DPT",
-        _of(
+        of_config(
             tf.DPTModel, tf.DPTConfig, **{**VIT, "image_size": 8},
             backbone_out_indices=[0, 1, 2, 2], neck_hidden_sizes=[8, 8, 8, 8], fusion_hidden_size=8,
         ),
@@ -355,7 +356,7 @@ ENTRIES = [
     ),
     Entry(
         "swin", "Swin",
-        _of(
+        of_config(
             tf.SwinModel, tf.SwinConfig, image_size=(16, 24), patch_size=2, embed_dim=16,
             depths=[2, 1], num_heads=[2, 4], window_size=4, mlp_ratio=2.0, drop_path_rate=0.0,
         ),

@@ -26,7 +26,7 @@ from architectures import (
 from models import N_HEADS, PAD, POSITIONS, VOCABULARY
 
 from zoo.common import Entry, Inputs
-from zoo.images import VIT, WINDOWS
+from zoo.images import VIT, WINDOWS, of_config
 from zoo.watching import watching
 
 FRAMES = 4
@@ -93,10 +93,6 @@ def texts(padding: int = 0) -> Inputs:
     if padding:
         ids[1, -padding:], seen[1, -padding:] = PAD, 0
     return only(input_ids=ids, attention_mask=seen)
-
-
-def _of(model: Any, config: Any, **settings: Any) -> Any:
-    return lambda: whole(model, config(**settings))
 
 
 def speech_encoder_decoder() -> tf.PreTrainedModel:
@@ -232,7 +228,7 @@ VIDEO: dict[str, Any] = {**VIT, "num_frames": FRAMES}
 ENTRIES = [
     Entry(
         "vivit", "ViViT",
-        _of(
+        of_config(
             tf.VivitModel, tf.VivitConfig, tubelet_size=[2, 4, 4],
             **{k: v for k, v in VIDEO.items() if k not in ("patch_size", "image_size")},
             image_size=12,
@@ -242,13 +238,13 @@ ENTRIES = [
     ),
     Entry(
         "videomae", "VideoMAE",
-        _of(tf.VideoMAEModel, tf.VideoMAEConfig, **VIDEO, tubelet_size=2),
+        of_config(tf.VideoMAEModel, tf.VideoMAEConfig, **VIDEO, tubelet_size=2),
         video, {"self": 3},
         notes="patches of the first two frames, then those of the next two",
     ),
     Entry(
         "timesformer", "TimeSformer",
-        _of(tf.TimesformerModel, tf.TimesformerConfig, **{**VIDEO, "image_size": 12}),
+        of_config(tf.TimesformerModel, tf.TimesformerConfig, **{**VIDEO, "image_size": 12}),
         video, {"self 7×7": 3, "self 4×4": 3},
         notes="in space, patches of one frame attend to each other: the first frame is shown; in "
         "time, frames of one patch: the first patch is shown",
@@ -256,7 +252,7 @@ ENTRIES = [
     ),
     Entry(
         "timesformer-joint", "TimeSformer, space and time together",
-        _of(
+        of_config(
             tf.TimesformerModel, tf.TimesformerConfig, **{**VIDEO, "image_size": 12},
             attention_type="joint_space_time",
         ),
@@ -272,7 +268,7 @@ ENTRIES = [
     ),
     Entry(
         "ast", "Audio Spectrogram Transformer",
-        _of(
+        of_config(
             tf.ASTModel, tf.ASTConfig, **{k: v for k, v in VIT.items() if k != "image_size"},
             frequency_stride=2, time_stride=4, max_length=20, num_mel_bins=8,
         ),
@@ -282,36 +278,36 @@ ENTRIES = [
     ),
     Entry(
         "wav2vec2-conformer", "Wav2Vec2-Conformer, relative positions",
-        _of(tf.Wav2Vec2ConformerModel, tf.Wav2Vec2ConformerConfig, **CONFORMER),
+        of_config(tf.Wav2Vec2ConformerModel, tf.Wav2Vec2ConformerConfig, **CONFORMER),
         sound, {"self": 3}, sound_padded,
     ),
     Entry(
         "wav2vec2-conformer-rotary", "Wav2Vec2-Conformer, rotary positions",
-        _of(
+        of_config(
             tf.Wav2Vec2ConformerModel, tf.Wav2Vec2ConformerConfig, **CONFORMER,
             position_embeddings_type="rotary",
         ),
         sound, {"self": 3}, sound_padded,
     ),
     Entry(
-        "hubert", "HuBERT", _of(tf.HubertModel, tf.HubertConfig, **SPEECH),
+        "hubert", "HuBERT", of_config(tf.HubertModel, tf.HubertConfig, **SPEECH),
         sound, {"self": 3}, sound_padded,
     ),
     Entry(
         "wavlm", "WavLM",
-        _of(tf.WavLMModel, tf.WavLMConfig, **SPEECH, num_buckets=8, max_bucket_distance=12),
+        of_config(tf.WavLMModel, tf.WavLMConfig, **SPEECH, num_buckets=8, max_bucket_distance=12),
         sound, {"self": 3}, sound_padded,
         notes="a bias for the distance, gated by the query, is added to the scores",
         oracle=watching(),
     ),
     Entry(
-        "sew", "SEW", _of(tf.SEWModel, tf.SEWConfig, **SPEECH, squeeze_factor=2),
+        "sew", "SEW", of_config(tf.SEWModel, tf.SEWConfig, **SPEECH, squeeze_factor=2),
         sound, {"self": 3}, sound_padded,
         notes="two frames are squeezed into one",
     ),
     Entry(
         "moonshine", "Moonshine",
-        _of(
+        of_config(
             tf.MoonshineModel, tf.MoonshineConfig, vocab_size=VOCABULARY, hidden_size=32,
             intermediate_size=24, encoder_num_hidden_layers=2, decoder_num_hidden_layers=3,
             encoder_num_attention_heads=N_HEADS, decoder_num_attention_heads=2,
@@ -321,7 +317,7 @@ ENTRIES = [
     ),
     Entry(
         "speech-to-text", "Speech2Text",
-        _of(
+        of_config(
             tf.Speech2TextModel, tf.Speech2TextConfig,
             **{k: v for k, v in BART.items() if k != "max_position_embeddings"},
             vocab_size=VOCABULARY, pad_token_id=PAD, max_source_positions=64,
@@ -333,7 +329,7 @@ ENTRIES = [
     ),
     Entry(
         "speecht5", "SpeechT5, speech to text",
-        _of(
+        of_config(
             tf.SpeechT5ForSpeechToText, tf.SpeechT5Config, vocab_size=VOCABULARY, hidden_size=32,
             encoder_layers=2, encoder_attention_heads=N_HEADS, encoder_ffn_dim=24,
             decoder_layers=3, decoder_attention_heads=2, decoder_ffn_dim=24, pad_token_id=PAD,
@@ -367,7 +363,7 @@ ENTRIES = [
     ),
     Entry(
         "musicgen-decoder", "MusicGen's decoder alone",
-        _of(tf.MusicgenForCausalLM, tf.MusicgenDecoderConfig, **MUSIC),
+        of_config(tf.MusicgenForCausalLM, tf.MusicgenDecoderConfig, **MUSIC),
         lambda: only(input_ids=codes(N_DECODER)["decoder_input_ids"]), {"self": 3},
         notes="codebooks stand in the batch axis of the input: a row is a piece of music",
     ),
