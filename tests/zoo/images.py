@@ -1,7 +1,7 @@
 """Models that read an image alone, tiny and with random weights.
 
-Images are 8 x 12 pixels or a multiple of that, so that rows and columns of patches differ. LeViT
-takes square images only. Depths and numbers of heads differ between the stages of a model.
+Images are 8 x 12 pixels or a multiple of that, so that rows and columns of patches differ; some
+models take square images only. Depths and numbers of heads differ between stages.
 """
 
 from __future__ import annotations

@@ -227,7 +227,7 @@ def with_images(*rows: list[int], padding: int = 0, images: torch.Tensor, **more
     seen = torch.ones_like(ids)
     if padding:
         ids[1, -padding:], seen[1, -padding:] = PAD, 0
-    return only(input_ids=ids, attention_mask=seen, pixel_values=images, **more)
+    return only(pixel_values=images, input_ids=ids, attention_mask=seen, **more)
 
 
 def idefics3() -> tf.PreTrainedModel:
