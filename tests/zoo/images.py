@@ -81,19 +81,8 @@ def sharp(make: Make, size: tuple[int, int] | None = None) -> Make:
     return made
 
 
-def vit_mae(model: Any) -> tf.PreTrainedModel:
-    """A masked autoencoder that keeps 3 of 6 patches."""
-    return whole(
-        model,
-        tf.ViTMAEConfig(
-            **VIT, mask_ratio=0.5, decoder_num_attention_heads=2, decoder_hidden_size=16,
-            decoder_num_hidden_layers=2, decoder_intermediate_size=24,
-        ),
-    )  # fmt: skip
-
-
 def shuffled() -> Inputs:
-    """Images, and the numbers by which ViTMAE chooses and orders the patches that it reads."""
+    """Images, and the numbers by which ViTMAE chooses 3 of 6 patches and orders them."""
     return pixels() | only(
         noise=torch.tensor([[0.9, 0.2, 0.7, 0.1, 0.6, 0.3], [0.4, 0.8, 0.1, 0.9, 0.2, 0.7]])
     )
@@ -267,7 +256,7 @@ ENTRIES = [
         notes="detection tokens stand after the patches",
     ),
     Entry(
-        "vit-mae", "ViTMAE", partial(vit_mae, tf.ViTMAEModel), shuffled, {"self": 3},
+        "vit-mae", "ViTMAE", of_config(tf.ViTMAEModel, tf.ViTMAEConfig, **VIT, mask_ratio=0.5), shuffled, {"self": 3},
         notes="the patches that it reads are chosen and ordered by chance, for each image anew",
     ),
     Entry(
