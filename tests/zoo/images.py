@@ -256,7 +256,8 @@ ENTRIES = [
         notes="detection tokens stand after the patches",
     ),
     Entry(
-        "vit-mae", "ViTMAE", of_config(tf.ViTMAEModel, tf.ViTMAEConfig, **VIT, mask_ratio=0.5), shuffled, {"self": 3},
+        "vit-mae", "ViTMAE", of_config(tf.ViTMAEModel, tf.ViTMAEConfig, **VIT, mask_ratio=0.5),
+        shuffled, {"self": 3},
         notes="the patches that it reads are chosen and ordered by chance, for each image anew",
     ),
     Entry(

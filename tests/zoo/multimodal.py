@@ -19,12 +19,14 @@ from architectures import (
     llava,
     noise,
     only,
+    qwen2_vl,
     whole,
 )
 from models import N_HEADS, PAD, POSITIONS, VOCABULARY
 
 from zoo.common import Entry, Inputs
 from zoo.images import SIZE, VIT, of_config, pixels
+from zoo.oracle import Weights, eager_weights
 from zoo.sound_and_video import TEXTS, texts
 from zoo.watching import watching
 
@@ -283,6 +285,25 @@ def of_images(rows: tuple[list[int], ...]) -> torch.Tensor:
     return (torch.tensor(rows) == IMAGE_TOKEN).long()
 
 
+QWEN = ([5, 11, 37, *[IMAGE_TOKEN] * 6, 36, 9, 2], [7, 3, 37, *[IMAGE_TOKEN] * 6, 36, 8, 4])
+
+
+def packed(padding: int = 0) -> Inputs:
+    """A text with an image for each row; the patches of both images are one axis, (48, 96)."""
+    return with_images(
+        *QWEN, padding=padding, images=noise(48, 96),
+        image_grid_thw=torch.tensor([[1, 4, 6], [1, 4, 6]]), mm_token_type_ids=of_images(QWEN),
+    )  # fmt: skip
+
+
+def unpacked(model: tf.PreTrainedModel, inputs: Inputs) -> Weights:
+    """Eager weights where a call of the image tower is an image, and an image is a row."""
+    weights = eager_weights(model, inputs)
+    for name in {name for name, _ in weights if "visual" in name}:
+        weights[name, 0] = torch.cat([weights[name, 0], weights.pop((name, 1))])
+    return weights
+
+
 def owl_vit() -> tf.PreTrainedModel:
     """CLIP that is asked for several things in one image."""
     config = tf.OwlViTConfig(
@@ -436,6 +457,12 @@ ENTRIES = [
         {"self": 3, "vision": 2},
         lambda: with_images(*TWO_PICTURES, padding=2, images=noise(4, 3, 8, 8)),
         notes="the first image of a row is shown",
+    ),
+    Entry(
+        "qwen2-vl-two-rows", "Qwen2-VL, a batch", qwen2_vl, packed, {"self": 3, "vision": 2},
+        partial(packed, 2), oracle=unpacked,
+        notes="the patches of all images are one row for the model; those of an image see each "
+        "other alone",
     ),
     Entry(
         "owl-vit", "OWL-ViT", owl_vit, asked, {"self": 3, "vision": 2},
