@@ -13,7 +13,7 @@ export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 export HF_HUB_OFFLINE := 1
 
-.PHONY: lab test check unit browser bench build format clean
+.PHONY: lab test check unit browser bench models-table build format clean
 
 lab: $(VENV)/.installed build
 	$(PY) -m jupyterlab --LabApp.default_url=/lab/tree/$(LAB_NOTEBOOK) --ip=127.0.0.1 --port=0 $(if $(filter no,$(BROWSER)),--no-browser) $(AS_ROOT)
@@ -36,6 +36,10 @@ browser: $(VENV)/.installed $(VENV)/.chromium build
 
 bench: $(VENV)/.installed $(VENV)/.chromium build
 	for script in benchmarks/[a-z]*.py; do echo "== $$script"; $(PY) $$script || exit 1; done
+
+# docs/models.md, from the tests over all architectures.
+models-table: $(VENV)/.installed build
+	$(PY) scripts/models_table.py
 
 build: src/attnwidget/static/widget.js
 

@@ -22,7 +22,7 @@ from models import PAD
 from transformers import PreTrainedModel
 
 from attnwidget.sources.model import ModelSource
-from zoo.oracle import Weights, eager_weights, of_row
+from zoo.oracle import SEED, Weights, eager_weights, of_row
 
 Inputs = dict[str, torch.Tensor]
 
@@ -146,6 +146,7 @@ def plain_output(name: str, how: str) -> Any:
     model = model_of(name)
     accepted = inspect.signature(model.forward).parameters
     settings: Any = {"use_cache": False} if "use_cache" in accepted else {}
+    torch.manual_seed(SEED)
     with torch.inference_mode():
         return model(**inputs_of(name, how), **settings)
 
@@ -160,6 +161,7 @@ def captured(name: str, how: str, row: int) -> tuple[ModelSource, Any]:
         outputs.append(output)
 
     handle = model.register_forward_hook(keep)
+    torch.manual_seed(SEED)
     try:
         source = ModelSource.capture(model, None, inputs=inputs_of(name, how), batch_index=row)
     finally:

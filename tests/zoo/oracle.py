@@ -24,6 +24,7 @@ Key = tuple[str, int]
 # Each tensor is (batch, heads, n_q, n_k), float32.
 Weights = dict[Key, torch.Tensor]
 
+SEED = 1  # Informer chooses keys by chance, so each pass starts from the same state.
 _EAGER = "eager_attention_forward"
 
 
@@ -58,7 +59,7 @@ def eager_weights(model: PreTrainedModel, inputs: Mapping[str, Any]) -> Weights:
 
     def keep_output(module: torch.nn.Module, _: Any, output: Any) -> None:
         # Inner modules return first, so the innermost module has the tensor.
-        for value in output if isinstance(output, tuple) else (output,):
+        for value in _parts(output):
             known = any(value is tensor for tensor in seen)
             if torch.is_tensor(value) and not known and _are_weights(value):
                 seen.append(value)
@@ -68,9 +69,11 @@ def eager_weights(model: PreTrainedModel, inputs: Mapping[str, Any]) -> Weights:
         for namespace in _modelling_files(other):
             stack.enter_context(_listening(namespace, keep_call))
         for module in list(other.modules()):
-            if module is not other and type(module).__module__.startswith("transformers."):
+            # I-BERT has a class of its own for softmax inside its attention module.
+            if "attention" in type(module).__name__.lower():
                 handle = module.register_forward_hook(keep_output)
                 stack.callback(handle.remove)
+        torch.manual_seed(SEED)
         with torch.no_grad():
             other(**inputs, **_settings(other))
     return {
@@ -78,6 +81,27 @@ def eager_weights(model: PreTrainedModel, inputs: Mapping[str, Any]) -> Weights:
         for name, calls in {**by_module, **by_function}.items()
         for number, weights in enumerate(calls)
     }
+
+
+def outputs_of_modules(model: PreTrainedModel, inputs: Mapping[str, Any], kind: str) -> Any:
+    """Return what every module of the class named `kind` returned, by Key, in one forward pass.
+
+    For an oracle of a model that returns scores, bands or the like.
+    """
+    found: dict[Key, Any] = {}
+    with ExitStack() as stack:
+        for name, module in model.named_modules():
+            if type(module).__name__ == kind:
+
+                def keep(_: Any, __: Any, output: Any, name: str = name) -> None:
+                    found[name, sum(key[0] == name for key in found)] = output
+
+                stack.callback(module.register_forward_hook(keep).remove)
+        torch.manual_seed(SEED)
+        with torch.no_grad():
+            model(**inputs, **_settings(model))
+    assert found, f"the model has no module {kind}"
+    return found
 
 
 def of_row(weights: torch.Tensor, row: int, batch: int = 2) -> torch.Tensor:
@@ -96,6 +120,12 @@ def _settings(model: PreTrainedModel) -> dict[str, Any]:
         settings = {}
         model.config.output_attentions = True
     return settings | ({"use_cache": False} if "use_cache" in accepted else {})
+
+
+def _parts(output: Any) -> list[Any]:
+    if isinstance(output, tuple | list):  # I-BERT nests its tuples.
+        return [part for value in output for part in _parts(value)]
+    return [output]
 
 
 def _are_weights(value: torch.Tensor) -> bool:
