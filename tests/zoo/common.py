@@ -143,18 +143,24 @@ def expected(name: str, how: str) -> Weights:
 @cache
 def plain_output(name: str, how: str) -> Any:
     """Return the model's outputs in a forward pass without capture."""
-    model = model_of(name)
-    accepted = inspect.signature(model.forward).parameters
-    settings: Any = {"use_cache": False} if "use_cache" in accepted else {}
-    torch.manual_seed(SEED)
-    with torch.inference_mode():
-        return model(**inputs_of(name, how), **settings)
+    return run(model_of(name), inputs_of(name, how))
 
 
 @cache
 def captured(name: str, how: str, row: int) -> tuple[ModelSource, Any]:
     """Return the capture of one row, and the model's outputs in the pass of that capture."""
-    model = model_of(name)
+    return capture(model_of(name), inputs_of(name, how), row)
+
+
+def run(model: PreTrainedModel, inputs: Inputs) -> Any:
+    accepted = inspect.signature(model.forward).parameters
+    settings: Any = {"use_cache": False} if "use_cache" in accepted else {}
+    torch.manual_seed(SEED)
+    with torch.inference_mode():
+        return model(**inputs, **settings)
+
+
+def capture(model: PreTrainedModel, inputs: Inputs, row: int) -> tuple[ModelSource, Any]:
     outputs: list[Any] = []
 
     def keep(_: Any, __: Any, output: Any) -> None:
@@ -163,7 +169,7 @@ def captured(name: str, how: str, row: int) -> tuple[ModelSource, Any]:
     handle = model.register_forward_hook(keep)
     torch.manual_seed(SEED)
     try:
-        source = ModelSource.capture(model, None, inputs=inputs_of(name, how), batch_index=row)
+        source = ModelSource.capture(model, None, inputs=inputs, batch_index=row)
     finally:
         handle.remove()
     assert len(outputs) == 1, f"the capture made {len(outputs)} passes, want 1"
