@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 SPACE = "␣"
 _METASPACE = "▁"
 _BYTE = re.compile(r"<0x([0-9A-Fa-f]{2})>")
+# Their tokens are the bytes of UTF-8, written as the characters of the same numbers.
+_BYTE_TOKENIZERS = {"ByT5Tokenizer", "PerceiverTokenizer"}
 # A character of UTF-8 is four bytes at most; tokens that share more than this share text.
 _LONGEST = 8
 
@@ -21,7 +23,8 @@ _LONGEST = 8
 def labels(tokenizer: PreTrainedTokenizerBase, ids: Sequence[int]) -> tuple[str, ...]:
     """Return a display string for each id.
 
-    Byte-level BPE (GPT-2, Llama 3, Qwen, RoBERTa) and SentencePiece's byte fallback are decoded;
+    Byte-level BPE (GPT-2, Llama 3, Qwen, RoBERTa), SentencePiece's byte fallback and the bytes of
+    ByT5 and Perceiver are decoded;
     a space at a token's start is shown as ``␣``. A character that is split over tokens is shown
     by each of them with its part, ``🙂 1/2``. Special tokens and WordPiece's ``##`` stay as they
     are.
@@ -31,6 +34,8 @@ def labels(tokenizer: PreTrainedTokenizerBase, ids: Sequence[int]) -> tuple[str,
     tokens = [f"id {i}" if t is None else str(t) for i, t in zip(ids, found, strict=True)]
     special = {int(i) for i in tokenizer.all_special_ids}
     plain = [int(i) not in special for i in ids]
+    if any(kind.__name__ in _BYTE_TOKENIZERS for kind in type(tokenizer).__mro__):
+        return _joined(tokens, plain, _single_byte)
     if _is_byte_level(tokenizer):
         return _joined(tokens, plain, _byte_level)
     if any(token.startswith(_METASPACE) or _BYTE.fullmatch(token) for token in tokens):
@@ -62,6 +67,10 @@ def _byte_level(token: str) -> bytes | None:
     if not all(char in _ALPHABET for char in token):
         return None  # added to the vocabulary as text
     return bytes(_ALPHABET[char] for char in token)
+
+
+def _single_byte(token: str) -> bytes | None:
+    return bytes([ord(token)]) if len(token) == 1 and ord(token) < 256 else None
 
 
 def _sentencepiece(token: str) -> bytes | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +18,9 @@ from attnwidget.sources.coverage import in_words
 from attnwidget.sources.derived import DerivedSource, derived_layers
 from attnwidget.sources.heads import head_inputs, head_weights, layer_weights
 from attnwidget.sources.labels import SPACE
+from attnwidget.sources.positions import parts_shown, shared_tokens
 from attnwidget.sources.projection import output_projection
-from attnwidget.sources.reading import Reading, read, stack_tokens
+from attnwidget.sources.reading import Reading, read
 from attnwidget.sources.stacks import arrange, broken, doubted, parted
 from attnwidget.sources.supported import check_model
 from attnwidget.sources.text import as_tokens
@@ -80,7 +81,8 @@ class ModelSource:
         self._replaced: dict[tuple[str, int, int], HeadInputs] = {}
         self._sinks = {layer.kind for layer, call in found if call.sink is not None}
         self.doubt = doubted(found)
-        notices = (self.doubt, broken(found), missing, parted(found))
+        parts = parts_shown(model, [layer.module for layer in self.layers]) or parted(found)
+        notices = (self.doubt, broken(found), missing, parts)
         self.notice = " ".join(notice for notice in notices if notice)
 
     @classmethod
@@ -119,7 +121,10 @@ class ModelSource:
         """Build the source from what was recorded while `model` read `reading`."""
         found = arrange(model, capture.calls)
         sizes = {layer.kind: call.shape[1:] for layer, call in found}
-        stacks = {kind: _stack(kind, *size, reading, model, sizes) for kind, size in sizes.items()}
+        modules = {
+            kind: [layer.module for layer, _ in found if layer.kind == kind] for kind in sizes
+        }
+        stacks = {kind: _stack(kind, sizes, modules, reading, model) for kind in sizes}
         sinks = {layer.kind for layer, call in found if call.sink is not None}
         for kind in sinks:
             stack = stacks[kind]
@@ -351,21 +356,24 @@ def _mask_key(call: Call) -> tuple[Any, ...]:
 
 def _stack(
     kind: str,
-    n_q: int,
-    n_k: int,
+    sizes: Mapping[str, tuple[int, ...]],
+    modules: Mapping[str, Sequence[str]],
     reading: Reading,
     model: PreTrainedModel,
-    kinds: Collection[str],
 ) -> Stack:
-    # Cross-attention asks from the decoder; its keys are the encoder's.
+    (n_q, n_k), mine = sizes[kind], modules[kind]
     kind = kind.partition(" ")[0]
-    mine, other = ("decoder", "encoder") if kind == "cross" else (kind, kind)
-    if kind == "cross" and "decoder" not in kinds:
-        mine = "self"
-    tokens, text = stack_tokens(mine, n_q, reading, model)
-    if kind != "cross" and n_q == n_k:
-        return Stack(tokens, None, text, text)
-    keys, key_text = stack_tokens(other, n_k, reading, model)
+    if kind != "cross":
+        tokens, text = shared_tokens(kind, n_q, reading, model, mine)
+        if n_q == n_k:
+            return Stack(tokens, None, text, text)
+        keys, key_text = shared_tokens(kind, n_k, reading, model, mine)
+        return Stack(tokens, keys, text, key_text)
+    # Cross-attention asks from the decoder; its keys are the encoder's.
+    asks = "decoder" if any(k.partition(" ")[0] == "decoder" for k in sizes) else "self"
+    tokens, text = shared_tokens(asks, n_q, reading, model, mine)
+    theirs = modules["encoder"] if sizes.get("encoder", ())[:1] == (n_k,) else ()
+    keys, key_text = shared_tokens("encoder", n_k, reading, model, theirs)
     return Stack(tokens, keys, text, key_text)
 
 

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from attnwidget.checks import index
 from attnwidget.sources.base import Text
-from attnwidget.sources.labels import labels
-from attnwidget.sources.patches import frames, image_tokens, patches
 from attnwidget.sources.rows import batch_size
 from attnwidget.sources.supported import check_ids, forward_parameters
 from attnwidget.sources.tensors import IDS, as_inputs, refuse_messages
+from attnwidget.sources.token_labels import decoder_ids, encoded_text, given_text
 
 if TYPE_CHECKING:
     import torch
@@ -82,7 +81,7 @@ def read_text(
         for name, values in encoded.items()
         if name in accepted or name == "input_ids"
     }
-    texts = {"source": _text(words, encoded, list(encoded["input_ids"]))}
+    texts = {"source": encoded_text(words, encoded, list(encoded["input_ids"]))}
     if translates:
         target, ids = None, [_start(model)]
         if second is not None:
@@ -90,7 +89,7 @@ def read_text(
             target = _encode(words, second, None, {**options, "padding": False}, target=True)
             ids += [i for i in target["input_ids"] if i != words.eos_token_id]
         inputs["decoder_input_ids"] = _row(ids)
-        texts["target"] = _text(words, None, ids)
+        texts["target"] = encoded_text(words, None, ids)
     _check_ids(model, inputs)
     return Reading(inputs, texts)
 
@@ -104,44 +103,29 @@ def read_inputs(
     sizes = {len(v) for k, v in inputs.items() if k in _BATCHED and hasattr(v, "shape")}
     if len(sizes) > 1:
         raise ValueError(f"inputs: batches of {sorted(sizes)}, want one size")
-    row = index("batch_index", batch_index, range(batch_size(model, inputs)))
+    batch = batch_size(model, inputs)
+    row = index("batch_index", batch_index, range(batch))
     words = None if tokenizer is None else _tokenizer(tokenizer)
     texts = {}
-    for name, key in (("source", "input_ids"), ("target", "decoder_input_ids")):
-        if inputs.get(key) is not None:
-            texts[name] = _given(model, words, inputs, key, row)
+    read = {"source": inputs.get("input_ids"), "target": decoder_ids(model, inputs)}
+    for name, ids in read.items():
+        if ids is not None and len(ids) == batch:  # Musicgen's decoder reads rows of codebooks
+            texts[name] = given_text(model, words, inputs, ids, row)
     return Reading(inputs, texts)
 
 
 def read_tokens(
-    model: PreTrainedModel, tokenizer: Any, ids: Sequence[int], inputs: Mapping[str, Any]
+    model: PreTrainedModel, tokenizer: Any, batch: Any, row: int, inputs: Mapping[str, Any]
 ) -> Text:
-    """Return the text of `ids` that a model, given `inputs`, has read and written."""
+    """Return text `row` of a `batch` of ids (b, n) that a model, given `inputs`, has written."""
     words = None if tokenizer is None else _tokenizer(tokenizer)
-    return _given(model, words, {**inputs, "ids": [ids]}, "ids", 0)
+    return given_text(model, words, inputs, batch, row)
 
 
 _BATCHED = {
     "input_ids", "attention_mask", "token_type_ids", "input_features",
     "input_values", "inputs_embeds",
 }  # fmt: skip
-
-
-def stack_tokens(
-    kind: str, n: int, reading: Reading, model: PreTrainedModel
-) -> tuple[tuple[str, ...], Text | None]:
-    """Return labels for the `n` positions of a stack, and its text where it is one."""
-    config: Any = model.config
-    if kind in {"self", "encoder", "decoder"}:
-        text = reading.texts.get("target" if kind == "decoder" else "source")
-        if text is not None and len(text.tokens) == n:
-            return text.tokens, text
-    inner = getattr(config, "vision_config", config)
-    if kind == "vision" or (kind == "self" and "pixel_values" in reading.inputs):
-        return patches(n, inner, reading.inputs), None
-    if {"input_features", "input_values"} & set(reading.inputs) and kind != "decoder":
-        return frames(n), None
-    return tuple(str(i) for i in range(n)), None
 
 
 def _tokenizer(tokenizer: Any) -> PreTrainedTokenizerBase:
@@ -253,59 +237,6 @@ def _start(model: PreTrainedModel) -> int:
         f"model: {type(model).__name__} names no decoder_start_token_id; want it in its config, or "
         "inputs= with decoder_input_ids"
     )
-
-
-def _text(words: PreTrainedTokenizerBase, encoded: Any, ids: Sequence[int]) -> Text:
-    special = _special(words)
-    numbers: tuple[int | None, ...] = tuple(None if i in special else -1 for i in ids)
-    second = None
-    if encoded is not None and getattr(encoded, "is_fast", False):
-        numbers, sides = tuple(encoded.word_ids(0)), encoded.sequence_ids(0)
-        second = sides.index(1) if 1 in sides else None
-        if second is not None:  # Words are counted from 0 in each sentence.
-            more = [n if n is None else n + second for n in numbers[second:]]
-            numbers = (*numbers[:second], *more)
-    return Text(labels(words, ids), tuple(i in special for i in ids), numbers, second)
-
-
-def _special(words: PreTrainedTokenizerBase) -> set[int]:
-    """Return the ids of special tokens; a word that the tokenizer does not know is none of them."""
-    known = set(words.all_special_ids)
-    # GPT-2's unknown token is the one that ends a text, too.
-    used = ("bos_token_id", "eos_token_id", "pad_token_id", "cls_token_id", "sep_token_id")
-    if words.unk_token_id not in {getattr(words, name, None) for name in used}:
-        known.discard(words.unk_token_id)
-    return known
-
-
-def _given(model: Any, words: Any, inputs: Any, key: str, row: int) -> Text:
-    ids = [int(i) for i in inputs[key][row]]
-    image = _image_token(model)
-    at_image = [i for i, one in enumerate(ids) if one == image] if image is not None else []
-    if words is None:
-        tokens = [str(i) for i in range(len(ids))]
-        special: tuple[bool, ...] = ()
-        numbers: tuple[int | None, ...] = ()
-    else:
-        known = _special(words)
-        # An id that the tokenizer lacks, as some have for images, is no reason to stop.
-        tokens = list(labels(words, [0 if i in at_image else one for i, one in enumerate(ids)]))
-        special = tuple(i in known and i != image for i in ids)
-        numbers = tuple(None if i in known or i == image else -1 for i in ids)
-    if at_image:
-        config = getattr(model.config, "vision_config", model.config)
-        names = image_tokens(len(at_image), config, inputs)
-        for at, name in zip(at_image, names, strict=True):
-            tokens[at] = f"image {name}"
-    return Text(tuple(tokens), special, numbers)
-
-
-def _image_token(model: Any) -> int | None:
-    for name in ("image_token_id", "image_token_index"):
-        token = getattr(model.config, name, None)
-        if isinstance(token, int):
-            return token
-    return None
 
 
 def _check_ids(model: PreTrainedModel, inputs: Mapping[str, Any]) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from attnwidget.sources.image_tokens import image_token
 from attnwidget.sources.stacks import is_tower
 
 if TYPE_CHECKING:
@@ -102,12 +103,3 @@ class Rows:
             return count, 0, 0, reason
         share = count // self._batch
         return count, self._index * share, share, ""
-
-
-def image_token(model: Any) -> int | None:
-    """Return the id that stands for an image's place in a text, None where there is none."""
-    for name in ("image_token_id", "image_token_index"):
-        token = getattr(model.config, name, None)
-        if isinstance(token, int):
-            return token
-    return None

@@ -154,9 +154,7 @@ class _Writing:
         assert self.recorder is not None
         capture = settled(self._model, self._growth.calls(), self.recorder)
         name = "target" if self._model.config.is_encoder_decoder else "source"
-        text = read_tokens(
-            self._model, self._tokenizer, ids[self._row].tolist(), self._reading.inputs
-        )
+        text = read_tokens(self._model, self._tokenizer, ids, self._row, self._reading.inputs)
         # The token written last has not been read.
         texts = {**self._reading.texts, name: text.without_last()}
         reading = replace(self._reading, texts=texts, inputs=self._read(name, ids[:, :-1]))
