@@ -84,7 +84,7 @@ ENTRIES = [
         layer_types=["linear_attention", "full_attention"] * 2, stacks={"self": 2},
         entry={
             "not_shown": ("MiniMaxLightningAttention",),
-            "notes": "The lightning layers have no softmax and are not shown.",
+            "notes": "The lightning layers have no softmax.",
         },
         **_ONE_EXPERT, **_FOUR_LAYERS,
     ),

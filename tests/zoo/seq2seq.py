@@ -138,7 +138,7 @@ ENTRIES = [
         block_size=4, stacks=_NO_ENCODER, **{k: v for k, v in BART.items() if k != "bos_token_id"},
         entry={
             "not_shown": ("PegasusXGlobalLocalAttention",),
-            "notes": "The encoder's attention in blocks is not shown.",
+            "notes": "The encoder attends in blocks.",
         },
     ),
     _seq2seq(
@@ -164,8 +164,8 @@ ENTRIES = [
         entry={
             "oracle": _prophetnet_weights,
             "not_shown": ("ProphetNetNgramSelfAttention",),
-            "notes": "Of the decoder's self-attention only the main stream is shown; "
-            "the streams that predict later tokens are not.",
+            "notes": "The decoder shows its main stream; the streams that predict later tokens "
+            "are not shown.",
         },
     ),
     _seq2seq(
@@ -173,7 +173,7 @@ ENTRIES = [
         encoder_attention_type="local", stacks=_NO_ENCODER, double=True, **_T5,
         entry={
             "not_shown": ("LongT5LocalAttention",),
-            "notes": "The encoder's attention in blocks is not shown.",
+            "notes": "The encoder attends in blocks.",
         },
     ),
     _seq2seq(
@@ -182,7 +182,7 @@ ENTRIES = [
         stacks=_NO_ENCODER, **_T5,
         entry={
             "not_shown": ("LongT5TransientGlobalAttention",),
-            "notes": "The encoder's attention in blocks is not shown.",
+            "notes": "The encoder attends in blocks.",
         },
     ),
     _seq2seq("pegasus", "Pegasus", tf.PegasusModel, tf.PegasusConfig, **BART),
@@ -217,7 +217,7 @@ ENTRIES = [
         stacks={"cross": 3},
         entry={
             "not_shown": ("InformerProbSparseAttention",),
-            "notes": "Attention of a few chosen queries (ProbSparse) is not shown.",
+            "notes": "ProbSparse attention computes the rows of a few chosen queries alone.",
         },
     ),
     _forecaster(

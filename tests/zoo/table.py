@@ -78,19 +78,27 @@ class Row:
 
 def names() -> list[tuple[str, str]]:
     """Return (where, name) of everything in the table: "zoo" or "architectures"."""
-    return [("zoo", name) for name in ENTRIES] + [("architectures", name) for name in _FAMILIES]
+    older = [name for name in _FAMILIES if name not in ENTRIES]
+    return [("zoo", name) for name in ENTRIES] + [("architectures", name) for name in older]
+
+
+def called(where: str, name: str) -> tuple[str, str]:
+    """Return the family and the class."""
+    if where == "architectures":
+        return _FAMILIES[name], type(_old_model(name)).__name__
+    return ENTRIES[name].family, type(model_of(name)).__name__
 
 
 def heading(where: str, name: str) -> tuple[str, str, str]:
     """Return the family, the class and the stacks that the widget shows."""
     if where == "architectures":
-        source, model = _old_source(name, "plain"), _old_model(name)
-        return _FAMILIES[name], type(model).__name__, said(stacks_of(source))
-    entry, model = ENTRIES[name], type(model_of(name)).__name__
-    if entry.refused:
+        stacks = said(stacks_of(_old_source(name, "plain")))
+    elif ENTRIES[name].refused:
         _refusal(name)
-        return entry.family, model, REFUSED
-    return entry.family, model, said(stacks_of(captured(name, "plain", 0)[0]))
+        stacks = REFUSED
+    else:
+        stacks = said(stacks_of(captured(name, "plain", 0)[0]))
+    return *called(where, name), stacks
 
 
 def measured(where: str, name: str) -> Row:
@@ -103,7 +111,7 @@ def measured(where: str, name: str) -> Row:
         reason = _refusal(name)
         assert entry.refused in reason, reason
         first = reason.removeprefix("model: ").partition(". ")[0]
-        return Row(family, model, stacks, "", f"{first}. {entry.notes}".strip())
+        return Row(family, model, stacks, "", f"{first}. {_sentence(entry.notes)}".strip())
     assert stacks == said(dict(entry.stacks)), f"stacks are {stacks}"
     notice = captured(name, "plain", 0)[0].notice
     assert all(words in notice for words in entry.not_shown), f"the notice is {notice!r}"
@@ -115,7 +123,9 @@ def measured(where: str, name: str) -> Row:
         for _, ours, theirs in pairs(name, how, row)
     )
     assert error <= entry.tolerance, f"the largest error is {error:.2g}"
-    return Row(family, model, stacks, bound(error), entry.notes)
+    hidden = ", ".join(f"`{words}`" for words in entry.not_shown)
+    notes = [_sentence(entry.notes), f"Not shown: {hidden}." if hidden else ""]
+    return Row(family, model, stacks, bound(error), " ".join(notes).strip())
 
 
 def page(rows: list[Row]) -> str:
@@ -143,6 +153,10 @@ def bound(error: float) -> str:
     power = math.floor(math.log10(least))
     digit = next(digit for digit in (1, 2, 5, 10) if digit * 10.0**power >= least)
     return f"≤ 1e{power + 1}" if digit == 10 else f"≤ {digit}e{power}"
+
+
+def _sentence(note: str) -> str:
+    return f"{note[0].upper()}{note[1:].rstrip('.')}." if note else ""
 
 
 def _order(kind: str) -> tuple[int, str]:
