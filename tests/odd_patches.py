@@ -47,8 +47,11 @@ def odd(inputs: Mapping[str, Any], name: str, place: Any, size: float = 3) -> di
 
 def labels_of(source: ModelSource, kind: str) -> tuple[tuple[str, ...], str]:
     """Return the labels of a stack, and the name of its first attention module."""
-    module = next(layer.module for layer in source.layers if layer.kind == kind)
-    return source.of(kind).tokens, module
+    # Beside maps of another size (SigLIP's pooling) a kind has the size in its name.
+    kinds = [layer.kind for layer in source.layers if "head" not in layer.module]
+    kind = kind if kind in kinds else next(one for one in kinds if one.split()[0] == kind)
+    layer = next(layer for layer in source.layers if layer.kind == kind)
+    return source.of(layer.kind).tokens, layer.module
 
 
 def stack_of(

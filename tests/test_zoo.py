@@ -35,6 +35,8 @@ CASES = [
     for how in ("plain", "padded")
     if how == "plain" or ENTRIES[name].padded is not None
 ]
+# Uniform by construction: in layer 0 of X-CLIP the class token is the same in all frames.
+UNIFORM = {"vision_model.encoder.layers.0.message_attn"}
 # torch uses other kernels for these under capture, so outputs differ by rounding; with the reason.
 ROUNDED: dict[str, tuple[float, str]] = {}
 
@@ -52,6 +54,8 @@ def test_attention_differs_between_keys_and_between_rows(name: str) -> None:
     # Uniform weights, or the same weights in both rows, would hide a mistake.
     first, second = (pairs(name, "plain", row) for row in ROWS)
     for (layer, one, _), (_, other, _) in zip(first, second, strict=True):
+        if layer.module in UNIFORM:
+            continue
         assert np.ptp(one, axis=-1).max() > 0.02, layer.module
         assert one.shape != other.shape or np.abs(one - other).max() > 1e-3, layer.module
 

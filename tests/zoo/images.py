@@ -376,6 +376,9 @@ ENTRIES = [
         {"self 16×16": 4, "self 5×5": 3, "cross 5×6": 1, "cross 5×24": 1, "cross 5×96": 1},
         not_shown=("Mask2FormerPixelDecoderEncoderMultiscaleDeformableAttention",),
         notes="the attention of its pixel decoder samples a few points and has no map; " + WINDOWS,
+        # Its sampling and its normalisations multiply the rounding of float32; in float64 all maps
+        # are within 2e-7.
+        tolerance=5e-6,
         oracle=watching("Mask2FormerAttention"),
     ),
     Entry(

@@ -470,7 +470,7 @@ ENTRIES = [
     ),
     Entry(
         "group-vit", "GroupViT", group_vit, read,
-        {"self 7×7": 3, "vision 12×12": 2, "vision 3×9": 1, "vision 3×3": 1}, partial(read, 2),
+        {"self": 3, "vision 12×12": 2, "vision 3×9": 1, "vision 3×3": 1}, partial(read, 2),
         not_shown=("GroupViTAssignAttention",),
         notes="patches, then group tokens; which group a patch joins is a softmax over groups, "
         "not over keys, and is not shown",

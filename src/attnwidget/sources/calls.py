@@ -120,21 +120,42 @@ def is_broken(call: Call) -> bool:
     return call.scores is not None and bool(torch.isnan(call.scores).any())
 
 
-def one_a_layer(calls: Sequence[Call]) -> list[Call]:
+def one_a_layer(calls: Sequence[Call], segments: tuple[int, int, int] | None = None) -> list[Call]:
     """Return `calls` with those of several images joined: one layer sees each image apart.
 
-    Qwen2-VL calls attention once an image, without a mask. Two calls over the same tokens
-    (DiffLlama) or of a module that serves every layer (ALBERT) are none of that.
+    Qwen2-VL calls attention once a frame, in one run of a module, without a mask. Where a batch has
+    several texts, `segments` are the first frame of the text, the first behind, and how many there
+    are. Two calls over the same tokens (DiffLlama) are not joined.
     """
-    found: list[Call] = []
-    for call in calls:
-        last = found[-1] if found else None
-        packed = call.q is not None and call.mask is None and not call.causal
-        if last is not None and last.module == call.module and packed and _VISUAL in call.module:
-            found[-1] = _side_by_side(last, call)
+    joined: list[Call] = []
+    for packed in _runs(calls):
+        first = packed[0]
+        if len(packed) > 1 and _VISUAL in first.module and all(map(_is_plain, packed)):
+            of_text = segments is not None and len(packed) == segments[2]
+            for call in packed[slice(*segments[:2])] if of_text and segments else packed:
+                if joined and joined[-1].turn == call.turn and joined[-1].module == call.module:
+                    joined[-1] = _side_by_side(joined[-1], call)
+                else:
+                    joined.append(call)
         else:
-            found.append(call)
-    return found
+            joined += packed
+    return joined
+
+
+def _runs(calls: Sequence[Call]) -> list[list[Call]]:
+    """Return calls that follow each other in one run of a module, run by run."""
+    runs: list[list[Call]] = []
+    for call in calls:
+        last = runs[-1][-1] if runs else None
+        if last is not None and (last.module, last.turn) == (call.module, call.turn):
+            runs[-1].append(call)
+        else:
+            runs.append([call])
+    return runs
+
+
+def _is_plain(call: Call) -> bool:
+    return call.q is not None and call.mask is None and not call.causal
 
 
 def _side_by_side(first: Call, second: Call) -> Call:

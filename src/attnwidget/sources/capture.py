@@ -65,7 +65,7 @@ def run(
 
 def settled(model: PreTrainedModel, calls: list[Call], recorder: Recorder) -> Capture:
     """Return the calls that can be shown and what else ran; ValueError where none can."""
-    single, more = one_map_a_run(model, one_a_layer(calls))
+    single, more = one_map_a_run(model, one_a_layer(calls, recorder.segments))
     missing = [*recorder.missing(), *more]
     if single:
         return Capture(single, missing)
@@ -125,6 +125,7 @@ class Recorder:
     ) -> None:
         self.listener = Listener(self._before, self._after, self._failed)
         self._model, self._keep = model, keep
+        self.segments = rows.segments
         self._rows, self._names = rows, names
         self._attention = {module for module in self._names if looks_like_attention(module)}
         self.must_watch = _some_computes_itself(self._names, self._attention)
@@ -199,12 +200,12 @@ class Recorder:
             )
             self._frames.append(frame)
 
-    def _leave(self, module: Any, _args: Any, _result: Any) -> None:
+    def _leave(self, module: Any, _args: Any, result: Any) -> None:
         if threading.get_ident() != self._thread or not self._frames:
             return
         if self._frames[-1].module is module:
             frame = self._frames.pop()
-            frame.leave()
+            frame.leave(result)
             for call in frame.calls:
                 self._recorded.add(call.module)
                 self._keep(replace(call, turn=self._turn(module)))

@@ -53,7 +53,7 @@ def stack_tokens(
     `module` is the qualified name of the stack's first attention module: the nearest config around
     it is that of its tower. The text is None for patches, frames and numbers.
     """
-    config, inputs = _tower_config(model, module), reading.inputs
+    config, inputs = _tower_config(model, module), {**reading.inputs, **reading.own}
     text = reading.texts.get("target" if kind == "decoder" else "source")
     if text is not None:
         beside = _beside_image(n, text, config, inputs, model) if kind == "self" else None

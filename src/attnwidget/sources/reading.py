@@ -5,12 +5,12 @@ from __future__ import annotations
 import difflib
 import inspect
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from attnwidget.checks import index
 from attnwidget.sources.base import Text
-from attnwidget.sources.rows import batch_size
+from attnwidget.sources.rows import batch_size, of_codebooks, own_images
 from attnwidget.sources.supported import check_ids, forward_parameters
 from attnwidget.sources.tensors import IDS, as_inputs, refuse_messages
 from attnwidget.sources.token_labels import decoder_ids, encoded_text, given_text
@@ -22,10 +22,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Reading:
-    """What the model is run on, and the texts in it: "source", and "target" of a decoder."""
+    """What the model is run on, and the texts in it: "source", and "target" of a decoder.
+
+    `own` are inputs that the batch shares, as far as they belong to the text.
+    """
 
     inputs: Mapping[str, Any]
     texts: Mapping[str, Text]
+    own: Mapping[str, Any] = field(default_factory=dict)
 
 
 def read(
@@ -109,9 +113,10 @@ def read_inputs(
     texts = {}
     read = {"source": inputs.get("input_ids"), "target": decoder_ids(model, inputs)}
     for name, ids in read.items():
-        if ids is not None and len(ids) == batch:  # Musicgen's decoder reads rows of codebooks
-            texts[name] = given_text(model, words, inputs, ids, row)
-    return Reading(inputs, texts)
+        # A text of codebooks has no words, and of several texts a row the first is shown.
+        if ids is not None and len(ids) % batch == 0 and not of_codebooks(model, name):
+            texts[name] = given_text(model, words, inputs, ids, row * (len(ids) // batch))
+    return Reading(inputs, texts, own_images(model, inputs, row))
 
 
 def read_tokens(

@@ -22,6 +22,9 @@ _BATCHED = (
     "input_ids", "inputs_embeds", "decoder_input_ids", "pixel_values", "pixel_values_videos",
     "input_features", "input_values", "past_values", "query_embeds",
 )  # fmt: skip
+# These look for several texts in each image.
+_SEARCH = ("owlvit", "owlv2")
+_OF_CODEBOOKS = ("musicgen_decoder", "musicgen_melody_decoder")
 _PIXELS = ("pixel_values", "pixel_values_videos", "pixel_values_images")
 
 
@@ -39,8 +42,12 @@ class Place:
 
 def batch_size(model: PreTrainedModel, inputs: Mapping[str, Any]) -> int:
     """Return how many texts, images or sounds `inputs` hold; 1 where nothing tells."""
-    first = () if model.main_input_name in _PIXELS else (model.main_input_name,)
-    for name in ("input_ids", "inputs_embeds", *first, *_BATCHED, *inputs):
+    main = model.main_input_name
+    pixels = _pixels(inputs)
+    is_main = main in _PIXELS and image_token(model) is None
+    if pixels is not None and pixels.ndim > 3 and (is_main or model.config.model_type in _SEARCH):
+        return len(pixels)
+    for name in ("input_ids", "inputs_embeds", main, *_BATCHED, *inputs):
         size = len(inputs[name]) if getattr(inputs.get(name), "ndim", 0) else 0
         if not size:
             continue
@@ -51,9 +58,59 @@ def batch_size(model: PreTrainedModel, inputs: Mapping[str, Any]) -> int:
 
 
 def _codebooks(model: PreTrainedModel) -> int:
-    """Return how many rows of a batch make one text: Musicgen's decoder reads several at once."""
-    is_decoder = model.config.model_type in {"musicgen_decoder", "musicgen_melody_decoder"}
+    """Return how many rows of ids make one text: Musicgen's decoder reads several at once."""
+    is_decoder = model.config.model_type in _OF_CODEBOOKS
     return int(model.config.num_codebooks) if is_decoder else 1
+
+
+def of_codebooks(model: PreTrainedModel, text: str) -> bool:
+    """Whether the ids of `text`, "source" or "target", are those of codebooks."""
+    config: Any = model.config if text == "source" else getattr(model.config, "decoder", None)
+    return getattr(config, "model_type", None) in _OF_CODEBOOKS
+
+
+def packed_images(
+    model: PreTrainedModel, inputs: Mapping[str, Any], index: int
+) -> tuple[int, int] | None:
+    """Return the first image of text `index`, and the first behind them, in packed patches.
+
+    Qwen2-VL runs the patches of all images of all texts in one sequence. None where nothing is
+    packed, or where the texts do not tell.
+    """
+    grid, ids, token = inputs.get("image_grid_thw"), inputs.get("input_ids"), image_token(model)
+    vision = getattr(model.config, "vision_config", None)
+    merge = getattr(vision, "spatial_merge_size", None)
+    if grid is None or ids is None or token is None or merge is None:
+        return None
+    ends = [0]
+    for frames, rows, columns in grid.tolist():
+        ends.append(ends[-1] + frames * (rows // merge) * (columns // merge))
+    each = (ids == token).sum(dim=1).tolist()
+    before, behind = sum(each[:index]), sum(each[: index + 1])
+    if before not in ends or behind not in ends:
+        return None
+    return ends.index(before), ends.index(behind)
+
+
+def own_images(model: PreTrainedModel, inputs: Mapping[str, Any], index: int) -> dict[str, Any]:
+    """Return the sizes of the packed images of text `index`, by the name of the input."""
+    images = packed_images(model, inputs, index)
+    return {} if images is None else {"image_grid_thw": inputs["image_grid_thw"][slice(*images)]}
+
+
+def _segments(
+    model: PreTrainedModel, inputs: Mapping[str, Any], index: int
+) -> tuple[int, int, int] | None:
+    """Return the first frame of text `index` in packed patches, the first behind, and all of them.
+
+    None for a single text, which all frames belong to.
+    """
+    images = packed_images(model, inputs, index)
+    if images is None or batch_size(model, inputs) == 1:
+        return None
+    frames = inputs["image_grid_thw"][:, 0].tolist()
+    first, behind = (sum(frames[:image]) for image in images)
+    return first, behind, sum(frames)
 
 
 class Rows:
@@ -63,6 +120,7 @@ class Rows:
         self._batch, self._index = batch_size(model, inputs), index
         self._model = model
         self._images = self._images_of(inputs)
+        self.segments = _segments(model, inputs, index)
 
     def place(self, module: str, rows: int) -> Place:
         """Return the place in a call of `module` whose first axis has `rows` entries."""
@@ -70,6 +128,8 @@ class Rows:
             return Place(0)
         if self._images is not None and is_tower(self._model, module):
             count, first, share, reason = self._images
+            if rows == self._batch and share:
+                return Place(self._index)
             if reason or rows % count:
                 return Place(None, reason=reason or f"{rows} entries for {count} images")
             windows = rows // count
@@ -85,21 +145,25 @@ class Rows:
         The reason is "" where the images of the text are known. None where no images stand beside
         a text.
         """
-        pixels = next((inputs[n] for n in _PIXELS if inputs.get(n) is not None), None)
-        ids = inputs.get("input_ids")
+        pixels, ids = _pixels(inputs), inputs.get("input_ids")
         if pixels is None or ids is None or pixels.ndim < 4:
             return None
-        count = len(pixels) * (pixels.shape[1] if pixels.ndim == 5 else 1)
-        if count == self._batch:
-            return count, self._index, 1, ""
+        each = int(pixels.shape[1]) if pixels.ndim == 5 else 1
+        count = len(pixels) * each
+        if len(pixels) == self._batch:
+            return count, self._index * each, each, ""
         token = image_token(self._model)
-        each = None if token is None else (ids == token).sum(dim=1)
-        if each is None or not each.any():  # images and texts are compared, not mixed (CLIP)
-            if self._index < count:
-                return count, self._index, 1, ""
-            return count, 0, 0, f"there is no image {self._index}, only {count} in all"
-        if count % self._batch or (each != each[0]).any():
+        tokens = None if token is None else (ids == token).sum(dim=1)
+        if tokens is None or not tokens.any():  # images and texts are compared, not mixed (CLIP)
+            if self._index < len(pixels):
+                return count, self._index * each, each, ""
+            return count, 0, 0, f"there is no image {self._index}, only {len(pixels)} in all"
+        if count % self._batch or (tokens != tokens[0]).any():
             reason = f"which of {count} images belong to text {self._index} is not known"
             return count, 0, 0, reason
         share = count // self._batch
         return count, self._index * share, share, ""
+
+
+def _pixels(inputs: Mapping[str, Any]) -> Any:
+    return next((inputs[name] for name in _PIXELS if inputs.get(name) is not None), None)

@@ -138,12 +138,20 @@ def check_ids(model: PreTrainedModel, name: str, ids: torch.Tensor) -> None:
         )
 
 
+def _text_config(model: PreTrainedModel) -> Any:
+    """Return the configuration of what reads the text."""
+    try:
+        return model.config.get_text_config()
+    except ValueError:  # MusicGen has a reader of text and a writer of sound
+        return model.config.get_text_config(encoder=True)
+
+
 def _vocabulary(model: PreTrainedModel) -> int | None:
     try:
         embedding: Any = model.get_input_embeddings()
         return int(embedding.weight.shape[0])
     except (NotImplementedError, AttributeError):  # CLIP has two
-        return getattr(model.config.get_text_config(), "vocab_size", None)
+        return getattr(_text_config(model), "vocab_size", None)
 
 
 def positions(model: PreTrainedModel) -> tuple[int | None, bool]:
@@ -162,7 +170,7 @@ def positions(model: PreTrainedModel) -> tuple[int | None, bool]:
 
 
 def _position_limit(model: PreTrainedModel) -> int | None:
-    config = model.config.get_text_config()
+    config = _text_config(model)
     limit = getattr(config, "max_position_embeddings", None)
     if not isinstance(limit, int) or limit <= 0:
         return None

@@ -100,8 +100,30 @@ class Frame:
         except _UNREADABLE:
             self.notes.append(f"a call of {function} could not be read")
 
-    def leave(self) -> None:
-        """End the run: a call that waits for V ends without it."""
+    def leave(self, returned: Any) -> None:
+        """End the run, in which the module `returned` something.
+
+        A map of fewer queries than the module returns positions has rows that are not known: those
+        of a chosen few (Informer), or of extra tokens (Pegasus-X).
+        """
+        self._settle()
+        output = returned[0] if isinstance(returned, (tuple, list)) and returned else returned
+        if getattr(output, "ndim", 0) < 3:
+            return
+        positions = prod(output.shape[:-1])
+        for call in self.calls if len(self.calls) == 1 else ():
+            windows = call.share // self.place(call.rows).share
+            # ProphetNet returns its predicting streams behind the main one, whose map this is.
+            streams = 1 + getattr(self.module, "ngram", 0)
+            is_seen = call.scores is not None and call.q is not None
+            if is_seen and positions != call.rows * windows * call.shape[1] * streams:
+                self.calls = []
+                self.notes.append(
+                    f"its map has {call.shape[1]} queries, which are not the positions it returns"
+                )
+
+    def _settle(self) -> None:
+        """Keep a call that waits for V without V."""
         waiting, self._waiting = self._waiting, None
         if waiting is None:
             return
@@ -120,7 +142,7 @@ class Frame:
         if is_banded(self.module):
             self._banded(scores)
             return
-        self.leave()
+        self._settle()
         heads, windows = self._layout(scores.shape)
         if heads is None:
             self.notes.append(_of_shape(scores.shape))
