@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,9 +26,16 @@ _STATIC = Path(__file__).parent / "static"
 
 
 def _static(name: str, without: str) -> Path | str:
-    """Return the built file, or, in a checkout that was never built, what says so in its place."""
+    """Return the text of a built file; in a checkout that was never built, a line that says so.
+
+    With ``ANYWIDGET_HMR=1`` it is the path: anywidget then watches the file and reloads it. For a
+    path, anywidget connects each widget to the watcher and never disconnects it, so that no widget
+    would be freed after it is closed.
+    """
     path = _STATIC / name
-    return path if path.exists() else without % "attnwidget was not built: run `make build`"
+    if not path.exists():
+        return without % "attnwidget was not built: run `make build`"
+    return path if os.environ.get("ANYWIDGET_HMR") == "1" else path.read_text(encoding="utf-8")
 
 
 class AttentionWidget(AttentionAsking):
