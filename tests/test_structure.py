@@ -192,7 +192,7 @@ ARROWS = {
         "sources.base",
         "traits",
     },
-    "editing": {"checks", "edits", "guard", "presets", "state"},
+    "editing": {"checks", "edits", "guard", "presets", "sources.base", "state"},
     "documents": {"bertviz", "bertviz_neuron", "bertviz_page", "sources.base"},
     "growing": {"notebook", "sources.base"},
     "asking": {

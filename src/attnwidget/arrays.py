@@ -79,6 +79,33 @@ class Computed(Array):
         setter(value)
 
 
+class _Differences(np.ndarray):
+    """Where two arrays differ, as booleans; true where they differ anywhere."""
+
+    def __bool__(self) -> bool:
+        return bool(np.asarray(self).any())
+
+
+class _Heard(np.ndarray):
+    """An array as observers get it: ``if array != other`` asks whether they differ anywhere.
+
+    `traitlets.link` compares so, and an array of NumPy has no truth value.
+    """
+
+    def __ne__(self, other: Any) -> Any:
+        mine, its = np.asarray(self), np.asarray(other)
+        if mine.shape != its.shape:
+            return True
+        return np.asarray(mine != its).view(_Differences)
+
+
+def heard(event: Any) -> Any:
+    """Return a change record whose new array `traitlets.link` can compare."""
+    if not isinstance(event.get("new"), np.ndarray):
+        return event
+    return Bunch({**event, "new": event["new"].view(_Heard)})
+
+
 def change(owner: Any, name: str, old: Any, new: Any) -> Bunch:
     """Return the change record that traitlets hands to observers."""
     return Bunch(name=name, old=old, new=new, owner=owner, type="change")

@@ -11,6 +11,7 @@ from attnwidget.checks import cell as check_cell
 from attnwidget.edits import EDITABLE, Cell, Edit, Patch
 from attnwidget.guard import Notified, exclusive
 from attnwidget.presets import check_presets
+from attnwidget.sources.base import stack
 from attnwidget.state import AttentionState
 
 
@@ -28,7 +29,12 @@ class AttentionEditing(AttentionState):
             self._remask(found.mask, presets=found.presets, record=False, **sent)
         else:
             origin = sent.get("origin", "python")
-            self._show(found.source, mask=found.mask, presets=found.presets, origin=origin)
+            # The layer and head that are on screen stay, where the step leaves the same ones to
+            # choose from; else those come back that were shown then.
+            stays = stack(found.source) == stack(self._source)
+            layer, head = (None, None) if stays else (found.layer, found.head)
+            masks = {"mask": found.mask, "presets": found.presets}
+            self._show(found.source, layer, head, **masks, origin=origin)
         return found is not None
 
     @exclusive

@@ -21,10 +21,12 @@ LIMIT = 100
 class Snapshot:
     """A state to return to. Sources never change, so a reference is enough.
 
-    `aside` are the masks of stacks that were not shown.
+    `layer` and `head` are those that were shown, `aside` the masks of stacks that were not shown.
     """
 
     source: Source
+    layer: int
+    head: int
     presets: Mapping[str, Any]
     aside: Mapping[Any, Any]
     shape: tuple[int, ...]
@@ -34,12 +36,13 @@ class Snapshot:
     def of(
         cls,
         source: Source,
+        shown: tuple[int, int],
         presets: Mapping[str, Any],
         mask: NDArray[np.bool_],
         aside: Mapping[Any, Any],
     ) -> Snapshot:
         """Remember `mask` packed to a bit a cell."""
-        return cls(source, presets, aside, mask.shape, np.packbits(mask))
+        return cls(source, *shown, presets, aside, mask.shape, np.packbits(mask))
 
     @property
     def mask(self) -> NDArray[np.bool_]:

@@ -52,6 +52,7 @@ class AttentionShown(AttentionTraits):
     _mutex: threading.RLock
     _source: Source
     _planned: Source | None
+    _has_planned_inputs: bool
     _inputs: HeadInputs
     _computation: Computation
     _own: NDArray[np.bool_]
@@ -210,12 +211,13 @@ class AttentionShown(AttentionTraits):
         """Send a change together with all that follows from it: one message."""
         with self._mutex, self.hold_sync():
             if self._planned is not None:
-                # The first word of a group: all that it set follows, once.
+                # The first change of a group: show all that the group has set, once.
                 plan, self._planned = self._planned, None
+                if self._has_planned_inputs:
+                    self._record()
                 if _cut(plan) != _cut(self._source):
                     self._turn_to(plan)
                 else:
-                    self._record()
                     self._show(plan, presets=self.presets)
             super().notify_change(event)
 
@@ -252,7 +254,9 @@ class AttentionShown(AttentionTraits):
         self._history.record(self._snapshot(), stroke)
 
     def _snapshot(self) -> Snapshot:
-        return Snapshot.of(self._source, self._presets_in_force, self._own, self._set_aside)
+        layer, head, _ = self.shown
+        presets, own = self._presets_in_force, self._own
+        return Snapshot.of(self._source, (layer, head), presets, own, self._set_aside)
 
 
 def _inside(cell: tuple[int, int], shape: tuple[int, int]) -> bool:

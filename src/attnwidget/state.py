@@ -60,7 +60,7 @@ class AttentionState(AttentionShown):
         self._mutex = threading.RLock()
         self._source = source
         self._history = History()
-        self._planned = None
+        self._planned, self._has_planned_inputs = None, False
         self._log = EditLog()
         self._set_aside = {}
         first = self._check_layer(stack(source)[0].index if layer is None else layer)
@@ -91,8 +91,19 @@ class AttentionState(AttentionShown):
 
     @property
     def _plan(self) -> Source:
-        """The source with what a group of values has set so far."""
-        return (self._cross_validation_lock and self._planned) or self._source
+        """The source with what a group of values has set so far.
+
+        The stack and the number of heads are taken in first, in whatever order the group sets its
+        values, because they decide which layers and heads there are.
+        """
+        if not self._cross_validation_lock:
+            return self._source
+        plan = self._planned or self._source
+        if self.kind != plan.kind:
+            plan = plan.of(self.kind)
+        if self.n_heads != getattr(plan, "n_heads", None):
+            plan = plan.replace("n_heads", self.n_heads, self.shown[0], 0)
+        return plan
 
     @contextmanager
     def hold_trait_notifications(self) -> Iterator[None]:
@@ -103,7 +114,7 @@ class AttentionState(AttentionShown):
                     yield
             finally:
                 if not self._cross_validation_lock:
-                    self._planned = None
+                    self._planned, self._has_planned_inputs = None, False
 
     @traitlets.validate(*_INPUTS, *_SHOWN_STATE)
     def _check(self, proposal: Any) -> Any:
@@ -117,6 +128,7 @@ class AttentionState(AttentionShown):
                 follows.head(layer, min(head, n_heads(follows, layer) - 1))
                 if self._cross_validation_lock:
                     self._planned = follows
+                    self._has_planned_inputs |= name not in REGROUP
                 return checked
             return self._check_state(name, value)
         # As TraitErrors too, for traitlets takes a group of values back on no other error.
@@ -127,7 +139,13 @@ class AttentionState(AttentionShown):
 
     def _check_state(self, name: str, value: Any) -> Any:
         if name == "kind":
-            kind: str = self._plan.of(value).kind
+            follows = self._plan.of(value)
+            if self._cross_validation_lock and follows.kind != self._source.kind:
+                numbers = [one.index for one in stack(follows)]
+                layer = self.layer if self.layer in numbers else numbers[0]
+                follows.head(layer, 0)  # raises for what can't be shown
+                self._planned = follows
+            kind: str = follows.kind
             return kind
         if name == "layer":
             layer = self._check_layer(value)
@@ -171,10 +189,11 @@ class AttentionState(AttentionShown):
 
     @traitlets.observe(*_INPUTS)
     def _input_set(self, event: Any) -> None:
-        name, new = event["name"], event["new"]
+        name = event["name"]
+        new = self._trait_values[name]
         shown = self._source if name in SOURCE else self._inputs
         # Set from outside, not by `_show`, and not taken in with its group.
-        if new is not getattr(shown, name, None) and new is self._trait_values[name]:
+        if new is not getattr(shown, name, None):
             follows = self._source.replace(name, new, self.layer, self.head)
             if name in REGROUP:
                 self._turn_to(follows)

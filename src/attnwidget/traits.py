@@ -7,7 +7,7 @@ from typing import Any
 import anywidget
 import traitlets
 
-from attnwidget.arrays import Array, Checked, Computed
+from attnwidget.arrays import Array, Checked, Computed, heard
 from attnwidget.presets import check_presets
 
 VIEWS = (
@@ -98,3 +98,6 @@ class AttentionTraits(anywidget.AnyWidget):
     _patch: Any = Checked(None).tag(to_json=lambda patch, widget: widget._pack_patch(patch))
     # Whether what the page will ask first is as it was when the widget was made.
     _ahead: Any = Checked(True).tag(to_json=lambda fresh, widget: widget._pack_ahead(fresh))
+
+    def _notify_observers(self, event: Any) -> None:
+        super()._notify_observers(heard(event))
