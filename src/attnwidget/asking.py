@@ -12,6 +12,7 @@ from attnwidget.editing import AttentionEditing
 from attnwidget.grid import make_grid
 from attnwidget.guard import exclusive
 from attnwidget.lines import Lines
+from attnwidget.picking import pick
 from attnwidget.report import Report
 from attnwidget.sources.base import stack
 from attnwidget.whatif import output_shift
@@ -181,7 +182,6 @@ class AttentionAsking(AttentionEditing):
             self.report = Report.of_check(result, revision).noted(note)
         return result
 
-    @exclusive
     def weights(
         self,
         layer: int,
@@ -195,26 +195,13 @@ class AttentionAsking(AttentionEditing):
 
         (h, n_q, n_k), or (n_q, n_k) of one `head`; `rows` (queries) and `cols` (keys) pick from it:
         a position, a slice or a list. `kind` is the stack, the one shown where None; `layers`
-        lists them. What flows into a sink is left out. Raises ValueError for a kind, layer, head
-        or position that isn't there.
+        lists them. What flows into a sink is left out. Of a captured model, only the `head` asked
+        for is computed, and only its `rows`. Raises ValueError for a kind, layer, head or position
+        that isn't there.
         """
-        source = self._source if kind is None else self._source.of(kind)
-        layer = index("layer", layer, [one.index for one in stack(source)])
-        found = source.weights(layer)
-        if head is not None:
-            found = found[index("head", head, range(len(found)))]
-        for name, axis, pick in (("cols", -1, cols), ("rows", -2, rows)):
-            if pick is None:
-                continue
-            try:
-                at = np.arange(found.shape[axis])[pick]
-            except (IndexError, TypeError) as error:
-                n = found.shape[axis]
-                raise ValueError(
-                    f"{name}: got {pick!r}, want positions from 0 to {n - 1}"
-                ) from error
-            found = np.take(found, at, axis=axis)
-        return found
+        with self._mutex:
+            source = self._source if kind is None else self._source.of(kind)
+        return pick(source, layer, head, rows, cols)
 
     def bertviz(self, kind: str = "head", **options: Any) -> Document:
         """Return BertViz's own ``"head"``, ``"model"`` or ``"neuron"`` view as one offline page.

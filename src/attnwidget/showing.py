@@ -15,6 +15,7 @@ from attnwidget.guard import Notified, at_once, exclusive
 from attnwidget.history import History, Snapshot
 from attnwidget.presets import carried, check_presets, fit_presets, preset_mask
 from attnwidget.report import Report
+from attnwidget.size import size_notice
 from attnwidget.sources.base import stack
 from attnwidget.traits import AttentionTraits
 from attnwidget.wire import pack
@@ -53,6 +54,8 @@ class AttentionShown(AttentionTraits):
     _source: Source
     _planned: Source | None
     _has_planned_inputs: bool
+    _large: bool
+    _is_held_back = False
     _inputs: HeadInputs
     _computation: Computation
     _own: NDArray[np.bool_]
@@ -231,7 +234,10 @@ class AttentionShown(AttentionTraits):
             by_hand = self._own if self.locked is None else self._own & ~self.locked
             edited = by_hand.any() or not self._source.is_own(self.layer, self.head)
             notice = f"{notice} {_NOT_RE_RUN if edited else _AS_COMPUTED}".lstrip()
-        self.set_trait("notice", notice)
+        layers = stack(self._source)
+        is_alone = self._inputs.Q is None or self._inputs.Q.ndim == 2
+        several = len(layers) > 1 or (is_alone and layers[0].n_heads > 1)
+        self.set_trait("notice", f"{notice} {size_notice(self._inputs, several)}".strip())
         self.set_trait("history", self._history.depth)
         self.set_trait("revision", self.revision + 1)
         self._report_mistake()

@@ -17,6 +17,7 @@ from attnwidget.mistakes import MISTAKES
 from attnwidget.presets import check_presets, preset_mask, recognise
 from attnwidget.report import Report
 from attnwidget.showing import HEAD, REGROUP, SOURCE, AttentionShown, n_heads
+from attnwidget.size import LARGEST, cells, check_size
 from attnwidget.sources.base import stack
 from attnwidget.traits import CMAPS, COLOR_SCALES, QUANTITIES, VIEWS
 
@@ -53,6 +54,7 @@ class AttentionState(AttentionShown):
         layer: int | None = None,
         head: int = 0,
         title: str | None = None,
+        large: bool = False,
         **state: Any,
     ) -> None:
         """Start from `source`; everything is checked before a comm is opened."""
@@ -63,6 +65,7 @@ class AttentionState(AttentionShown):
         self._planned, self._has_planned_inputs = None, False
         self._log = EditLog()
         self._set_aside = {}
+        self._large = large
         first = self._check_layer(stack(source)[0].index if layer is None else layer)
         head = self._check_head(head, first)
         shape = source.head(first, head).shape
@@ -77,7 +80,29 @@ class AttentionState(AttentionShown):
             self.title = title
         for name, value in state.items():
             setattr(self, name, value)
+        self._is_held_back = cells(source) > LARGEST
         super().__init__()
+
+    # A widget of a large map opens its comm, which sends its state, when it is displayed
+
+    def open(self) -> None:
+        """Open the comm, which sends the state; of a large map not before it is displayed."""
+        if not self._is_held_back:
+            super().open()
+
+    @property
+    def model_id(self) -> str:
+        """The comm's name, by which a page finds the widget: the comm is opened when it is read."""
+        if self._is_held_back:
+            self._is_held_back = False
+            self.open()
+        name: str = super().model_id
+        return name
+
+    def close(self) -> None:
+        """Close the comm; the page removes what it shows of the widget."""
+        self._is_held_back = False
+        super().close()
 
     # What is shown, and its checks
 
@@ -86,6 +111,7 @@ class AttentionState(AttentionShown):
 
     def _check_head(self, head: Any, layer: int) -> int:
         head = index("head", head, range(n_heads(self._plan, layer)))
+        check_size(self._plan, layer, self._large)
         self._plan.head(layer, head)  # raises for what can't be shown
         return head
 
@@ -140,6 +166,7 @@ class AttentionState(AttentionShown):
     def _check_state(self, name: str, value: Any) -> Any:
         if name == "kind":
             follows = self._plan.of(value)
+            check_size(follows, stack(follows)[0].index, self._large)
             if self._cross_validation_lock and follows.kind != self._source.kind:
                 numbers = [one.index for one in stack(follows)]
                 layer = self.layer if self.layer in numbers else numbers[0]

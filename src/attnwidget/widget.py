@@ -160,6 +160,7 @@ class AttentionWidget(AttentionAsking):
         kind: str | None = None,
         layer: int | None = None,
         head: int = 0,
+        large: bool = False,
         mask: ArrayLike | None = None,
         title: str | None = None,
         cmap: str = "viridis",
@@ -193,6 +194,11 @@ class AttentionWidget(AttentionAsking):
         attention sink has a column of its own. An edited mask recomputes this head's attention
         and output only. The model is left exactly as it was found.
 
+        A map goes to the page whole, with about 10 bytes a cell, and so does each other map that
+        is looked at. Above 1,000,000 cells the notice states the megabytes; above 8,000,000
+        cells, `large` has to be True. The widget of such a map sends nothing before it is
+        displayed; its `weights`, of any rows and columns, need no page.
+
         Raises
         ------
         TypeError, ValueError
@@ -204,8 +210,11 @@ class AttentionWidget(AttentionAsking):
         from attnwidget.sources.unwrap import unwrapped
 
         refuse_unknown(cls.from_model, unknown)
+        if not isinstance(large, bool):
+            raise TypeError(f"large: got {large!r}, want True or False")
         model, tokenizer = unwrapped(model, tokenizer)
         state: dict[str, Any] = {
+            "large": large,
             "layer": layer,
             "head": head,
             "mask": mask,
@@ -218,7 +227,7 @@ class AttentionWidget(AttentionAsking):
         if generate is not None:
             from attnwidget.sources.writing import write
 
-            shown = Growing(lambda source: cls._of(source, **state), kind)
+            shown = Growing(lambda source: cls._of(source, **state), kind, large)
             return shown.last(write(model, tokenizer, text, generate, shown.grow, **read))
         source = ModelSource.capture(model, tokenizer, text, **read)
         return cls._of(source if kind is None else source.of(kind), **state)
