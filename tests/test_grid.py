@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from models import ENCODERS, tokenizer
+from models import DECODERS, ENCODERS, tokenizer
 
+import attnwidget.grid as grid_module
 from attnwidget import AttentionWidget
-from attnwidget.grid import SIDE, make_grid
+from attnwidget.grid import SIDE, make_grid, parts
 from attnwidget.statistics import statistics
 
 
@@ -87,3 +88,44 @@ def test_a_sentence_has_a_grid_of_its_heads_and_other_keys_no_token_statistics()
     grid = make_grid([0], w._source.weights, w.tokens)
     assert grid.maps.shape == (1, 2, 3, 4)
     assert np.isnan(grid.statistics["entropy"]).all()
+
+
+@pytest.mark.parametrize(
+    ("cells", "wanted"),
+    [
+        # A small model in one answer.
+        (128 * 128, [((0, 2, 5), 0, 12), ((7,), 0, 4)]),
+        # Two layers of 12 heads are above 8,388,608 cells, one is not.
+        (512 * 512, [((0, 2), 0, 12), ((5,), 0, 12), ((7,), 0, 4)]),
+        # Two maps of 2,048 tokens in an answer.
+        (2048 * 2048, [((n,), h, h + 2) for n in (0, 2, 5) for h in range(0, 12, 2)]
+         + [((7,), 0, 2), ((7,), 2, 4)]),
+        # A map that is larger than an answer comes alone.
+        (4096 * 4096, [((n,), h, h + 1) for n in (0, 2, 5) for h in range(12)]
+         + [((7,), h, h + 1) for h in range(4)]),
+    ],
+)  # fmt: skip
+def test_an_answer_holds_whole_layers_or_a_few_heads_of_one(cells, wanted):
+    found = parts({0: 12, 2: 12, 5: 12, 7: 4}, cells)
+    assert [(part.layers, part.first, part.end) for part in found] == wanted
+
+
+@pytest.mark.parametrize("most", [1, 2 * 36, 4 * 36, 8 * 36, 10**9])
+def test_parts_put_together_are_every_head(monkeypatch, most):
+    monkeypatch.setattr(grid_module, "PART", most)
+    w = AttentionWidget.from_model(DECODERS["llama"](), tokenizer(), "the cat sat on the mat")
+    sent = []
+    w.send = lambda content, buffers=None: sent.append((content, buffers))
+    w._handle_custom_msg({"type": "grid", "id": "p:0", "part": 0}, [])
+    for part in range(1, sent[0][0]["parts"]):
+        w._handle_custom_msg({"type": "grid", "id": f"p:{part}", "part": part}, [])
+    peaks = {}
+    for content, _ in sent:
+        for layer, row in zip(content["layers"], content["peaks"], strict=True):
+            peaks |= {(layer, content["first"] + i): peak for i, peak in enumerate(row)}
+    want = {(n, h): float(w.weights(n)[h].max()) for n in range(3) for h in range(4)}
+    assert peaks == pytest.approx(want, abs=1e-6)
+    assert list(peaks) == sorted(want)
+    with_wrong = {"type": "grid", "id": "p:x", "part": sent[0][0]["parts"]}
+    w._handle_custom_msg(with_wrong, [])
+    assert "part: got" in sent[-1][0]["error"]

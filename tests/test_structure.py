@@ -210,6 +210,7 @@ ARROWS = {
         "lines",
         "picking",
         "report",
+        "size",
         "sources.base",
         "whatif",
     },

@@ -9,11 +9,12 @@ import numpy as np
 
 from attnwidget.checks import index
 from attnwidget.editing import AttentionEditing
-from attnwidget.grid import make_grid
+from attnwidget.grid import make_grid, parts
 from attnwidget.guard import exclusive
 from attnwidget.lines import Lines
 from attnwidget.picking import pick
 from attnwidget.report import Report
+from attnwidget.size import cells
 from attnwidget.sources.base import stack
 from attnwidget.whatif import output_shift
 
@@ -85,18 +86,25 @@ class AttentionAsking(AttentionEditing):
         said, buffers = Lines.of(source.maps(layer)).message()
         return {**said, "layer": layer}, buffers
 
-    @exclusive
     def _grid_message(self, content: dict[str, Any]) -> tuple[dict[str, Any], list[Any]]:
-        source = self._source.of(content.get("kind", self.kind))
+        with self._mutex:
+            source = self._source.of(content.get("kind", self.kind))
+        # A source never changes: others may set and read this widget while its maps are computed.
         heads = {one.index: one.n_heads for one in stack(source)}
+        every = parts(heads, cells(source))
+        part = every[index("part", content.get("part", 0), range(len(every)))]
 
         def weights(layer: int) -> NDArray:
             try:
-                return source.weights(layer)
+                if part.end - part.first == heads[layer]:
+                    return source.weights(layer)
+                some = range(part.first, part.end)
+                return np.stack([pick(source, layer, head, None, None) for head in some])
             except ValueError:  # computed as NaN: it is dark among the others
-                return np.full((heads[layer], 1, 1), np.nan)
+                return np.full((part.end - part.first, 1, 1), np.nan)
 
-        return make_grid(list(heads), weights, source.tokens).message()
+        said, buffers = make_grid(part.layers, weights, source.tokens).message()
+        return {**said, "first": part.first, "parts": len(every)}, buffers
 
     @exclusive
     def toggle(self, query: int, key: int) -> None:

@@ -11,7 +11,7 @@ from attnwidget.statistics import STATISTICS, statistics
 from attnwidget.wire import pack
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -19,6 +19,39 @@ if TYPE_CHECKING:
 SIDE = 128
 # Numbers of float64 that are worked on at once: 2 MiB.
 CACHE = 2**18
+# Cells of the maps behind one answer to a page, which take about 0.3 s: after each answer, the
+# kernel has time for other messages, and small models come in one answer.
+PART = 2**23
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one answer holds: these heads (from `first` to before `end`) of each of `layers`."""
+
+    layers: tuple[int, ...]
+    first: int
+    end: int
+
+
+def parts(n_heads: Mapping[int, int], cells: int) -> list[Part]:
+    """Return the parts of a grid: whole layers together, or a few heads of a layer of large maps.
+
+    `n_heads` are the heads by layer, in order; `cells` those of one map. A part has at most `PART`
+    cells, or one map.
+    """
+    found: list[Part] = []
+    held = 0
+    for layer, heads in n_heads.items():
+        size = heads * cells
+        before = found[-1] if found else None
+        if before and before.end == heads and before.first == 0 and held + size <= PART:
+            found[-1] = Part((*before.layers, layer), 0, heads)
+            held += size
+            continue
+        step = max(1, min(heads, PART // cells))
+        found += [Part((layer,), at, min(at + step, heads)) for at in range(0, heads, step)]
+        held = size
+    return found
 
 
 @dataclass(frozen=True, eq=False)

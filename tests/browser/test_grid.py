@@ -109,6 +109,62 @@ def test_heads_by_keyboard(root, opened):
     opened.run_until("print(w.view, w.layer, w.head)", "heatmap 1 1")
 
 
+# Each answer holds a layer, and waits for a permit.
+GATED = """import threading
+from attnwidget import asking, grid
+grid.PART = 12 * len(w.tokens) ** 2
+gate, make_grid = threading.Semaphore(2), asking.make_grid
+def gated(*arguments):
+    gate.acquire()
+    return make_grid(*arguments)
+asking.make_grid = gated"""
+
+
+def test_a_stop_keeps_the_layers_that_came_and_the_kernel_answers_meanwhile(lab, maps):
+    notebook = lab.notebook([CELL.replace('view="grid"', 'view="heatmap"')])
+    notebook.run_cell(GATED)
+    notebook.run_cell("w.view = 'grid'")
+    root = notebook.widget()
+    progress = root.locator(".aw-grid-progress")
+    expect(progress).to_contain_text("2 of 6 layers")
+    expect(root.locator(".aw-thumb")).to_have_count(24)
+    expect(root.locator(".aw-heads-grid")).to_have_attribute("aria-busy", "true")
+    # The third layer is being computed: a cell runs, and a trait is set.
+    assert notebook.run_cell("w.layer = 4; print(w.layer)") == "4"
+    expect(root).to_have_attribute("data-layer", "4")
+    root.get_by_role("button", name="Stop").click()
+    expect(progress.get_by_role("button")).to_be_disabled()
+    notebook.run_cell("gate.release()")
+    expect(progress).to_contain_text("3 of 6 layers")
+    expect(progress).to_have_attribute("data-phase", "stopped")
+    expect(root.locator(".aw-thumb")).to_have_count(36)
+    root.get_by_role("radio", name="by statistic").click()
+    expect(root.locator(".aw-thumb")).to_have_count(36)
+    root.get_by_role("radio", name="layers × heads").click()
+    notebook.run_cell("gate.release(100)")
+    root.get_by_role("button", name="Go on").click()
+    expect(root.locator(".aw-heads-grid")).to_have_attribute("data-heads", "72")
+    expect(root.locator(".aw-heads-grid")).to_have_attribute("aria-busy", "false")
+    expect(progress).to_be_hidden()
+    rows = np.arange(maps.shape[2])
+    root.get_by_label("statistic", exact=True).select_option("diagonal")
+    for layer, head in [(0, 3), (2, 11), (5, 4)]:
+        value = float(thumb(root, layer, head).get_attribute("data-value"))
+        assert value == pytest.approx(maps[layer, head, rows, rows].mean(), abs=1e-5)
+
+
+def test_another_stack_ends_the_series_of_the_one_before(lab):
+    notebook = lab.notebook([CELL.replace('view="grid"', 'view="heatmap"')])
+    notebook.run_cell(GATED)
+    notebook.run_cell("w.view = 'grid'")
+    root = notebook.widget()
+    expect(root.locator(".aw-grid-progress")).to_contain_text("2 of 6 layers")
+    notebook.run_cell("w.kind = 'mean over heads'; gate.release(100)")
+    grid = root.locator(".aw-heads-grid")
+    expect(grid).to_have_attribute("aria-busy", "false")
+    expect(grid).to_have_attribute("data-heads", "6")
+
+
 @pytest.fixture
 def lines(opened):
     opened.run_cell("w.view = 'lines'; w.layer = 2; w.mask = None")

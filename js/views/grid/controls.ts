@@ -1,7 +1,7 @@
 /** What the grid is ordered and filtered by. */
 import { h, text } from "../../dom";
 import { segmented } from "../segmented";
-import type { Choice, GridData } from "./data";
+import { type Choice, type Head, statisticOf } from "./data";
 
 /** What each statistic says of a head, and where it is from: Python's docstrings in a line. */
 const MEANS: Record<string, string> = {
@@ -87,9 +87,9 @@ export function createControls(changed: () => void, signal: AbortSignal) {
     element,
     state,
     /** Offer what has a value here. */
-    offer(data: GridData) {
+    offer(all: readonly Head[]) {
       for (const option of select.options) {
-        const values = data.all.map((head) => data.value(head, option.value, state.sink));
+        const values = all.map((head) => statisticOf(head, option.value, state.sink));
         option.disabled = values.every((value) => value === null);
       }
     },

@@ -1,56 +1,62 @@
-/** The grid's numbers as they come from Python, and which heads are shown in which order: pure. */
+/** The grid's numbers as they come from Python, part by part, and which heads are shown: pure. */
+
+type Numbers = Record<string, number | null>;
 
 export interface Head {
-  /** Where its map lies among all. */
-  at: number;
   layer: number;
   head: number;
   /** Its largest weight. */
   peak: number;
+  /** The thumbnail, a byte a cell. */
+  rows: number;
+  cols: number;
+  map: Uint8Array;
+  /** What it does, by the statistic's name: with the first key, and without it. */
+  statistics: Numbers;
+  withoutSink: Numbers;
 }
 
 type Values = Record<string, (number | null)[][]>;
 
-export interface GridData {
+export interface Message {
   layers: number[];
-  heads: number;
-  rows: number;
-  cols: number;
-  maps: Uint8Array;
-  all: Head[];
-  statistics: Values;
-  value(head: Head, statistic: string, sink: boolean): number | null;
-}
-
-interface Message {
-  layers: number[];
+  /** The number of the first head of each layer that is in it. */
+  first: number;
+  /** How many parts the grid has. */
+  parts: number;
   shape: [number, number, number, number];
   peaks: (number | null)[][];
   statistics: Values;
   without_sink: Values;
 }
 
-export function read(message: Message, buffer: DataView): GridData {
+/** The heads of one part, in the model's order. */
+export function read(message: Message, buffer: DataView): Head[] {
   const [, heads, rows, cols] = message.shape;
-  const all = message.layers.flatMap((layer, l) =>
-    (message.peaks[l] ?? []).flatMap((peak, head) =>
-      peak === null ? [] : [{ at: l * heads + head, layer, head, peak }],
-    ),
+  const pick = (values: Values, l: number, h: number): Numbers =>
+    Object.fromEntries(Object.entries(values).map(([name, v]) => [name, v[l]?.[h] ?? null]));
+  return message.layers.flatMap((layer, l) =>
+    (message.peaks[l] ?? []).flatMap((peak, h) => {
+      if (peak === null) return [];
+      const at = buffer.byteOffset + (l * heads + h) * rows * cols;
+      return [
+        {
+          layer,
+          head: message.first + h,
+          peak,
+          rows,
+          cols,
+          map: new Uint8Array(buffer.buffer, at, rows * cols),
+          statistics: pick(message.statistics, l, h),
+          withoutSink: pick(message.without_sink, l, h),
+        },
+      ];
+    }),
   );
-  return {
-    layers: message.layers,
-    heads,
-    rows,
-    cols,
-    maps: new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength),
-    all,
-    statistics: message.statistics,
-    value: ({ at }, statistic, sink) =>
-      (sink ? message.statistics : message.without_sink)[statistic]?.[Math.floor(at / heads)]?.[
-        at % heads
-      ] ?? null,
-  };
 }
+
+export const statisticOf = (head: Head, statistic: string, sink: boolean): number | null =>
+  (sink ? head.statistics : head.withoutSink)[statistic] ?? null;
 
 export interface Choice {
   /** In the model's own order, or by the statistic, largest first. */
@@ -61,10 +67,20 @@ export interface Choice {
   least: number;
 }
 
-export function select(data: GridData, { order, statistic, sink, least }: Choice): Head[] {
-  const value = (head: Head) => data.value(head, statistic, sink);
-  const most = Math.max(0, ...data.all.map((head) => value(head) ?? 0));
-  const kept = data.all.filter((head) => least === 0 || (value(head) ?? -1) >= least * most);
+export function select(all: readonly Head[], { order, statistic, sink, least }: Choice): Head[] {
+  const value = (head: Head) => statisticOf(head, statistic, sink);
+  const most = Math.max(0, ...all.map((head) => value(head) ?? 0));
+  const kept = all.filter((head) => least === 0 || (value(head) ?? -1) >= least * most);
   if (order === "layer") return kept;
   return [...kept].sort((a, b) => (value(b) ?? -1) - (value(a) ?? -1));
+}
+
+/** How many layers have all their heads. */
+export function whole(
+  all: readonly Head[],
+  layers: readonly { index: number; n_heads: number }[],
+): number {
+  const came = new Map<number, number>();
+  for (const { layer } of all) came.set(layer, (came.get(layer) ?? 0) + 1);
+  return layers.filter(({ index, n_heads }) => came.get(index) === n_heads).length;
 }

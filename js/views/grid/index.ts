@@ -5,7 +5,8 @@ import { number } from "../../numbers";
 import type { Store } from "../../store";
 import { palette } from "../heatmap/paint";
 import { createControls } from "./controls";
-import { type GridData, type Head, read, select } from "./data";
+import { type Head, select, statisticOf } from "./data";
+import { createSeries } from "./series";
 
 const LARGEST = 132;
 const SMALLEST = 22;
@@ -20,32 +21,12 @@ export function createGrid(parent: HTMLElement, store: Store, env: Env, back: ()
   const large = h("div", { class: "aw-grid-large", hidden: true });
   const root = h("div", { class: "aw-heads-grid" });
   const controls = createControls(() => draw(), signal);
-  root.append(controls.element, status, list, large);
+  const series = createSeries(store, env, () => draw());
+  root.append(controls.element, series.element, status, list, large);
   parent.append(root);
-  let data: GridData | null = null;
-  let asked = 0;
   let active = 0;
   let shown: Head[] = [];
-  const canvases = new Map<number, HTMLCanvasElement>();
-
-  async function load() {
-    const mine = ++asked;
-    text(status, "computing every head…");
-    try {
-      const { content, buffers } = await store.request(
-        { type: "grid", kind: store.get("kind") },
-        signal,
-      );
-      if (mine !== asked) return;
-      data = read(content as never, buffers[0] as DataView);
-      canvases.clear();
-      text(status, "");
-      draw();
-    } catch (error) {
-      if (mine === asked)
-        text(status, `The grid failed: ${error instanceof Error ? error.message : error}`);
-    }
-  }
+  const canvases = new Map<Head, HTMLCanvasElement>();
 
   function open(head: Head) {
     store.set("layer", head.layer);
@@ -55,16 +36,15 @@ export function createGrid(parent: HTMLElement, store: Store, env: Env, back: ()
 
   /** A head's map, painted once: a pixel a cell. */
   function picture(head: Head, table: Lut): HTMLCanvasElement {
-    const known = canvases.get(head.at);
+    const known = canvases.get(head);
     if (known) return known;
-    const { rows, cols, maps } = data as GridData;
+    const { rows, cols, map } = head;
     const canvas = h("canvas", { width: cols, height: rows });
     const context = canvas.getContext("2d") as CanvasRenderingContext2D;
     const image = context.createImageData(cols, rows);
     const pixels = new Uint32Array(image.data.buffer);
-    const start = head.at * rows * cols;
     for (let i = 0; i < rows * cols; i++) {
-      const c = (maps[start + i] as number) * 3;
+      const c = (map[i] as number) * 3;
       // Bytes lie red, green, blue, alpha in memory.
       pixels[i] =
         (255 << 24) |
@@ -73,17 +53,19 @@ export function createGrid(parent: HTMLElement, store: Store, env: Env, back: ()
         (table[c] as number);
     }
     context.putImageData(image, 0, 0);
-    canvases.set(head.at, canvas);
+    canvases.set(head, canvas);
     return canvas;
   }
 
   function draw() {
-    if (!data) return;
+    const all = series.heads;
+    root.setAttribute("aria-busy", String(!series.done));
     const table = lut(store.get("cmap"));
     const { order, statistic, sink, least } = controls.state;
-    controls.offer(data);
-    shown = select(data, { order, statistic, sink, least });
-    const columns = order === "layer" ? data.heads : 0;
+    controls.offer(all);
+    shown = select(all, { order, statistic, sink, least });
+    const columns =
+      order === "layer" ? Math.max(1, ...store.layers.map((layer) => layer.n_heads)) : 0;
     const width = root.clientWidth || 900;
     const short = width < 520;
     const labels = columns ? (short ? 22 : 58) : 0;
@@ -107,11 +89,24 @@ export function createGrid(parent: HTMLElement, store: Store, env: Env, back: ()
       }
       cells.push(thumb(head, i, table, columns));
     });
+    const focused = list.querySelector<HTMLElement>(".aw-thumb:focus")?.dataset;
     list.replaceChildren(...cells);
-    list.setAttribute("aria-rowcount", String(columns ? data.layers.length : 1));
+    if (focused) {
+      const [layer, head] = [focused.layer, focused.head];
+      const same = `.aw-thumb[data-layer="${layer}"][data-head="${head}"]`;
+      list.querySelector<HTMLElement>(same)?.focus({ preventScroll: true });
+    }
+    list.setAttribute("aria-rowcount", String(columns ? store.layers.length : 1));
     root.dataset.heads = String(shown.length);
-    const of = `${shown.length} of ${data.all.length} heads`;
-    text(status, `${of}, coloured by √weight, each up to its own largest`);
+    const of = `${shown.length} of ${all.length} heads`;
+    text(status, all.length ? `${of}, coloured by √weight, each up to its own largest` : "");
+  }
+
+  function start() {
+    canvases.clear();
+    hide();
+    series.start();
+    draw();
   }
 
   const isCurrent = (head: Head) =>
@@ -119,7 +114,7 @@ export function createGrid(parent: HTMLElement, store: Store, env: Env, back: ()
 
   function thumb(head: Head, i: number, table: Lut, columns: number): HTMLElement {
     const { statistic, sink } = controls.state;
-    const value = (data as GridData).value(head, statistic, sink);
+    const value = statisticOf(head, statistic, sink);
     const says = value === null ? "no value" : number(value);
     const name = `layer ${head.layer}, head ${head.head}`;
     const button = h("button", {
@@ -154,26 +149,34 @@ export function createGrid(parent: HTMLElement, store: Store, env: Env, back: ()
 
   /** The map large, with all that is known of the head, beside the thumbnail and inside the card. */
   function enlarge(head: Head, by: HTMLElement) {
-    if (!data) return;
     const { sink } = controls.state;
-    fill(large, `${head.at} ${sink} ${store.get("cmap")}`, () => {
-      const copy = h("canvas", { width: data?.cols, height: data?.rows });
-      copy.getContext("2d")?.drawImage(picture(head, lut(store.get("cmap"))), 0, 0);
-      const rows = Object.keys((data as GridData).statistics).map((name) => {
-        const value = (data as GridData).value(head, name, sink);
-        return h("div", {}, h("span", {}, name), h("b", {}, value === null ? "–" : number(value)));
-      });
-      return [
-        h("h4", {}, `layer ${head.layer}, head ${head.head}`),
-        copy,
-        h(
-          "div",
-          { class: "aw-facts" },
-          ...rows,
-          h("div", {}, h("span", {}, "largest"), h("b", {}, number(head.peak))),
-        ),
-      ];
-    });
+    fill(
+      large,
+      `${head.layer} ${head.head} ${series.heads.length} ${sink} ${store.get("cmap")}`,
+      () => {
+        const copy = h("canvas", { width: head.cols, height: head.rows });
+        copy.getContext("2d")?.drawImage(picture(head, lut(store.get("cmap"))), 0, 0);
+        const rows = Object.keys(head.statistics).map((name) => {
+          const value = statisticOf(head, name, sink);
+          return h(
+            "div",
+            {},
+            h("span", {}, name),
+            h("b", {}, value === null ? "–" : number(value)),
+          );
+        });
+        return [
+          h("h4", {}, `layer ${head.layer}, head ${head.head}`),
+          copy,
+          h(
+            "div",
+            { class: "aw-facts" },
+            ...rows,
+            h("div", {}, h("span", {}, "largest"), h("b", {}, number(head.peak))),
+          ),
+        ];
+      },
+    );
     large.hidden = false;
     const [card, box] = [root.getBoundingClientRect(), by.getBoundingClientRect()];
     const right = box.right - card.left + 8;
@@ -214,7 +217,9 @@ export function createGrid(parent: HTMLElement, store: Store, env: Env, back: ()
   store.subscribe((change) => {
     // Another text or other numbers: every head may be another. A masked cell is one head's what-if.
     const other = ["kind", "layers", "tokens"].some((name) => change.names.has(name));
-    if (other || change.inputs) void load();
+    // Another layer or head brings other inputs too, and every head stays as it was.
+    const moved = change.names.has("shown") && !change.names.has("history");
+    if (other || (change.inputs && !moved)) start();
     else if (change.names.has("cmap")) {
       canvases.clear();
       draw();
@@ -230,5 +235,5 @@ export function createGrid(parent: HTMLElement, store: Store, env: Env, back: ()
   observer.observe(root);
   signal.addEventListener("abort", () => observer.disconnect());
   palette(root);
-  void load();
+  start();
 }

@@ -1,0 +1,99 @@
+/** The grid asked for part by part: how far it is, a stop, and the way on. */
+import { type Env, h, text } from "../../dom";
+import type { Store } from "../../store";
+import { type Head, type Message, read, whole } from "./data";
+
+type Phase = "computing" | "stopped" | "failed" | "done";
+
+export function createSeries(store: Store, { signal }: Env, changed: () => void) {
+  const count = h("span", {});
+  const bar = h("progress", { max: 1, value: 0, "aria-label": "heads computed" });
+  const button = h("button", { type: "button", class: "aw-grid-stop" });
+  const said = h("span", { class: "aw-grid-error", role: "alert" });
+  const element = h("div", { class: "aw-grid-progress", hidden: true }, count, bar, button, said);
+  let heads: Head[] = [];
+  let phase: Phase = "done";
+  /** A stop was asked for, and an answer is still on its way. */
+  let isStopping = false;
+  let parts = 1;
+  let next = 0;
+  let series = new AbortController();
+
+  function show(problem = "") {
+    const total = store.layers.reduce((sum, layer) => sum + layer.n_heads, 0);
+    const n = store.layers.length;
+    text(count, `${whole(heads, store.layers)} of ${n} layer${n === 1 ? "" : "s"}`);
+    bar.value = total ? heads.length / total : 0;
+    const waits = phase === "computing" && isStopping;
+    text(button, waits ? "stopping…" : phase === "computing" ? "Stop" : "Go on");
+    button.disabled = waits;
+    text(said, problem);
+    element.hidden = phase === "done";
+    element.dataset.phase = phase;
+  }
+
+  /** Ask for what is missing, until all is here, a stop, or another series. */
+  async function go() {
+    const mine = series;
+    phase = "computing";
+    isStopping = false;
+    show();
+    try {
+      while (next < parts) {
+        const question = { type: "grid", kind: store.get("kind"), part: next };
+        const { content, buffers } = await store.request(question, mine.signal);
+        if (mine.signal.aborted) return;
+        const message = content as Message;
+        parts = message.parts;
+        next++;
+        heads = [...heads, ...read(message, buffers[0] as DataView)];
+        // The answer that was on its way when the button was pressed is kept too.
+        if (isStopping && next < parts) {
+          phase = "stopped";
+          show();
+          changed();
+          return;
+        }
+        show();
+        changed();
+      }
+      phase = "done";
+      show();
+    } catch (error) {
+      if (mine.signal.aborted) return;
+      phase = "failed";
+      show(`The grid failed: ${error instanceof Error ? error.message : error}`);
+    }
+    changed();
+  }
+
+  button.addEventListener(
+    "click",
+    () => {
+      if (phase === "computing") isStopping = true;
+      else void go();
+      show();
+    },
+    { signal },
+  );
+  signal.addEventListener("abort", () => series.abort());
+
+  return {
+    element,
+    get heads(): readonly Head[] {
+      return heads;
+    },
+    get done() {
+      return phase === "done";
+    },
+    /** Begin anew: another text, another stack, other numbers. */
+    start() {
+      series.abort();
+      series = new AbortController();
+      heads = [];
+      next = 0;
+      parts = 1;
+      void go();
+    },
+  };
+}
