@@ -38,33 +38,30 @@ export function createSeries(store: Store, { signal }: Env, changed: () => void)
     phase = "computing";
     isStopping = false;
     show();
+    const ask = (part: number) =>
+      store.request({ type: "grid", kind: store.get("kind"), part }, mine.signal);
     try {
-      while (next < parts) {
-        const question = { type: "grid", kind: store.get("kind"), part: next };
-        const { content, buffers } = await store.request(question, mine.signal);
+      let answer = ask(next);
+      while (phase === "computing") {
+        const { content, buffers } = await answer;
         if (mine.signal.aborted) return;
         const message = content as Message;
         parts = message.parts;
         next++;
+        // What was on its way when the button was pressed is kept, and nothing more is asked for.
+        if (next >= parts) phase = "done";
+        else if (isStopping) phase = "stopped";
+        else answer = ask(next); // computed while this part is drawn
         heads = [...heads, ...read(message, buffers[0] as DataView)];
-        // The answer that was on its way when the button was pressed is kept too.
-        if (isStopping && next < parts) {
-          phase = "stopped";
-          show();
-          changed();
-          return;
-        }
         show();
         changed();
       }
-      phase = "done";
-      show();
     } catch (error) {
       if (mine.signal.aborted) return;
       phase = "failed";
       show(`The grid failed: ${error instanceof Error ? error.message : error}`);
+      changed();
     }
-    changed();
   }
 
   button.addEventListener(
