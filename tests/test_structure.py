@@ -165,7 +165,7 @@ ARROWS = {
     "lines": set(),
     "grid": {"statistics", "wire"},
     "size": {"sources.base"},
-    "picking": {"checks", "sources.base", "sources.heads"},
+    "picking": {"checks", "sources.base"},
     "report": {"attention", "check", "mistakes", "wire"},
     "traits": {"arrays", "presets"},
     "showing": {

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from attnwidget.checks import index
 from attnwidget.sources.base import stack
-from attnwidget.sources.heads import head_weights
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -36,8 +34,9 @@ def pick(source: Source, layer: Any, head: Any, rows: Any, cols: Any) -> NDArray
         found = found if head is None else found[wanted[0]]
         found = found if at is None else np.take(found, at, axis=-2)
     else:
-        every: NDArray = np.arange(len(source.tokens)) if at is None else np.atleast_1d(at)
-        found = np.stack([_rows(source, layer, one, every) for one in wanted])
+        queries = None if at is None else np.atleast_1d(at).tolist()
+        model: Any = source
+        found = np.stack([model.weights(layer, one, queries) for one in wanted])
         found = found if head is None else found[0]
         found = found[..., 0, :] if at is not None and at.ndim == 0 else found
     picked = _positions("cols", cols, found.shape[-1])
@@ -51,14 +50,3 @@ def _positions(name: str, wanted: Any, n: int) -> NDArray[np.intp] | None:
         return np.asarray(np.arange(n)[wanted])
     except (IndexError, TypeError) as error:
         raise ValueError(f"{name}: got {wanted!r}, want positions from 0 to {n - 1}") from error
-
-
-def _rows(source: Any, layer: int, head: int, rows: NDArray[np.intp]) -> NDArray[np.float32]:
-    """Return the weights (len(rows), n_k) of some queries of one head of a captured model."""
-    inputs = source.head(layer, head)
-    cut = {
-        name: None if array is None else array[rows]
-        for name, array in (("Q", inputs.Q), ("bias", inputs.bias), ("locked", inputs.locked))
-    }
-    has_sink = source._call(layer)[0].sink is not None
-    return head_weights(replace(inputs, **cut), has_sink)

@@ -99,6 +99,24 @@ class Call:
         q = None if self.q is None else rows(self.q)
         return replace(self, q=q, mask=mask, causal=False, position_bias=bias, scores=scores)
 
+    def of_head(self, head: int) -> Call:
+        """Return the call with one of its heads alone."""
+        group = self.group(head)
+
+        def part(tensor: torch.Tensor | None, at: int) -> torch.Tensor | None:
+            return tensor if tensor is None or len(tensor) == 1 else tensor[at : at + 1]
+
+        return replace(
+            self,
+            q=part(self.q, head),
+            k=part(self.k, group),
+            v=part(self.v, group),
+            mask=part(self.mask, head),
+            position_bias=part(self.position_bias, head),
+            sink=part(self.sink, head),
+            scores=part(self.scores, head),
+        )
+
 
 def together(*calls: Call) -> tuple[bool | None, float, float]:
     """Return `proved`, `error` and `bound` of what is made of several calls."""

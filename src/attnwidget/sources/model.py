@@ -240,8 +240,13 @@ class ModelSource:
             raise ValueError(f"model: what {self.name} computed in {where}: {error}") from None
         return found
 
-    def weights(self, layer: int, head: int | None = None) -> NDArray[np.float32]:
+    def weights(
+        self, layer: int, head: int | None = None, rows: Sequence[int] | None = None
+    ) -> NDArray[np.float32]:
         """Return the attention weights of `layer`, (h, n_q, n_k), or of one `head`; float32.
+
+        `rows` are the queries wanted, in their order; with them and a `head`, nothing of size
+        n_q · n_k is made.
 
         They are softmax(Q Kᵀ · scale + bias) over the keys that the model leaves, computed from
         the captured inputs; what flows into a sink is left out, so that a row sums below 1. A
@@ -249,14 +254,19 @@ class ModelSource:
         has a row of zeros (transformers' eager attention gives such a row equal weights, its
         sdpa an output of zero).
         """
-        if head is not None:
-            return head_weights(self.head(layer, head), self.kind in self._sinks)
         call, locked = self._call(layer)
-        weights = layer_weights(call, locked)
-        for kind, where, other in self._replaced:
-            if (kind, where) == (self.kind, layer):
-                weights[other] = self.weights(layer, other)
-        return weights
+        if head is None:
+            weights = layer_weights(call, locked)
+            for kind, where, other in self._replaced:
+                if (kind, where) == (self.kind, layer):
+                    weights[other] = self.weights(layer, other)
+            return weights if rows is None else weights[:, rows]
+        head = index("head", head, range(call.shape[0]))
+        if rows is not None and self.is_own(layer, head):
+            part = call.of_head(head).of_queries(rows)
+            return layer_weights(part, hidden(part))[0]
+        weights = head_weights(self.head(layer, head), self.kind in self._sinks)
+        return weights if rows is None else weights[rows]
 
     def maps(self, layer: int) -> NDArray[np.float32]:
         """Return the weights of `layer`, (h, n_q, n_k), with the column of a sink where one is."""
