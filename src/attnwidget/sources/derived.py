@@ -106,6 +106,7 @@ class DerivedSource:
         parts = [DERIVATIONS.get(self.derivation, "")]
         parts += [_WORDS] if self.merging == "words" else []
         parts += [_HIDDEN] if self.hide_special else []
+        parts.insert(0, getattr(self.base, "doubt", ""))  # what is made of wrong maps is wrong
         return " ".join(part for part in parts if part)
 
     def head(self, layer: int, head: int) -> HeadInputs:
