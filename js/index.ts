@@ -167,7 +167,12 @@ function fill(
     tell(store.get("error"));
     text(notice, store.get("notice"));
     notice.hidden = store.get("notice") === "";
+    const isWrong = store.get("layers").some((layer) => layer.proved === false);
+    notice.classList.toggle("aw-warning", isWrong);
+    const [shownLayer] = store.get("shown");
+    const proved = store.layers.find((layer) => layer.index === shownLayer)?.proved;
     const hooks = {
+      proved: proved ?? "unknown",
       view: store.get("view"),
       kind: store.get("kind"),
       layer: store.get("layer"),

@@ -13,6 +13,8 @@ export interface LayerInfo {
   kind: string;
   n_heads: number;
   n_kv_heads: number;
+  /** False where the weights are not what the model computed with; null where that was not seen. */
+  proved: boolean | null;
 }
 
 /** Cells of the mask as runs over flat indices: start, length, start, length, ... */

@@ -62,11 +62,16 @@ export function createToolbar(parent: HTMLElement, store: Store, { signal }: Env
     select.addEventListener("change", () => pick(select.value), { signal });
     return {
       element: h("div", { class: "aw-picker" }, previous, select, next),
-      update(values: readonly (number | string)[], value: number | string) {
-        const listed = values.join();
+      update(
+        values: readonly (number | string)[],
+        value: number | string,
+        wrong: readonly (number | string)[] = [],
+      ) {
+        const listed = `${values.join()};${wrong.join()}`;
         if (select.dataset.values !== listed) {
           select.dataset.values = listed;
-          select.replaceChildren(...values.map((v) => h("option", { value: v }, say(v))));
+          const labels = values.map((v) => (wrong.includes(v) ? `${say(v)} ⚠` : say(v)));
+          select.replaceChildren(...values.map((v, i) => h("option", { value: v }, labels[i])));
         }
         select.value = String(value);
         previous.disabled = select.selectedIndex <= 0;
@@ -116,6 +121,7 @@ export function createToolbar(parent: HTMLElement, store: Store, { signal }: Env
     layer.update(
       layers.map((l) => l.index),
       store.get("layer"),
+      layers.filter((l) => l.proved === false).map((l) => l.index),
     );
     head.update(heads, store.get("head"));
     kind.update(kinds, store.get("kind"));

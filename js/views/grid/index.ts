@@ -82,10 +82,14 @@ export function createGrid(parent: HTMLElement, store: Store, env: Env, back: ()
     active = Math.max(0, shown.findIndex(isCurrent));
     const cells: HTMLElement[] = [];
     let layer: number | null = null;
+    const doubted = store.layers.filter(({ proved }) => proved === false);
+    const wrong = new Set(doubted.map(({ index }) => index));
     shown.forEach((head, i) => {
       if (columns && head.layer !== layer) {
         layer = head.layer;
-        cells.push(h("span", { class: "aw-layer-name" }, short ? `${layer}` : `layer ${layer}`));
+        const name = short ? `${layer}` : `layer ${layer}`;
+        const label = wrong.has(layer) ? `${name} ⚠` : name;
+        cells.push(h("span", { class: "aw-layer-name" }, label));
       }
       cells.push(thumb(head, i, table, columns));
     });
