@@ -242,7 +242,7 @@ def test_the_first_window_of_a_shifted_image() -> None:
     for r, c in [(0, 0), (0, 3), (2, 1), (3, 3)]:
         place = (..., slice(2 * (r + 2), 2 * (r + 3)), slice(2 * (c + 2), 2 * (c + 3)))
         at = changed(plain, entering(model, second, odd(inputs, "pixel_values", place)))
-        assert [source.tokens[i] for i in at] == [f"window 0:{r},{c}"]
+        assert [source.tokens[i] for i in at] == [f"w0:{r},{c}"]
 
 
 def test_a_key_that_stands_for_several_patches_names_them() -> None:

@@ -121,7 +121,11 @@ def test_strict_refuses_and_says_how_large_the_difference_is(registered: Any) ->
         AttentionWidget.from_model(
             model, tokenizer(), TEXT, generate={"max_new_tokens": 3}, strict=True
         )
-    assert AttentionWidget.from_model(model, tokenizer(), TEXT).layers[1].proved is False
+    w = AttentionWidget.from_model(model, tokenizer(), TEXT)
+    assert w.layers[1].proved is False
+    assert "As the model computed it." in w.notice
+    w.layer = 1
+    assert "As the model computed it." not in w.notice
 
 
 def test_the_largest_difference_is_the_one_that_the_notice_states(registered: Any) -> None:
@@ -163,8 +167,9 @@ def test_half_precision_does_not_hide_another_scale(registered: Any) -> None:
 
 def test_layers_whose_output_was_not_seen_say_so() -> None:
     one = ARCHITECTURES["longformer"]
-    source = ModelSource.capture(one.make(), None, inputs=one.inputs())
-    assert {layer.proved for layer in source.layers} == {None}
+    w = AttentionWidget.from_model(one.make(), inputs=one.inputs())
+    assert {layer.proved for layer in w.layers} == {None}
+    assert "its output was not seen, so it is not proved" in w.notice
 
 
 def test_what_is_made_of_wrong_maps_keeps_the_warning(registered: Any) -> None:

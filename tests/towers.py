@@ -123,7 +123,7 @@ def _windows(model: Any, config: Any, **settings: Any) -> Tower:
     return Tower(partial(_built, model, config, given), inputs, _first_window(4))
 
 
-def _first_window(side: int, prefix: str = "window 0:") -> dict[str, Place]:
+def _first_window(side: int, prefix: str = "w0:") -> dict[str, Place]:
     return {
         f"{prefix}{r},{c}": (..., slice(2 * r, 2 * r + 2), slice(2 * c, 2 * c + 2))
         for r in range(side)

@@ -39,7 +39,13 @@ HEAD = ("Q", "K", "V", "scale", "temperature")
 _SHOWN = (*HEAD, "bias", "softcap", "row_mass", "locked")
 _COMPUTED = ("scores", "mask", "attention", "output")
 _DERIVED = "A click is a what-if on this map alone."
-_AS_COMPUTED = "As the model computed it. A masked cell is a what-if on its head."
+_WHAT_IF = "A masked cell is a what-if on its head."
+# What is known of the weights of a model's layer, by whether they are proved.
+_AS_COMPUTED = {
+    True: "As the model computed it. ",
+    False: "",
+    None: "As it was read inside the model; its output was not seen, so it is not proved. ",
+}
 _NOT_RE_RUN = "What-if on this head alone: the model itself has not been re-run."
 
 
@@ -233,7 +239,9 @@ class AttentionShown(AttentionTraits):
         elif self._source.layers[0].module:
             by_hand = self._own if self.locked is None else self._own & ~self.locked
             edited = by_hand.any() or not self._source.is_own(self.layer, self.head)
-            notice = f"{notice} {_NOT_RE_RUN if edited else _AS_COMPUTED}".lstrip()
+            shown = next(one for one in stack(self._source) if one.index == self.layer)
+            said = _NOT_RE_RUN if edited else _AS_COMPUTED[shown.proved] + _WHAT_IF
+            notice = f"{notice} {said}".lstrip()
         layers = stack(self._source)
         is_alone = self._inputs.Q is None or self._inputs.Q.ndim == 2
         several = len(layers) > 1 or (is_alone and layers[0].n_heads > 1)

@@ -169,13 +169,13 @@ def _tiles(tower: Tower, n: int) -> list[Labels]:
 def _windows(tower: Tower, n: int) -> list[Labels]:
     """Swin: every layer attends inside windows, and the first window of the image is shown."""
     sides = range(1, int(tower.config.window_size) + 1)
-    return [_numbered(["window 0"], grid_labels(side, side)) for side in sides]
+    return [_numbered(["w0"], grid_labels(side, side)) for side in sides]
 
 
 def _some_windows(tower: Tower, n: int) -> list[Labels]:
     """SAM: some layers attend inside windows, some to the whole image."""
     whole, side = image_grid(tower.config, tower.inputs), int(tower.config.window_size)
-    window = _numbered(["window 0"], grid_labels(side, side))
+    window = _numbered(["w0"], grid_labels(side, side))
     if whole[0] * whole[1] == len(window):  # Layers of both kinds would share their labels.
         return [grid_labels(*whole)] if whole == (side, side) else []
     return [grid_labels(*whole), window]
@@ -263,7 +263,10 @@ TOWERS: dict[str, Callable[[Tower, int], list[Labels]]] = {
     **dict.fromkeys(_SOUND, _frames),
 }
 
-_IN_WINDOWS = "Layers attend inside windows of the image; the first window is shown."
+_IN_WINDOWS = (
+    "Layers attend inside windows of the image; the first window is shown: w0:1,2 is row 1 and "
+    "column 2 of window 0."
+)
 # What a reader has to know of towers whose maps show only a part of what a layer attends to.
 _PARTS = {
     **dict.fromkeys((*_SWIN, "sam_vision_model"), _IN_WINDOWS),
