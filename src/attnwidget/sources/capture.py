@@ -20,7 +20,7 @@ from attnwidget.sources.calls import Call, one_a_layer
 from attnwidget.sources.coverage import Missing, in_words, one_map_a_run, unrecorded
 from attnwidget.sources.intercept import Attended, Listener, listening
 from attnwidget.sources.progress import progress
-from attnwidget.sources.proof import proven
+from attnwidget.sources.proof import proven, proven_together, some_queries
 from attnwidget.sources.recognise import always_asks_interface, looks_like_attention
 from attnwidget.sources.rows import Place, Rows
 from attnwidget.sources.supported import check_kwargs, forward_parameters, refused
@@ -58,9 +58,9 @@ def run(
             calls.append(call)
             step()
 
-        with recording(model, inputs, batch_index, keep) as recorder:
+        with recording(model, inputs, batch_index, keep, proves=False) as recorder:
             model(**feed)
-    return settled(model, calls, recorder)
+    return settled(model, proven_together(calls, recorder.outputs), recorder)
 
 
 def settled(model: PreTrainedModel, calls: list[Call], recorder: Recorder) -> Capture:
@@ -90,17 +90,20 @@ def recording(
     inputs: Mapping[str, torch.Tensor],
     batch_index: int,
     keep: Callable[[Call], None],
+    *,
+    proves: bool = True,
 ) -> Iterator[Recorder]:
     """Hand `keep` every attention call that this thread has `model` make.
 
-    The model is lent for that time, and left as it was found.
+    The model is lent for that time, and left as it was found. Calls come proven, unless `proves`
+    is False: then the recorder keeps the `outputs` to prove them with.
     """
     import torch
 
     with ExitStack() as held:
         names = {module: name for name, module in model.named_modules()}
         held.enter_context(borrowed(model, names))
-        recorder = Recorder(model, names, Rows(model, inputs, batch_index), keep)
+        recorder = Recorder(model, names, Rows(model, inputs, batch_index), keep, proves)
         recorder.read_lengths(inputs, batch_index)
         held.enter_context(recorder.following())
         held.enter_context(listening(recorder.listener))
@@ -113,7 +116,8 @@ def recording(
 class Recorder:
     """What one run of a model does: which modules run, and what their attention is given.
 
-    `must_watch` says that some attention may not come through the interface.
+    `must_watch` says that some attention may not come through the interface. `outputs` are what
+    calls returned that are still to be proven, by ``id(call)``.
     """
 
     def __init__(
@@ -122,9 +126,11 @@ class Recorder:
         names: dict[Any, str],
         rows: Rows,
         keep: Callable[[Call], None],
+        proves: bool,
     ) -> None:
         self.listener = Listener(self._before, self._after, self._failed)
-        self._model, self._keep = model, keep
+        self._model, self._keep, self._proves = model, keep, proves
+        self.outputs: dict[int, torch.Tensor] = {}
         self.segments = rows.segments
         self._rows, self._names = rows, names
         self._attention = {module for module in self._names if looks_like_attention(module)}
@@ -255,7 +261,12 @@ class Recorder:
             return
         call = call_of(attended, name, place, self._turn(module))
         self._recorded.add(name)
-        self._keep(proven(call, _output_of(attended, place.at)))
+        output = _output_of(attended, place.at, some_queries(call))
+        if self._proves:
+            call = proven(call, output)
+        elif output is not None:
+            self.outputs[id(call)] = output
+        self._keep(call)
 
 
 def _some_computes_itself(names: Mapping[Any, str], attention: set[Any]) -> bool:
@@ -296,21 +307,16 @@ def call_of(attended: Attended, name: str, place: Place, turn: tuple[int, int]) 
     )
 
 
-def _output_of(attended: Attended, at: int) -> Callable[[list[int]], torch.Tensor | None]:
-    """Return what gives the output of queries of entry `at`, (h, n, d_v), None where unknown."""
+def _output_of(attended: Attended, at: int, queries: list[int]) -> torch.Tensor | None:
+    """Return the output of some queries of entry `at`, (h, n, d_v), None where it is not known."""
     output = attended.output[0] if isinstance(attended.output, tuple) else attended.output
     _, h, n_q, _ = attended.query.shape
     d_v = attended.value.shape[-1]
-
-    def rows(queries: list[int]) -> torch.Tensor | None:
-        if getattr(output, "ndim", 0) == 3 and tuple(output.shape[1:]) == (n_q, h * d_v):
-            return output[at, queries].unflatten(-1, (h, d_v)).transpose(0, 1)
-        if getattr(output, "ndim", 0) != 4:
-            return None
-        if tuple(output.shape[1:]) == (n_q, h, d_v):
-            return output[at, queries].transpose(0, 1)
-        if tuple(output.shape[1:]) == (h, n_q, d_v):
-            return output[at][:, queries]
-        return None
-
-    return rows
+    shape = tuple(getattr(output, "shape", ()))[1:]
+    if shape == (n_q, h, d_v):
+        return output[at, queries].transpose(0, 1)
+    if shape == (n_q, h * d_v):
+        return output[at, queries].unflatten(-1, (h, d_v)).transpose(0, 1)
+    if shape == (h, n_q, d_v):
+        return output[at][:, queries]
+    return None

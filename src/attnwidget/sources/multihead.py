@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -48,10 +47,9 @@ class MultiHead:
             mask=self._mask(at, h, k.shape[1]), rows=self.rows,
         )  # fmt: skip
 
-    def returned(self, at: int) -> Callable[[list[int]], torch.Tensor]:
-        """Return what gives the output of queries of entry `at`, (n, d)."""
-        output = self._output[:, at] if self.is_batched else self._output
-        return lambda queries: output[queries]
+    def returned(self, at: int, queries: list[int]) -> torch.Tensor:
+        """Return the output of some queries of entry `at`, (n, d)."""
+        return self._output[queries, at] if self.is_batched else self._output[queries]
 
     def project(self, joined: torch.Tensor) -> torch.Tensor:
         """Return the output of heads joined side by side, (n, h · d_v)."""

@@ -59,7 +59,9 @@ def check_model(model: PreTrainedModel) -> None:
     if not any(looks_like_attention(one) or uses_interface(one) for one in modules):
         raise refused(model, "has no attention layers")
     # Weights that accelerate keeps elsewhere are meta tensors too, and the model runs.
-    if getattr(model, "hf_device_map", None) is None and _lacks_weights(model):
+    modules = model.modules()
+    has_meta = any(p is not None and p.is_meta for m in modules for p in m._parameters.values())
+    if has_meta and getattr(model, "hf_device_map", None) is None and _lacks_weights(model):
         raise ValueError(
             f"model: {type(model).__name__} has parameters on the meta device, which hold no "
             "weights; want it loaded onto a real device"
@@ -175,8 +177,10 @@ def _position_limit(model: PreTrainedModel) -> int | None:
     if not isinstance(limit, int) or limit <= 0:
         return None
     for name, module in model.named_modules():
+        if not name.endswith("position_embeddings"):
+            continue
         padding = getattr(module, "padding_idx", None)
-        if name.endswith("position_embeddings") and padding is not None:
+        if padding is not None:
             # RoBERTa and its kin count positions from padding_idx + 1.
             limit = min(limit, module.weight.shape[0] - padding - 1)
     return limit

@@ -18,7 +18,7 @@ from attnwidget.sources.banded import is_banded, unbanded
 from attnwidget.sources.calls import Call
 from attnwidget.sources.multihead import NAME as MULTI_HEAD
 from attnwidget.sources.multihead import MultiHead
-from attnwidget.sources.proof import proven
+from attnwidget.sources.proof import proven, some_queries
 from attnwidget.sources.recognise import head_count
 
 if TYPE_CHECKING:
@@ -198,7 +198,7 @@ class Frame:
         call = replace(waiting.call, v=v)
         if output is not None:
             rows = _split(output, waiting.heads)[waiting.at]
-            call = proven(call, lambda queries: rows[:, queries])
+            call = proven(call, rows[:, some_queries(call)])
         self.calls.append(call)
 
     # Functions of torch that are attention as a whole
@@ -220,7 +220,7 @@ class Frame:
             mask=of_row(mask, at, len(q)), causal=bool(given.get("is_causal")), rows=len(q),
             share=place.share,
         )  # fmt: skip
-        self.calls.append(proven(call, lambda queries: result[at][:, queries]))
+        self.calls.append(proven(call, result[at][:, some_queries(call)]))
 
     def _multi_head(self, args: Any, kwargs: Any, result: Any) -> None:
         attention = MultiHead(args, kwargs, result)
@@ -229,7 +229,8 @@ class Frame:
             self.notes.append(attention.reason or place.reason)
             return
         call = replace(attention.call(place.at, self.name), share=place.share)
-        self.calls.append(proven(call, attention.returned(place.at), attention.project))
+        output = attention.returned(place.at, some_queries(call))
+        self.calls.append(proven(call, output, attention.project))
 
     # Longformer
 
