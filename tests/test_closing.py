@@ -83,7 +83,12 @@ def test_a_closed_comparison_is_freed_while_its_widgets_go_on(shown):
     a.toggle(0, 1)
 
 
-@pytest.mark.parametrize(("value", "wanted"), [("1", "FileContents"), ("0", "str")])
+def test_a_widget_is_of_its_own_class():
+    # traitlets makes a class for each widget that a trait is added to.
+    assert type(AttentionWidget("a b")) is AttentionWidget
+
+
+@pytest.mark.parametrize(("value", "wanted"), [("1", "FileContents"), ("0", "Unicode")])
 def test_the_bundle_is_a_watched_file_only_where_hot_reload_is_asked_for(value, wanted):
     code = "from attnwidget import AttentionWidget as W; print(type(W._esm).__name__)"
     environment = {**os.environ, "ANYWIDGET_HMR": value}

@@ -481,7 +481,9 @@ def test_the_table_of_names_is_the_class():
 def _inherited():
     import anywidget
 
-    return {*anywidget.AnyWidget.class_trait_names(), "comm"}
+    # The last three are what anywidget adds to each widget.
+    own = {"comm", "_esm", "_css", "_anywidget_id"}
+    return {*anywidget.AnyWidget.class_trait_names(), *own}
 
 
 def test_the_colour_maps_are_the_same_on_both_sides():

@@ -7,6 +7,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import traitlets
+
 from attnwidget.asking import AttentionAsking
 from attnwidget.growing import Growing
 from attnwidget.keywords import refuse_unknown
@@ -25,8 +27,8 @@ if TYPE_CHECKING:
 _STATIC = Path(__file__).parent / "static"
 
 
-def _static(name: str, without: str) -> Path | str:
-    """Return the text of a built file; in a checkout that was never built, a line that says so.
+def _static(name: str, without: str) -> Any:
+    """Return a trait of a built file's text; of a checkout that was never built, a line says so.
 
     With ``ANYWIDGET_HMR=1`` it is the path: anywidget then watches the file and reloads it. For a
     path, anywidget connects each widget to the watcher and never disconnects it, so that no widget
@@ -34,8 +36,12 @@ def _static(name: str, without: str) -> Path | str:
     """
     path = _STATIC / name
     if not path.exists():
-        return without % "attnwidget was not built: run `make build`"
-    return path if os.environ.get("ANYWIDGET_HMR") == "1" else path.read_text(encoding="utf-8")
+        text = without % "attnwidget was not built: run `make build`"
+    elif os.environ.get("ANYWIDGET_HMR") == "1":
+        return path
+    else:
+        text = path.read_text(encoding="utf-8")
+    return traitlets.Unicode(text).tag(sync=True)
 
 
 class AttentionWidget(AttentionAsking):
@@ -88,6 +94,7 @@ class AttentionWidget(AttentionAsking):
 
     _esm = _static("widget.js", "export default { render({ el }) { el.textContent = %r } }")
     _css = _static("widget.css", "/* %s */")
+    _anywidget_id = traitlets.Unicode("attnwidget.widget.AttentionWidget").tag(sync=True)
 
     def __init__(
         self,
@@ -311,6 +318,16 @@ class AttentionWidget(AttentionAsking):
         self = cls.__new__(cls)
         self._open(source, **state)
         return self
+
+    def add_traits(self, **traits: Any) -> None:
+        """Add the traits that the widget does not have yet.
+
+        anywidget adds `_esm`, `_css` and an id to each widget, and traitlets makes a class for each
+        widget that is added to: half of the time that a widget takes. This class has these traits.
+        """
+        new = {name: trait for name, trait in traits.items() if not self.has_trait(name)}
+        if new:
+            super().add_traits(**new)
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Set a trait; a name that is nearly one is a slip, not a new attribute."""

@@ -138,6 +138,20 @@ def is_broken(call: Call) -> bool:
     return call.scores is not None and bool(torch.isnan(call.scores).any())
 
 
+def are_finite(calls: Sequence[Call]) -> bool:
+    """Whether one look at all `calls` finds no NaN or infinity; False where `is_broken` must tell.
+
+    A sum is one pass over a tensor, and finite only where the tensor is; a large one may overflow.
+    """
+    import torch
+
+    parts = [part for call in calls for part in (call.q, call.k, call.v) if part is not None]
+    if not parts or any(call.scores is not None for call in calls):
+        return False
+    sums = torch.stack([part.sum(dtype=torch.float32).cpu() for part in parts])
+    return bool(torch.isfinite(sums).all())
+
+
 def one_a_layer(calls: Sequence[Call], segments: tuple[int, int, int] | None = None) -> list[Call]:
     """Return `calls` with those of several images joined: one layer sees each image apart.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -79,6 +80,8 @@ class ModelSource:
             (layer.kind, layer.index): (call, masks[_mask_key(call)]) for layer, call in found
         }
         self._replaced: dict[tuple[str, int, int], HeadInputs] = {}
+        # A widget asks for the head that it shows several times: the last answer is kept.
+        self._last: tuple[tuple[str, int, int], HeadInputs] | None = None
         self._sinks = {layer.kind for layer, call in found if call.sink is not None}
         self.doubt = doubted(found)
         parts = parts_shown(model, [layer.module for layer in self.layers]) or parted(found)
@@ -165,7 +168,7 @@ class ModelSource:
         kind = "" if len(self.kinds) == 1 else f"{self.kind} · "
         return f"{self.name} · {kind}{sizes_said(layers, n_q, n_k)}"
 
-    @property
+    @cached_property
     def derived_layers(self) -> tuple[Layer, ...]:
         """Means over heads or layers, and rollout, of each stack."""
         return derived_layers(self)
@@ -231,6 +234,9 @@ class ModelSource:
         head = index("head", head, range(call.shape[0]))
         if (self.kind, layer, head) in self._replaced:
             return self._replaced[self.kind, layer, head]
+        asked = self.kind, layer, head
+        if self._last is not None and self._last[0] == asked:
+            return self._last[1]
         if locked is not None and locked.ndim == 3:
             locked = locked[head]
         try:
@@ -238,6 +244,7 @@ class ModelSource:
         except ValueError as error:
             where = f"layer {layer}, head {head} ({call.module})"
             raise ValueError(f"model: what {self.name} computed in {where}: {error}") from None
+        self._last = asked, found
         return found
 
     def weights(

@@ -126,7 +126,11 @@ def _differences(
         joined = torch.from_numpy(ours).transpose(0, 1).flatten(1).to(output.device, output.dtype)
         ours = project(joined).detach().to("cpu", torch.float32).numpy()
         reached = max(sizes.max(), np.abs(ours).max(initial=0), np.abs(theirs).max(initial=0))
-        ours, theirs, seen = ours[None], theirs[None], np.logical_and.reduce(seen, axis=0, keepdims=True)
+        ours, theirs, seen = (
+            ours[None],
+            theirs[None],
+            np.logical_and.reduce(seen, axis=0, keepdims=True),
+        )
         sizes, largest = np.array([reached]), largest.max(keepdims=True)
     errors = np.where(seen[..., None], np.abs(ours - theirs), 0).max(axis=(1, 2), initial=0)
     name = str(call.v.dtype).removeprefix("torch.")

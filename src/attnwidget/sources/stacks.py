@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from attnwidget.sources.base import Layer
-from attnwidget.sources.calls import is_broken
+from attnwidget.sources.calls import are_finite, is_broken
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -82,6 +82,8 @@ def _numbers(calls: Sequence[Call]) -> list[int]:
 
 def broken(found: Sequence[tuple[Layer, Call]]) -> str:
     """Say which layers computed NaN or infinity, and have no weights; "" where none did."""
+    if are_finite([call for _, call in found]):
+        return ""
     layers = [layer for layer, call in found if is_broken(call)]
     if not layers:
         return ""
