@@ -425,3 +425,10 @@ def test_a_selection_outside_the_new_map_is_none():
     c.align = "position"
     assert c.selection is None
     assert a.selection is None
+
+
+def test_no_title_is_the_usual_one():
+    a, b = AttentionWidget("a b c"), AttentionWidget("a b d")
+    c = AttentionWidget.compare(a, b, title="mine")
+    c.title = None
+    assert c.title == "Attention compared"

@@ -180,6 +180,10 @@ def test_what_is_made_of_wrong_maps_keeps_the_warning(registered: Any) -> None:
     w.kind = "self"
     w.merge = "words"
     assert "Wrong weights: layer 1." in w.notice
+    w.merge = "tokens"
+    right = AttentionWidget.from_model(llama("sdpa"), tokenizer(), TEXT)
+    c = AttentionWidget.compare(right, w)
+    assert c.notice.startswith("B: Wrong weights: layer 1.")
 
 
 def test_attention_that_ran_and_was_not_recorded_is_named() -> None:

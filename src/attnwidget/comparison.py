@@ -22,12 +22,20 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+_TITLE = "Attention compared"
 _PICKED = ("kind", "layer", "head", "align")
 _CHOICES = {"align": ALIGNMENTS, "cmap": CMAPS, "color_scale": ("unit", "map")}
 
 
 def _told(trait: Any) -> Any:
     return trait.tag(sync=True, echo_update=False)
+
+
+class _Title(traitlets.Unicode):
+    """A title; None stands for the usual one."""
+
+    def validate(self, obj: Any, value: Any) -> Any:
+        return super().validate(obj, _TITLE if value is None else value)
 
 
 class AttentionComparison(anywidget.AnyWidget):
@@ -75,7 +83,7 @@ class AttentionComparison(anywidget.AnyWidget):
     peaks = Checked((1.0, 0.0), read_only=True)
     shown = Checked((), read_only=True)
     labels = Checked((), read_only=True)
-    title = _told(traitlets.Unicode("Attention compared"))
+    title = _told(_Title(_TITLE))
     notice = _told(traitlets.Unicode(read_only=True))
     error = _told(traitlets.Unicode())
     revision = _told(traitlets.Int(0, read_only=True))
@@ -191,7 +199,9 @@ class AttentionComparison(anywidget.AnyWidget):
             values[f"masked_{name}"] = _frozen(spread(mask, rows, columns, name, False))
         change = values["b"] - values["a"]
         values["changes"] = largest_changes(change)
-        notes = [*matched(rows, columns), *offer.notes, *edit_notes(sides, kinds, layer, head)]
+        doubts = {name: getattr(side.source, "doubt", "") for name, side in sides.items()}
+        notes = [f"{name.upper()}: {doubt}" for name, doubt in doubts.items() if doubt]
+        notes += [*matched(rows, columns), *offer.notes, *edit_notes(sides, kinds, layer, head)]
         if not values["changes"]:
             notes.append("A and B are equal wherever both have a cell.")
         values["notice"] = " ".join(notes)

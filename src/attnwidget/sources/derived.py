@@ -101,12 +101,18 @@ class DerivedSource:
         return f"{name} · {sizes_said(stack(self), len(self._rows), len(self._columns), what)}"
 
     @property
+    def doubt(self) -> str:
+        """Which of the base's layers have wrong weights: a map that is made of them is wrong."""
+        doubt: str = getattr(self.base, "doubt", "")
+        return doubt
+
+    @property
     def notice(self) -> str:
         """What the map is, and where it is from."""
         parts = [DERIVATIONS.get(self.derivation, "")]
         parts += [_WORDS] if self.merging == "words" else []
         parts += [_HIDDEN] if self.hide_special else []
-        parts.insert(0, getattr(self.base, "doubt", ""))  # what is made of wrong maps is wrong
+        parts.insert(0, self.doubt)
         return " ".join(part for part in parts if part)
 
     def head(self, layer: int, head: int) -> HeadInputs:
