@@ -30,6 +30,8 @@ from transformers import (
     AutoTokenizer,
     PreTrainedModel,
 )
+from zoo.common import inputs_of as zoo_inputs
+from zoo.common import model_of
 
 from attnwidget.sources.base import HeadInputs
 from attnwidget.sources.model import ModelSource, _capture_inputs
@@ -319,7 +321,7 @@ def test_an_interrupted_pass_leaves_the_model_as_found(
     attention = [m for m in model.modules() if "Attention" in type(m).__name__]
 
     def stop(*_: Any) -> None:
-        assert torch.is_inference_mode_enabled()
+        assert not torch.is_grad_enabled()
         raise error("stop here")
 
     attention[-1].register_forward_hook(stop)
@@ -335,6 +337,57 @@ def test_the_pass_runs_in_evaluation_even_where_the_model_trains() -> None:
     expected = ModelSource.capture(model, tokenizer(), TEXT).weights(2)
     got = ModelSource.capture(model.train(), tokenizer(), TEXT).weights(2)
     np.testing.assert_array_equal(got, expected)
+
+
+def test_packed_texts_are_read_as_a_plain_pass_reads_them() -> None:
+    """Positions that begin again: transformers reads them as packed texts without a cache alone."""
+    model = family("llama")
+    inputs = {"input_ids": torch.tensor([[5, 7, 2, 9, 11, 3, 4]])}
+    inputs["position_ids"] = torch.tensor([[0, 1, 2, 0, 1, 2, 3]])
+    with torch.no_grad():
+        wanted = first_tensor(model(**inputs))
+    during: list[torch.Tensor] = []
+    hook = model.register_forward_hook(lambda *_: during.append(first_tensor(_[-1])))
+    ModelSource.capture(model, None, inputs=inputs)
+    hook.remove()
+    assert torch.equal(during[0], wanted)
+
+
+@pytest.mark.parametrize("wrap", ["call", "forward", "layer"])
+def test_a_compiled_model_is_captured_as_it_was_written(wrap: str) -> None:
+    model = copy.deepcopy(family("llama"))
+    wanted = ModelSource.capture(model, tokenizer(), TEXT)
+    if wrap == "call":
+        model.compile()
+    elif wrap == "forward":
+        model.forward = torch.compile(model.forward)
+    else:
+        model.model.layers[1] = torch.compile(model.model.layers[1])
+    source = ModelSource.capture(model, tokenizer(), TEXT)
+    for layer in source.layers:
+        np.testing.assert_array_equal(source.weights(layer.index), wanted.weights(layer.index))
+    assert torch._dynamo.eval_frame._stance.stance == "default"
+
+
+def test_a_cache_that_evaluation_fills_does_not_outlive_the_capture() -> None:
+    """LeViT computes its biases once in evaluation, and again after the next train()."""
+    model = copy.deepcopy(model_of("levit")).train()
+    caches = [m.attention_bias_cache for m in model.modules() if hasattr(m, "attention_bias_cache")]
+    assert caches
+    ModelSource.capture(model, None, inputs=zoo_inputs("levit", "plain"))
+    assert not any(caches)
+
+
+def test_a_scripted_module_that_trains_is_refused() -> None:
+    class Noise(torch.nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return torch.nn.functional.dropout(x, 0.5, self.training)
+
+    model = copy.deepcopy(family("bert"))
+    model.encoder.layer[0].output.dropout = torch.jit.script(Noise())
+    with pytest.raises(ValueError, match=r"scripted module in training mode.*model\.eval\(\)"):
+        ModelSource.capture(model.train(), tokenizer(), TEXT)
+    assert ModelSource.capture(model.eval(), tokenizer(), TEXT).layers
 
 
 def test_a_model_set_up_for_its_own_attentions_is_taken_too() -> None:

@@ -165,6 +165,49 @@ def test_half_precision_does_not_hide_another_scale(registered: Any) -> None:
     assert [layer.proved for layer in source.layers] == [True, False, True]
 
 
+def test_nan_in_the_output_alone_is_no_proof(registered: Any) -> None:
+    """What overflows inside the attention function is in neither q, k nor v."""
+
+    def overflows(module: Any, query: Any, key: Any, value: Any, mask: Any, **more: Any) -> Any:
+        output = attend(query, key, value, mask, more["scaling"], lambda scores: scores)
+        if module.layer_idx == N_LAYERS - 1:
+            output[:, -1] = torch.nan
+        return output, None
+
+    source = ModelSource.capture(llama(registered(overflows)), tokenizer(), TEXT)
+    assert [layer.proved for layer in source.layers] == [True, True, False]
+    assert "layer 2. The model's attention returned NaN or infinity" in source.notice
+
+
+def test_a_call_in_which_no_query_sees_a_key_proves_nothing() -> None:
+    inputs = {"input_ids": torch.tensor([[5, 7, 2, 9]])}
+    inputs["attention_mask"] = torch.full((1, 1, 4, 4), -2e4)
+    source = ModelSource.capture(FAMILIES["bert"](), None, inputs=inputs)
+    assert {layer.proved for layer in source.layers} == {None}
+
+
+def test_a_loud_head_does_not_hide_a_wrong_one(registered: Any) -> None:
+    """The bound is that of each element, in bfloat16 too."""
+
+    def function(module: Any, query: Any, key: Any, value: Any, mask: Any, **more: Any) -> Any:
+        double = torch.ones(4).view(1, 4, 1, 1)
+        double[:, 2] = 2.0
+        at = (
+            (lambda scores: scores * double.to(scores.dtype))
+            if module.layer_idx == 1
+            else (lambda scores: scores)
+        )
+        return attend(query, key, value, mask, more["scaling"], at), None
+
+    model = llama(registered(function))
+    with torch.no_grad():  # head 0 has large scores and values
+        model.model.layers[1].self_attn.q_proj.weight[:8] *= 10
+        model.model.layers[1].self_attn.v_proj.weight[:8] *= 10
+    torch.nn.Module.to(model, torch.bfloat16)
+    source = ModelSource.capture(model, tokenizer(), TEXT)
+    assert [layer.proved for layer in source.layers] == [True, False, True]
+
+
 def test_layers_whose_output_was_not_seen_say_so() -> None:
     one = ARCHITECTURES["longformer"]
     w = AttentionWidget.from_model(one.make(), inputs=one.inputs())
@@ -199,8 +242,8 @@ def test_attention_that_ran_and_was_not_recorded_is_named() -> None:
     forward = layer.output.forward
     layer.output.forward = lambda hidden, x: forward(hidden, x + layer.output.extra_attention(x))
     w = AttentionWidget.from_model(model, tokenizer(), TEXT)
-    wanted = "Not shown: self-attention in encoder.layer.1.output.extra_attention (Attention): no"
-    assert wanted in w.notice
+    where = "encoder.layer.1.output.extra_attention"
+    assert f"Not shown: self-attention in {where} (Attention), because no softmax" in w.notice
     assert len(w.layers) == N_LAYERS
 
 

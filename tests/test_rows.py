@@ -57,6 +57,24 @@ def test_an_image_that_a_text_of_the_batch_lacks_is_named_as_not_shown() -> None
     assert "there is no image 2, only 2 in all" in source.notice
 
 
+def test_several_images_and_one_text() -> None:
+    model = clip_model()
+    inputs = {"input_ids": IDS[:1], "pixel_values": noise(3, 3, 12, 12)}
+    wanted = eager_weights(model, inputs)
+    for row in range(3):
+        source = ModelSource.capture(model, tokenizer(), inputs=inputs, batch_index=row)
+        assert_row(source, wanted, "vision", row)
+        assert_row(source, wanted, "self", 0)
+        assert source.of("self").tokens[0] == "on"
+
+
+def test_a_row_may_serve_a_whole_batch() -> None:
+    inputs = {"input_ids": IDS, "token_type_ids": torch.zeros(1, 5, dtype=torch.long)}
+    model = FAMILIES["bert"]()
+    source = ModelSource.capture(model, None, inputs=inputs, batch_index=2)
+    assert_row(source, eager_weights(model, inputs), "self", 2)
+
+
 def test_positions_may_stand_first() -> None:
     model = FAMILIES["bert"]()
     inputs = {"position_ids": torch.arange(5)[None], "input_ids": IDS}
@@ -121,3 +139,13 @@ def test_a_sink_in_some_layers_alone_is_a_column_of_the_stack() -> None:
         if kind in {layer.kind for layer in w.derived_layers}:
             w.kind = kind
             assert w.attention.shape == (n, n + 1)
+
+
+def test_a_cache_in_the_inputs_is_refused_and_stays_as_it_was() -> None:
+    model = FAMILIES["llama"]()
+    with torch.no_grad():
+        cache = model(IDS[:1]).past_key_values
+    inputs = {"input_ids": IDS[1:2], "past_key_values": cache}
+    with pytest.raises(ValueError, match="inputs: got past_key_values, want the whole text"):
+        ModelSource.capture(model, None, inputs=inputs)
+    assert cache.get_seq_length() == IDS.shape[1]

@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from models import FAMILIES, N_LAYERS, tokenizer
+from models import FAMILIES, N_LAYERS, VOCABULARY, tokenizer
 from test_architectures import answer
 from transformers import AttentionInterface, PreTrainedConfig, PreTrainedModel
 
+from attnwidget import AttentionWidget, growing
 from attnwidget.sources.model import ModelSource
 
 TEXTS = ["the cat sat on the mat", "a dog saw it", "the dog slept there and the cat sat"]
@@ -158,6 +159,78 @@ def test_what_another_thread_does_to_the_model_stays() -> None:
     assert all(torch.equal(v, weights[k]) for k, v in layer.state_dict().items())
     plain(model)
     assert called
+
+
+@pytest.mark.parametrize(
+    "act", [lambda model: model.train(), lambda model: model.set_attn_implementation("eager")]
+)
+def test_a_capture_runs_as_the_model_was_when_it_began(act: Callable[[Any], Any]) -> None:
+    model = model_of("gpt2")
+    model.config.resid_pdrop = model.config.attn_pdrop = 0.5
+    for module in model.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = 0.5
+    wanted = capture(model)
+    source, _ = Paused(model).during(lambda: capture(model), lambda: act(model))
+    for layer in range(N_LAYERS):
+        np.testing.assert_array_equal(source.weights(layer), wanted.weights(layer))
+
+
+def test_a_pass_of_the_same_model_in_a_hook_is_in_no_map() -> None:
+    model = model_of("bert")
+    wanted = capture(model)
+    outputs: list[torch.Tensor] = []
+
+    def look(*_: Any) -> None:
+        if not outputs:
+            outputs.append(torch.empty(0))  # one pass in a pass is enough
+            outputs.append(plain(model))
+
+    hook = model.encoder.layer[1].register_forward_hook(look)
+    source = capture(model)
+    hook.remove()
+    assert len(outputs) == 2
+    assert "Not shown" not in source.notice
+    for layer in range(N_LAYERS):
+        np.testing.assert_array_equal(source.weights(layer), wanted.weights(layer))
+
+
+def test_a_model_that_writes_and_an_observer_that_captures_do_not_wait_for_each_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(growing, "_PAUSE", 0)
+    model, drawn, held = model_of("gpt2"), threading.Event(), threading.Event()
+    widgets: list[AttentionWidget] = []
+    draw = growing.Growing._draw
+
+    def drawing(self: growing.Growing, source: Any) -> None:
+        draw(self, source)
+        if not widgets:
+            widgets.append(self._widget)
+            drawn.set()
+            assert held.wait(WAIT)
+
+    monkeypatch.setattr(growing.Growing, "_draw", drawing)
+    options = {"max_new_tokens": 5, "min_new_tokens": 5, "do_sample": False}
+    opened = AttentionWidget.from_model
+    with ThreadPoolExecutor(2) as pool:
+        writing = pool.submit(opened, model, words(), "the cat sat", generate=options)
+        assert drawn.wait(WAIT)
+
+        def observer(_change: Any) -> None:
+            held.set()  # this thread holds the widget, the writing thread holds the model
+            opened(model, words(), "a dog saw it")
+
+        widgets[0].observe(observer, "head")
+        pool.submit(setattr, widgets[0], "head", 1).result(WAIT)
+        assert writing.result(WAIT) is widgets[0]
+
+
+def words() -> Any:
+    """A tokenizer that knows every id that the model may write."""
+    known = tokenizer()
+    known.add_tokens([f"extra{i}" for i in range(VOCABULARY - len(known))])
+    return known
 
 
 def test_two_models_are_captured_at_the_same_time() -> None:

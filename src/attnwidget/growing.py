@@ -56,7 +56,20 @@ class Growing:
             raise MapTooLarge from None
         self._fits = source
         if time.monotonic() - self._shown >= _PAUSE:
+            self._draw(source)
+
+    def _draw(self, source: Source) -> None:
+        """Show `source`, unless another thread holds the widget.
+
+        That thread may wait for the model, which is held here: each would wait for the other.
+        """
+        if self._widget is None:
             self.last(source)
+        elif self._widget._mutex.acquire(blocking=False):
+            try:
+                self.last(source)
+            finally:
+                self._widget._mutex.release()
 
     def last(self, source: Source) -> Any:
         """Show `source`, and return the widget."""

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from labnotebook import Notebook
     from playwright.sync_api import Locator
 
+# Frames in which a page has come to rest after a resize.
+_FRAMES = 120
+
 
 class StepsView:
     """One drawn flow; places are (row, column), from 0."""
@@ -44,8 +47,14 @@ class StepsView:
         )
 
     def hover(self, name: str, row: int, col: int) -> None:
-        self.notebook.page.mouse.move(*self.at(name, row, col))
-        expect(self.panel).to_have_attribute("data-cell", f"{name},{row},{col}")
+        """Put the pointer on a cell; again where the page moved meanwhile, as after a resize."""
+        page, wanted = self.notebook.page, f"{name},{row},{col}"
+        for _ in range(_FRAMES):
+            page.mouse.move(*self.at(name, row, col))
+            page.evaluate("() => new Promise(requestAnimationFrame)")
+            if self.panel.get_attribute("data-cell") == wanted:
+                return
+        expect(self.panel).to_have_attribute("data-cell", wanted)
 
     def value(self, name: str, row: int, col: int) -> float:
         self.hover(name, row, col)

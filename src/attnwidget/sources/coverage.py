@@ -67,8 +67,8 @@ def one_map_a_run(
     runs = Counter((call.module, call.turn) for call in calls)
     single = [call for call in calls if runs[call.module, call.turn] == 1]
     missing = [
-        Missing(module, "", f"it makes one map of {count} in each run")
-        for (module, _), count in {(m, n): (m, n) for (m, _), n in runs.items() if n > 1}.items()
+        Missing(module, "", f"it attends {count} times in a run, and makes one map of all")
+        for module, count in dict.fromkeys((m, n) for (m, _), n in runs.items() if n > 1)
     ]
     times = Counter(call.module for call in single)
     again = sum(count for count in times.values() if count > 1)
@@ -96,18 +96,17 @@ def _shared_layers(model: PreTrainedModel) -> set[int]:
 
 
 def in_words(model: PreTrainedModel, missing: Sequence[Missing]) -> str:
-    """Say what is not shown, "" where all is: kind, class, how many, and why."""
-    groups: dict[tuple[str, str, str], list[str]] = {}
+    """Say what is not shown, "" where all is: kind, where, class, and why."""
+    groups: dict[tuple[str, str], list[Missing]] = {}
     for one in missing:
         kind = one.kind or _class_of(model, one.module)
-        key = _WORDS[kind_of(model, one.module)], kind, one.reason
-        groups.setdefault(key, [])
-        if one.module not in groups[key]:
-            groups[key].append(one.module)
+        groups.setdefault((_WORDS[kind_of(model, one.module)], kind), []).append(one)
     parts = []
-    for (words, kind, reason), names in groups.items():
+    for (words, kind), group in groups.items():
+        names = list(dict.fromkeys(one.module for one in group))
         more = "" if len(names) == 1 else f" and {len(names) - 1} more"
-        parts.append(f"{words} in {names[0]}{more} ({kind}): {reason}")
+        reasons = " and ".join(dict.fromkeys(one.reason for one in group))
+        parts.append(f"{words} in {names[0]}{more} ({kind}), because {reasons}")
     return f"Not shown: {'; '.join(parts)}." if parts else ""
 
 

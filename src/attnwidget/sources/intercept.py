@@ -13,10 +13,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from attnwidget.sources.patched import Patch, patched
+
 _here = threading.local()
-_gate = threading.Lock()
-_listening = 0
-_replaced: dict[str, Any] = {}
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,24 +49,17 @@ class Listener:
 @contextmanager
 def listening(listener: Listener) -> Iterator[None]:
     """Tell `listener` of each attention call that this thread makes through the interface."""
-    global _listening
-    stack = _here.__dict__.setdefault("listeners", [])
-    with _gate:
-        if not _listening:
-            _install()
-        _listening += 1
-    stack.append(listener)
-    try:
-        yield
-    finally:
-        stack.pop()
-        with _gate:
-            _listening -= 1
-            if not _listening:
-                _uninstall()
+    listeners = _here.__dict__.setdefault("listeners", [])
+    with patched(_interface):
+        listeners.append(listener)
+        try:
+            yield
+        finally:
+            listeners.pop()
 
 
-def _install() -> None:
+def _interface() -> Patch:
+    """Return a patch by which the functions that the interface gives away tell the listener."""
     from transformers import AttentionInterface
 
     getitem = AttentionInterface.__getitem__
@@ -80,20 +72,8 @@ def _install() -> None:
         function = get_interface(self, name, default)
         return _heard(function, function is default)
 
-    for name, method in (("__getitem__", heard_getitem), ("get_interface", heard_get_interface)):
-        _replaced[name] = AttentionInterface.__dict__.get(name)
-        setattr(AttentionInterface, name, method)
-
-
-def _uninstall() -> None:
-    from transformers import AttentionInterface
-
-    while _replaced:
-        name, method = _replaced.popitem()
-        if method is None:  # it was inherited
-            delattr(AttentionInterface, name)
-        else:
-            setattr(AttentionInterface, name, method)
+    methods = {"__getitem__": heard_getitem, "get_interface": heard_get_interface}
+    return Patch(AttentionInterface, methods)
 
 
 def _heard(function: Any, is_eager: bool) -> Any:

@@ -65,8 +65,19 @@ def _by_input(layer: Any) -> torch.Tensor | None:
         weight = layer.flatten(1).T
     elif type(layer).__name__ == "Conv1D":  # GPT-2 holds it as (in, out)
         weight = layer.weight
-    elif isinstance(layer, torch.nn.Linear):
+    elif isinstance(layer, torch.nn.Linear) and _is_plain(layer):
         weight = layer.weight.T
     else:
         return None
     return None if weight.is_meta or not weight.is_floating_point() else weight
+
+
+def _is_plain(layer: Any) -> bool:
+    """Whether a subclass of torch's linear layer computes what that does; LoRA's adds to it."""
+    import torch
+
+    kind = type(layer)
+    # Falcon's is written out for the same rounding in another precision.
+    return kind.forward is torch.nn.Linear.forward or kind.__module__.startswith(
+        "transformers.models."
+    )

@@ -16,26 +16,26 @@ import numpy as np
 from attnwidget.attention import softmax
 from attnwidget.sources.calls import Call, hidden
 from attnwidget.sources.heads import layer_scores
+from attnwidget.sources.rounding import output_bounds
 
 if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
 
 # The first query, the last, and some between; more of a long text, at most one in a hundred.
-_FEW, _MOST = 4, 12
+_FEW, _MOST = 3, 12
 # Numbers of a call that may be copied to prove several calls as one.
 _SMALL = 2**19
-# Rounding, in units of the type's precision, for each unit that a score reaches. The weights are
-# computed in float32, whatever the model computes in. In half precision the models round scores,
-# weights and outputs once each.
-_UNITS = {"float64": 16.0, "float32": 16.0, "bfloat16": 1.0, "float16": 2.0}
+# A projection of the heads' outputs is another inner product, in the model's own precision.
+_ROOM = 4
 
 
 def some_queries(call: Call) -> list[int]:
     """Return the queries whose output is compared."""
     n = call.shape[1]
     count = min(n, max(_FEW, min(n // 100, _MOST)))
-    return sorted({i * (n - 1) // max(1, count - 1) for i in range(count)})
+    # The first query of a causal text sees one key, and would prove nothing alone.
+    return sorted({1 % n, *(i * (n - 1) // max(1, count - 1) for i in range(count))})
 
 
 def proven(
@@ -100,65 +100,60 @@ def _differences(
     call: Call,
     output: torch.Tensor,
     project: Callable[[torch.Tensor], torch.Tensor] | None,
-) -> tuple[NDArray, NDArray] | None:
-    """Return by head how far weights times V are from `output`, and the bound of rounding.
+) -> tuple[NDArray, NDArray, NDArray] | None:
+    """Return by head how far weights times V are from `output`, and what rounding explains there.
 
-    None where the model computed NaN: see `is_broken`. With `project`, both have one number.
+    The third is the largest ratio of a difference to what rounding explains of it. None where
+    nothing can be compared: q, k or v hold NaN (see `is_broken`), or no query sees a key. With
+    `project`, each has one number.
     """
     import torch
 
     part = call.of_queries(some_queries(call))
     scores, locked = layer_scores(part, hidden(part))
-    largest = _largest(scores, locked)
     try:
-        weights = softmax(scores, locked, out=scores)
+        weights = softmax(scores, locked)
     except ValueError:
         return None
-    weights = weights[..., : call.shape[2]]
+    scores, weights = scores[..., : call.shape[2]], weights[..., : call.shape[2]].astype(np.float64)
     seen: NDArray = weights.sum(axis=-1) > 0
+    if not seen.any():
+        return None
     assert call.v is not None
-    V: NDArray = call.v.detach().to("cpu", torch.float32).numpy()
-    groups = weights.reshape(len(V), -1, *weights.shape[1:])
-    ours: NDArray = np.matmul(groups, V[:, None]).reshape(*weights.shape[:2], V.shape[-1])
-    theirs: NDArray = output.detach().to("cpu", torch.float32).numpy()
-    sizes = np.abs(V).max(axis=(1, 2), initial=0).repeat(len(ours) // len(V))
+    V: NDArray = call.v.detach().to("cpu", torch.float64).numpy()
+    if not np.isfinite(V).all():
+        return None
+    V = V.repeat(len(weights) // len(V), axis=0)
+    ours: NDArray = weights @ V
+    theirs: NDArray = output.detach().to("cpu", torch.float64).numpy()
+    bounds = output_bounds(part, scores, weights, V, ours)
     if project is not None:
         joined = torch.from_numpy(ours).transpose(0, 1).flatten(1).to(output.device, output.dtype)
-        ours = project(joined).detach().to("cpu", torch.float32).numpy()
-        reached = max(sizes.max(), np.abs(ours).max(initial=0), np.abs(theirs).max(initial=0))
-        ours, theirs, seen = (
-            ours[None],
-            theirs[None],
-            np.logical_and.reduce(seen, axis=0, keepdims=True),
-        )
-        sizes, largest = np.array([reached]), largest.max(keepdims=True)
-    errors = np.where(seen[..., None], np.abs(ours - theirs), 0).max(axis=(1, 2), initial=0)
-    name = str(call.v.dtype).removeprefix("torch.")
-    precision = max(torch.finfo(call.v.dtype).eps, torch.finfo(torch.float32).eps)
-    return errors, _UNITS.get(name, 2.0) * precision * (1 + largest) * sizes
+        ours = project(joined).detach().to("cpu", torch.float64).numpy()[None]
+        # A projection adds up what all of its inputs may have moved.
+        room = _ROOM * float(bounds.max()) * np.sqrt(joined.shape[1])
+        theirs, bounds = theirs[None], np.full(ours.shape, room + _ROOM * 1e-6 * np.abs(ours).max())
+        seen = np.logical_and.reduce(seen, axis=0, keepdims=True)
+    errors = np.where(seen[..., None], np.abs(ours - theirs), 0).reshape(len(ours), -1)
+    bounds = bounds.reshape(len(ours), -1)
+    # NaN in the output of the attention is explained by nothing.
+    errors, ratios = (np.nan_to_num(part, nan=np.inf) for part in (errors, errors / bounds))
+    largest = errors.argmax(axis=1)[:, None]
+    explained = np.take_along_axis(bounds, largest, axis=1)[:, 0]
+    return errors.max(axis=1), explained, ratios.max(axis=1)
 
 
-def _judged(calls: Sequence[Call], differences: tuple[NDArray, NDArray] | None) -> list[Call]:
+def _judged(
+    calls: Sequence[Call], differences: tuple[NDArray, NDArray, NDArray] | None
+) -> list[Call]:
     """Return each of `calls` with its share of `differences`."""
     if differences is None:
         return list(calls)
     judged = []
-    for call, errors, bounds in zip(
-        calls, *(np.split(part, len(calls)) for part in differences), strict=True
-    ):
-        worst = int(np.argmax(errors - bounds))
+    shares = (np.split(part, len(calls)) for part in differences)
+    for call, errors, bounds, ratios in zip(calls, *shares, strict=True):
+        worst = int(np.argmax(errors))
         error, bound = float(errors[worst]), float(bounds[worst])
-        if np.isfinite(errors).all():
-            call = replace(call, proved=error <= bound, error=error, bound=bound)
-        judged.append(call)
+        proved = bool(ratios.max() <= 1)
+        judged.append(replace(call, proved=proved, error=error, bound=bound))
     return judged
-
-
-def _largest(scores: NDArray, locked: NDArray | None) -> NDArray:
-    """Return by head the largest size of a score that is not masked."""
-    sizes = np.abs(scores)
-    if locked is not None:
-        sizes[np.broadcast_to(locked, sizes.shape)] = 0
-    sizes[~np.isfinite(sizes)] = 0
-    found: NDArray = sizes.max(axis=(1, 2), initial=0)
-    return found

@@ -103,9 +103,14 @@ def read_inputs(
 ) -> Reading:
     """Return `inputs`, a batch of them, as tensors; without a tokenizer positions name tokens."""
     inputs = as_inputs(model, inputs)
+    if inputs.get("past_key_values") is not None:
+        raise ValueError(
+            "inputs: got past_key_values, want the whole text in input_ids, because the keys of a "
+            "cache have no tokens here, and the pass would change the cache"
+        )
     _check_ids(model, inputs)
     sizes = {len(v) for k, v in inputs.items() if k in _BATCHED and hasattr(v, "shape")}
-    if len(sizes) > 1:
+    if len(sizes - {1}) > 1:  # one row may serve all
         raise ValueError(f"inputs: batches of {sorted(sizes)}, want one size")
     batch = batch_size(model, inputs)
     row = index("batch_index", batch_index, range(batch))
@@ -113,9 +118,14 @@ def read_inputs(
     texts = {}
     read = {"source": inputs.get("input_ids"), "target": decoder_ids(model, inputs)}
     for name, ids in read.items():
-        # A text of codebooks has no words, and of several texts a row the first is shown.
-        if ids is not None and len(ids) % batch == 0 and not of_codebooks(model, name):
+        if ids is None or of_codebooks(model, name):  # codebooks have no words
+            continue
+        if len(ids) == 1:  # one text beside several images
+            texts[name] = given_text(model, words, inputs, ids, 0)
+        elif len(ids) % batch == 0:  # of several texts a row the first is shown
             texts[name] = given_text(model, words, inputs, ids, row * (len(ids) // batch))
+        elif row < len(ids):
+            texts[name] = given_text(model, words, inputs, ids, row)
     return Reading(inputs, texts, own_images(model, inputs, row))
 
 

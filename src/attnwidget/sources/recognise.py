@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_NAMED = re.compile(r"attention|attn", re.IGNORECASE)
+# A3Module is MGP-STR's.
+_NAMED = re.compile(r"attention|attn|A3Module", re.IGNORECASE)
 # Parts of attention that compute no weights, and modules that are only named after it.
 _PARTS = re.compile(
     r"(Output|Norm|AdapterLayer|Projection|Structure|Bias|MLP|Residual|Cell|Merger|Loss|Kwargs)\d*$"
@@ -35,7 +36,7 @@ def looks_like_attention(module: Any) -> bool:
     kind: Any = type(module)
     if _is_named(kind):
         return True
-    children = module._modules.keys()
+    children = set(module._modules.keys())  # of a scripted module it is no dictionary
     if not children:
         return False
     return not _JOINED.isdisjoint(children) or any(parts <= children for parts in _SEPARATE)
@@ -45,7 +46,9 @@ def looks_like_attention(module: Any) -> bool:
 def _is_named(kind: Any) -> bool:
     if hasattr(kind, "from_pretrained") or _PARTS.search(kind.__name__):
         return False
-    return _NAMED.search(kind.__name__) is not None
+    if _NAMED.search(kind.__name__) is not None:
+        return True
+    return any("scaled_dot_product_attention" in names for names in _globals(kind))
 
 
 def uses_interface(module: Any) -> bool:
@@ -59,6 +62,8 @@ def always_asks_interface(module: Any) -> bool:
 
     Modelling files written for transformers 4 call their eager function themselves.
     """
+    if getattr(module, "reorder_and_upcast_attn", False):  # GPT-2 then has a way of its own
+        return False
     kind: Any = type(module)
     return _asks(kind) == "always"
 
@@ -95,7 +100,7 @@ def _stores(kind: Any) -> bool:
         for name, member in vars(base).items():
             if name == "__init__" or name.startswith(("set_input", "set_output", "set_encoder")):
                 continue
-            code = getattr(inspect.unwrap(member), "__code__", None) if callable(member) else None
+            code = _code(member)
             if code is not None and _has_store(code):
                 return True
     return False
@@ -122,6 +127,12 @@ def _globals(kind: type) -> Iterator[tuple[str, ...]]:
         if base.__module__.startswith("torch.") or base is object:
             continue
         for member in vars(base).values():
-            code = getattr(inspect.unwrap(member), "__code__", None) if callable(member) else None
+            code = _code(member)
             if code is not None:
                 yield code.co_names
+
+
+def _code(member: Any) -> Any:
+    """Return the code of a method or of a property; None of anything else."""
+    member = member.fget if isinstance(member, property) else member
+    return getattr(inspect.unwrap(member), "__code__", None) if callable(member) else None

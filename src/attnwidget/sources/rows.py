@@ -47,6 +47,9 @@ def batch_size(model: PreTrainedModel, inputs: Mapping[str, Any]) -> int:
     is_main = main in _PIXELS and image_token(model) is None
     if pixels is not None and pixels.ndim > 3 and (is_main or model.config.model_type in _SEARCH):
         return len(pixels)
+    ids = inputs.get("input_ids")
+    if pixels is not None and ids is not None and pixels.ndim == 4 and image_token(model) is None:
+        return max(len(ids), len(pixels))  # CLIP compares any texts with any images
     for name in ("input_ids", "inputs_embeds", main, *_BATCHED, *inputs):
         size = len(inputs[name]) if getattr(inputs.get(name), "ndim", 0) else 0
         if not size:
@@ -119,6 +122,8 @@ class Rows:
     def __init__(self, model: PreTrainedModel, inputs: Mapping[str, Any], index: int) -> None:
         self._batch, self._index = batch_size(model, inputs), index
         self._model = model
+        ids = inputs.get("input_ids")
+        self._texts = 0 if ids is None else len(ids)
         self._images = self._images_of(inputs)
         self.segments = _segments(model, inputs, index)
 
@@ -131,13 +136,20 @@ class Rows:
             if rows == self._batch and share:
                 return Place(self._index)
             if reason or rows % count:
-                return Place(None, reason=reason or f"{rows} entries for {count} images")
+                return Place(None, reason=reason or f"it has {rows} entries for {count} images")
             windows = rows // count
             return Place(first * windows, share * windows)
+        if rows % self._batch and self._images is not None and rows == self._texts:
+            return (
+                Place(self._index) if self._index < rows else Place(None, reason=self._lack(rows))
+            )
         if rows % self._batch:
-            return Place(None, reason=f"{rows} entries for a batch of {self._batch}")
+            return Place(None, reason=f"it has {rows} entries for a batch of {self._batch}")
         share = rows // self._batch
         return Place(self._index * share, share)
+
+    def _lack(self, texts: int) -> str:
+        return f"there is no text {self._index}, only {texts} in all"
 
     def _images_of(self, inputs: Mapping[str, Any]) -> tuple[int, int, int, str] | None:
         """Return the number of images, the first of the text, how many the text has, and a reason.

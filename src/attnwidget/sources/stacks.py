@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -99,10 +100,16 @@ def doubted(found: Sequence[tuple[Layer, Call]]) -> str:
     if not doubts:
         return ""
     layer, worst = max(doubts, key=lambda one: one[1].error / max(one[1].bound, 1e-30))
+    where = f"Wrong weights: {_named([layer for layer, _ in doubts], found)}."
+    if not math.isfinite(worst.error):
+        return (
+            f"{where} The model's attention returned NaN or infinity (in {layer.module}). Do not "
+            "trust these maps."
+        )
     return (
-        f"Wrong weights: {_named([layer for layer, _ in doubts], found)}. The weights shown, times "
-        f"V, differ from the output of the model's attention by up to {worst.error:.2g}, where "
-        f"rounding explains {worst.bound:.1g} (in {layer.module})."
+        f"{where} The weights shown, times V, differ from the output of the model's attention by "
+        f"up to {worst.error:.2g}, where rounding explains {worst.bound:.1g} (in {layer.module}). "
+        "Do not trust these maps."
     )
 
 
@@ -113,7 +120,7 @@ def parted(found: Sequence[tuple[Layer, Call]]) -> str:
     for share in dict.fromkeys(share for _, share in parts):
         layers = [layer for layer, its in parts if its == share]
         sentences.append(
-            f"Of {share} maps (windows, frames or images) the first is shown: "
+            f"Of {share} maps (windows, frames, images or texts) the first is shown: "
             f"{_named(layers, found)}."
         )
     return " ".join(sentences)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from attnwidget.sources.banded import is_banded, unbanded
 from attnwidget.sources.calls import Call
+from attnwidget.sources.layouts import aligned, of_row, split
 from attnwidget.sources.multihead import NAME as MULTI_HEAD
 from attnwidget.sources.multihead import MultiHead
 from attnwidget.sources.proof import proven, some_queries
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 _SDPA = ("query", "key", "value", "attn_mask", "dropout_p", "is_causal")
 _PRODUCTS = {"matmul", "__matmul__", "bmm", "baddbmm", "einsum"}
+_BLOCKS = "its softmax is not laid out as batch, heads, queries and keys"
 _UNREADABLE = (RuntimeError, IndexError, KeyError, TypeError, AttributeError)
 
 
@@ -98,7 +100,7 @@ class Frame:
             elif function == MULTI_HEAD:
                 self._multi_head(args, kwargs, result)
         except _UNREADABLE:
-            self.notes.append(f"a call of {function} could not be read")
+            self._note(f"a call of {function} could not be read")
 
     def leave(self, returned: Any) -> None:
         """End the run, in which the module `returned` something.
@@ -118,9 +120,11 @@ class Frame:
             is_seen = call.scores is not None and call.q is not None
             if is_seen and positions != call.rows * windows * call.shape[1] * streams:
                 self.calls = []
-                self.notes.append(
-                    f"its map has {call.shape[1]} queries, which are not the positions it returns"
-                )
+                self._note("the queries of its map are not the positions that it returns")
+
+    def _note(self, reason: str) -> None:
+        if reason not in self.notes:
+            self.notes.append(reason)
 
     def _settle(self) -> None:
         """Keep a call that waits for V without V."""
@@ -128,7 +132,7 @@ class Frame:
         if waiting is None:
             return
         if waiting.needs_v:
-            self.notes.append(_of_shape(waiting.shape))
+            self._note(_BLOCKS)
         else:
             self.calls.append(waiting.call)
 
@@ -145,15 +149,15 @@ class Frame:
         self._settle()
         heads, windows = self._layout(scores.shape)
         if heads is None:
-            self.notes.append(_of_shape(scores.shape))
+            self._note(_BLOCKS)
             return
         place = self.place(scores.numel() // (heads * windows * prod(scores.shape[-2:])))
         if place.at is None:
-            self.notes.append(place.reason)
+            self._note(place.reason)
             return
         q, k = self._queries_and_keys(scores, heads, place.at)
         self._factors.clear()
-        one = _split(scores, heads)
+        one = split(scores, heads)
         call = Call(
             module=self.name, layer_idx=_number(self.module), q=q, k=k, v=None, scale=1.0,
             scores=one[place.at].float(), rows=len(one), share=place.share * windows,
@@ -178,12 +182,12 @@ class Frame:
         n_q, n_k = scores.shape[-2:]
         for left, right, size in self._factors:
             if size == scores.numel() and (left.shape[-2], right.shape[-1]) == (n_q, n_k):
-                q, k = _split(left, heads), _split(right.transpose(-1, -2), heads)
+                q, k = split(left, heads), split(right.transpose(-1, -2), heads)
                 return q[at].detach(), k[at].detach()
         return None, None
 
     def _product(self, name: str, args: Any, kwargs: Any, result: torch.Tensor) -> None:
-        left, right, output = _aligned(name, args, kwargs, result)
+        left, right, output = aligned(name, args, kwargs, result)
         if left is None or right is None:
             return
         waiting = self._waiting
@@ -191,13 +195,13 @@ class Frame:
             self._factors.append((left, right, result.numel()))
             return
         self._waiting = None
-        v = _split(right, waiting.heads)
+        v = split(right, waiting.heads)
         v = v[waiting.at if len(v) > 1 else 0].detach()
         if waiting.call.k is None and len(v) < waiting.heads:
             v = v.expand(waiting.heads, -1, -1)
         call = replace(waiting.call, v=v)
         if output is not None:
-            rows = _split(output, waiting.heads)[waiting.at]
+            rows = split(output, waiting.heads)[waiting.at]
             call = proven(call, rows[:, some_queries(call)])
         self.calls.append(call)
 
@@ -207,11 +211,11 @@ class Frame:
         given = dict(zip(_SDPA, args, strict=False)) | kwargs
         q, k, v, mask = (given.get(name) for name in _SDPA[:4])
         if q is None or k is None or v is None or q.ndim != 4:
-            self.notes.append(_of_shape(() if q is None else q.shape))
+            self._note(_BLOCKS)
             return
         place = self.place(len(q))
         if place.at is None:
-            self.notes.append(place.reason)
+            self._note(place.reason)
             return
         at, scale = place.at, given.get("scale")
         call = Call(
@@ -226,7 +230,7 @@ class Frame:
         attention = MultiHead(args, kwargs, result)
         place = self.place(attention.rows)
         if attention.reason or place.at is None:
-            self.notes.append(attention.reason or place.reason)
+            self._note(attention.reason or place.reason)
             return
         call = replace(attention.call(place.at, self.name), share=place.share)
         output = attention.returned(place.at, some_queries(call))
@@ -238,7 +242,7 @@ class Frame:
         if scores.ndim == 4:
             place = self.place(len(scores))
             if place.at is None:
-                self.notes.append(place.reason)
+                self._note(place.reason)
                 return
             width = self.module.one_sided_attn_window_size
             dense = unbanded(scores[place.at], width, self.global_tokens)
@@ -261,61 +265,6 @@ class Frame:
             seen[:, list(self.global_tokens)] = rows[at][:, :count, :n].float()
 
 
-def of_row(mask: torch.Tensor | None, at: int, rows: int) -> torch.Tensor | None:
-    """Return the mask of entry `at` of `rows`, (h or 1, n_q or 1, n_k)."""
-    if mask is None:
-        return None
-    mask = mask.detach()
-    if mask.ndim == 4:
-        # Fewer masks than entries serve them in turn.
-        mask = mask[at * len(mask) // rows if len(mask) > 1 else 0]
-    return mask if mask.ndim > 2 else mask.expand(1, *[1] * (2 - mask.ndim), *mask.shape)
-
-
-def _of_shape(shape: Sequence[int]) -> str:
-    return f"its softmax, of shape {tuple(shape)}, is not (batch, heads, queries, keys)"
-
-
 def _number(module: Any) -> int | None:
     number = getattr(module, "layer_idx", None)
     return number if isinstance(number, int) else None
-
-
-def _split(factor: torch.Tensor, heads: int) -> torch.Tensor:
-    """Return (b, h or fewer, rows, d): batch and heads may be one axis; of windows the first."""
-    if factor.ndim == 5:
-        return factor[:, :, 0]
-    return factor if factor.ndim == 4 else factor.reshape(-1, heads, *factor.shape[-2:])
-
-
-def _aligned(name: str, args: Any, kwargs: Any, result: Any) -> tuple[Any, Any, Any]:
-    """Return a product's factors as (..., rows, d) and (..., d, columns), and the product.
-
-    None where they are not known.
-    """
-    if name != "einsum":
-        if name == "baddbmm":
-            args = [*args[1:], *(kwargs[k] for k in ("batch1", "batch2") if k in kwargs)]
-        if len(args) < 2 or args[0].ndim < 3 or args[1].ndim < 3:
-            return None, None, None
-        return args[0], args[1], result
-    equation, *operands = args
-    if len(operands) == 1 and isinstance(operands[0], (list, tuple)):
-        operands = list(operands[0])
-    is_known = isinstance(equation, str) and "->" in equation and "." not in equation
-    if not is_known or len(operands) != 2:
-        return None, None, None
-    inputs, out = equation.replace(" ", "").split("->")
-    a, b = inputs.split(",")
-    summed = [letter for letter in a if letter in b and letter not in out]
-    own_a = [letter for letter in a if letter not in b]
-    own_b = [letter for letter in b if letter not in a]
-    both = [letter for letter in out if letter in a and letter in b]
-    lone = [letter for letter in (*own_a, *own_b) if letter not in out]
-    if len(summed) != 1 or len(own_a) != 1 or len(own_b) != 1 or lone:
-        return None, None, None
-    # XLNet writes (i, batch, heads, d); what both have and the result keeps comes first.
-    left = operands[0].permute([a.index(letter) for letter in (*both, *own_a, *summed)])
-    right = operands[1].permute([b.index(letter) for letter in (*both, *summed, *own_b)])
-    product = result.permute([out.index(letter) for letter in (*both, *own_a, *own_b)])
-    return left, right, product

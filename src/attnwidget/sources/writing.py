@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from attnwidget.sources.capture import Recorder, placed, recording, settled
+from attnwidget.sources.capture import placed, recording, settled
 from attnwidget.sources.growth import Growth
 from attnwidget.sources.model import ModelSource
 from attnwidget.sources.options import check_options
@@ -19,6 +19,8 @@ from attnwidget.sources.supported import check_model, positions
 if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel
+
+    from attnwidget.sources.recorder import Recorder
 
 
 class _PastPositionsError(Exception):
