@@ -16,7 +16,7 @@ import numpy as np
 from attnwidget.attention import softmax
 from attnwidget.sources.calls import Call, hidden
 from attnwidget.sources.heads import layer_scores
-from attnwidget.sources.rounding import output_bounds
+from attnwidget.sources.rounding import TINY, UNIT, output_bounds
 
 if TYPE_CHECKING:
     import torch
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 # The first query, the last, and some between; more of a long text, at most one in a hundred.
 _FEW, _MOST = 3, 12
 # Numbers of a call that may be copied to prove several calls as one.
-_SMALL = 2**19
+_SMALL = 2**17
 # A projection of the heads' outputs is another inner product, in the model's own precision.
 _ROOM = 4
 
@@ -115,15 +115,18 @@ def _differences(
         weights = softmax(scores, locked)
     except ValueError:
         return None
-    scores, weights = scores[..., : call.shape[2]], weights[..., : call.shape[2]].astype(np.float64)
+    scores, weights = scores[..., : call.shape[2]], weights[..., : call.shape[2]]
     seen: NDArray = weights.sum(axis=-1) > 0
     if not seen.any():
         return None
+    quick = _plainly_equal(call, scores, weights, seen, output) if project is None else None
+    if quick is not None:
+        return quick
     assert call.v is not None
     V: NDArray = call.v.detach().to("cpu", torch.float64).numpy()
     if not np.isfinite(V).all():
         return None
-    V = V.repeat(len(weights) // len(V), axis=0)
+    V, weights = V.repeat(len(weights) // len(V), axis=0), weights.astype(np.float64)
     ours: NDArray = weights @ V
     theirs: NDArray = output.detach().to("cpu", torch.float64).numpy()
     bounds = output_bounds(part, scores, weights, V, ours)
@@ -141,6 +144,41 @@ def _differences(
     largest = errors.argmax(axis=1)[:, None]
     explained = np.take_along_axis(bounds, largest, axis=1)[:, 0]
     return errors.max(axis=1), explained, ratios.max(axis=1)
+
+
+def _plainly_equal(
+    call: Call, scores: NDArray, weights: NDArray, seen: NDArray, output: torch.Tensor
+) -> tuple[NDArray, NDArray, NDArray] | None:
+    """Return the result where a part of the bound explains every difference.
+
+    That is nearly always so in float32, and takes products of small matrices alone. None where the
+    whole bound has to be computed: see `attnwidget.sources.rounding`.
+    """
+    import torch
+
+    assert call.v is not None
+    if call.v.dtype != torch.float32:
+        return None
+    V: NDArray = call.v.detach().cpu().numpy()
+    shape = *weights.shape[:2], V.shape[-1]
+
+    def times(rows: NDArray, values: NDArray) -> NDArray:
+        product: NDArray = (rows.reshape(len(V), -1, rows.shape[-1]) @ values).reshape(shape)
+        return product
+
+    with np.errstate(invalid="ignore", over="ignore"):
+        ours, sizes = times(weights, V), np.abs(V)
+        moved = weights * (UNIT * (np.abs(np.where(weights > 0, scores, 0)) + 1))
+        # Σ moved |V - o| is at least this; it is the part of the scores.
+        spread = times(moved, sizes) - np.abs(ours) * moved.sum(axis=-1, keepdims=True)
+        bounds = UNIT * (times(weights, sizes) + np.abs(ours)) + np.maximum(spread, 0) + TINY
+        errors = np.abs(ours - output.detach().cpu().numpy())
+        if not (errors <= bounds)[seen].all():
+            return None
+    errors = np.where(seen[..., None], errors, 0).reshape(len(errors), -1)
+    largest, bounds = errors.argmax(axis=1)[:, None], bounds.reshape(len(errors), -1)
+    explained = np.take_along_axis(bounds, largest, axis=1)[:, 0]
+    return errors.max(axis=1), explained, np.zeros(len(errors))
 
 
 def _judged(

@@ -36,9 +36,9 @@ def looks_like_attention(module: Any) -> bool:
     kind: Any = type(module)
     if _is_named(kind):
         return True
-    children = set(module._modules.keys())  # of a scripted module it is no dictionary
-    if not children:
+    if not len(module._modules):
         return False
+    children = set(module._modules.keys())  # of a scripted module it is no dictionary
     return not _JOINED.isdisjoint(children) or any(parts <= children for parts in _SEPARATE)
 
 

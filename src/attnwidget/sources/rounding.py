@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from attnwidget.sources.calls import Call
 
 _FLOAT32 = 2.0**-23
+# The error of a sum in float32 in units of its terms' sizes, and what is added to every bound.
+UNIT = 8 * _FLOAT32
+TINY = 1e-30
 # The least positive number of float16: smaller weights and products are lost.
 _LEAST = 6e-8
 _HALVES = ("torch.float16", "torch.bfloat16")
@@ -38,7 +41,7 @@ def output_bounds(
 
     assert call.v is not None
     is_half = str(call.v.dtype) in _HALVES
-    unit = torch.finfo(call.v.dtype).eps / 2 if is_half else 8 * _FLOAT32
+    unit = torch.finfo(call.v.dtype).eps / 2 if is_half else UNIT
     sizes = np.abs(np.where(weights > 0, scores, 0))
     reach, products = _reach(call, sizes)
     if is_half:
@@ -51,7 +54,7 @@ def output_bounds(
     bounds: NDArray = _spread(moved, V, output) + unit * (weights @ np.abs(V) + np.abs(output))
     if call.v.dtype == torch.float16:
         bounds += _LEAST * np.abs(V).sum(axis=1, keepdims=True)
-    return bounds + 1e-30
+    return bounds + TINY
 
 
 def _spread(moved: NDArray, V: NDArray, output: NDArray) -> NDArray:
