@@ -52,7 +52,7 @@ def measure(model: Any, tokenizer: Any, said: str, n: int, runs: int) -> list[li
 
     def plain() -> None:
         with torch.inference_mode():
-            model(ids, attention_mask=inputs["attention_mask"], use_cache=False)
+            model(ids, attention_mask=inputs["attention_mask"])
 
     acts = [
         plain,
@@ -83,7 +83,7 @@ def parts(model: Any, tokenizer: Any, said: str, runs: int) -> dict[str, float]:
         reading = timed("reading the text", lambda: read(model, tokenizer, said, None))
         ids = reading.inputs
         with torch.inference_mode():
-            plain = timed("the plain pass", lambda: model(**ids, use_cache=False))
+            plain = timed("the plain pass", lambda: model(**ids))
         capture = timed("the pass, recorded and proved", lambda: run(model, ids))
         source = timed("layers and labels", lambda: ModelSource.of_capture(model, capture, reading))
         widget = timed("a widget of one head", lambda: AttentionWidget._of(source))
