@@ -103,8 +103,8 @@ class ModelSource:
         """Run `model` once on `text` or `inputs`, and keep what every attention layer was given.
 
         `text` is a str, or a pair: two sentences, or source and target of an encoder-decoder.
-        The pass runs in evaluation and inference mode on the model's device; the model is left
-        exactly as it was found, after an error too. Special tokens are the tokenizer's own, and
+        The pass runs in evaluation mode, without gradients, on the device of the model. The model
+        is left as it was found, after an error too. Special tokens are the tokenizer's own, and
         nothing is cut off, unless `tokenize`, options of the tokenizer's call, says otherwise.
         Each layer's weights are proven against the output of the model's own attention: a layer
         where they differ is named in `notice`, and refused where `strict`.
