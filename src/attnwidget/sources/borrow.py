@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from attnwidget.sources.patched import Patch, patched
-from attnwidget.sources.recognise import sets_attributes
+from attnwidget.sources.recognise import modules_by_name, sets_attributes
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedModel
@@ -57,7 +57,7 @@ def borrowed(model: PreTrainedModel) -> Iterator[dict[Any, str]]:
     with _gate:
         lock = _locks.setdefault(model, threading.RLock())
     with lock, ExitStack() as contexts:
-        modules = {module: name for name, module in model.named_modules()}
+        modules = modules_by_name(model)
         training = [module for module in modules if module.training]
         _refuse_scripted(model, training)
         loan = _Loan(frozenset(map(id, modules)), _implementations(model, modules))

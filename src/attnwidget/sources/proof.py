@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,17 +26,21 @@ if TYPE_CHECKING:
 # The first query, the last, and some between; more of a long text, at most one in a hundred.
 _FEW, _MOST = 3, 12
 # Numbers of a call that may be copied to prove several calls as one.
-_SMALL = 2**17
+_SMALL = 2**18
 # A projection of the heads' outputs is another inner product, in the model's own precision.
 _ROOM = 4
 
 
 def some_queries(call: Call) -> list[int]:
     """Return the queries whose output is compared."""
-    n = call.shape[1]
+    return list(_some_of(call.shape[1]))
+
+
+@lru_cache(64)
+def _some_of(n: int) -> tuple[int, ...]:
     count = min(n, max(_FEW, min(n // 100, _MOST)))
     # The first query of a causal text sees one key, and would prove nothing alone.
-    return sorted({1 % n, *(i * (n - 1) // max(1, count - 1) for i in range(count))})
+    return tuple(sorted({1 % n, *(i * (n - 1) // max(1, count - 1) for i in range(count))}))
 
 
 def proven(
@@ -120,10 +125,49 @@ def _differences(
     if not seen.any():
         return None
     quick = _plainly_equal(call, scores, weights, seen, output) if project is None else None
-    if quick is not None:
-        return quick
-    assert call.v is not None
-    V: NDArray = call.v.detach().to("cpu", torch.float64).numpy()
+    if quick is None:
+        return _bounded(part, scores, weights, seen, output, project)
+    results, is_explained = quick
+    groups = np.flatnonzero(~is_explained.reshape(call.n_kv_heads, -1).all(axis=1))
+    if len(groups):
+        heads = np.arange(len(is_explained)).reshape(call.n_kv_heads, -1)[groups].ravel()
+        some, rows = _of_groups(part, groups, heads), output[torch.from_numpy(heads)]
+        exact = _bounded(some, scores[heads], weights[heads], seen[heads], rows, None)
+        if exact is None:
+            return None
+        for result, of_heads in zip(results, exact, strict=True):
+            result[heads] = of_heads
+    return results
+
+
+def _of_groups(call: Call, groups: NDArray, heads: NDArray) -> Call:
+    """Return `call` with some `groups` of keys and values, and the `heads` that read them."""
+    import torch
+
+    def some(part: torch.Tensor | None, at: NDArray) -> torch.Tensor | None:
+        if part is None or len(part) == 1 < call.shape[0]:  # a mask or a bias of all heads
+            return part
+        return part[torch.from_numpy(at).to(part.device)]
+
+    q, mask, bias = (some(part, heads) for part in (call.q, call.mask, call.position_bias))
+    k, v = some(call.k, groups), some(call.v, groups)
+    sink, scores = some(call.sink, heads), some(call.scores, heads)
+    return replace(call, q=q, k=k, v=v, mask=mask, position_bias=bias, sink=sink, scores=scores)
+
+
+def _bounded(
+    part: Call,
+    scores: NDArray,
+    weights: NDArray,
+    seen: NDArray,
+    output: torch.Tensor,
+    project: Callable[[torch.Tensor], torch.Tensor] | None,
+) -> tuple[NDArray, NDArray, NDArray] | None:
+    """Return the differences of the queries of `part` with the whole bound; see `_differences`."""
+    import torch
+
+    assert part.v is not None
+    V: NDArray = part.v.detach().to("cpu", torch.float64).numpy()
     if not np.isfinite(V).all():
         return None
     V, weights = V.repeat(len(weights) // len(V), axis=0), weights.astype(np.float64)
@@ -148,11 +192,12 @@ def _differences(
 
 def _plainly_equal(
     call: Call, scores: NDArray, weights: NDArray, seen: NDArray, output: torch.Tensor
-) -> tuple[NDArray, NDArray, NDArray] | None:
-    """Return the result where a part of the bound explains every difference.
+) -> tuple[tuple[NDArray, NDArray, NDArray], NDArray[np.bool_]] | None:
+    """Return the differences, and by head whether a part of the bound explains all of them.
 
-    That is nearly always so in float32, and takes products of small matrices alone. None where the
-    whole bound has to be computed: see `attnwidget.sources.rounding`.
+    That is so for most heads in float32, and takes products of small matrices alone. Of the other
+    heads the whole bound has to be computed: see `attnwidget.sources.rounding`. None where that
+    is so of all heads, because the model is of another precision.
     """
     import torch
 
@@ -173,12 +218,11 @@ def _plainly_equal(
         spread = times(moved, sizes) - np.abs(ours) * moved.sum(axis=-1, keepdims=True)
         bounds = UNIT * (times(weights, sizes) + np.abs(ours)) + np.maximum(spread, 0) + TINY
         errors = np.abs(ours - output.detach().cpu().numpy())
-        if not (errors <= bounds)[seen].all():
-            return None
+        is_explained = ((errors <= bounds).all(axis=-1) | ~seen).all(axis=-1)
     errors = np.where(seen[..., None], errors, 0).reshape(len(errors), -1)
     largest, bounds = errors.argmax(axis=1)[:, None], bounds.reshape(len(errors), -1)
     explained = np.take_along_axis(bounds, largest, axis=1)[:, 0]
-    return errors.max(axis=1), explained, np.zeros(len(errors))
+    return (errors.max(axis=1), explained, np.zeros(len(errors))), is_explained
 
 
 def _judged(

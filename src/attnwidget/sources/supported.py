@@ -5,11 +5,11 @@ from __future__ import annotations
 import inspect
 import itertools
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from attnwidget.sources.recognise import looks_like_attention, uses_interface
+from attnwidget.sources.recognise import looks_like_attention, modules_by_name, uses_interface
 
 if TYPE_CHECKING:
     import torch
@@ -55,13 +55,12 @@ def check_model(model: PreTrainedModel) -> None:
     if not isinstance(model, PreTrainedModel):
         kind = f"{type(model).__module__}.{type(model).__qualname__}"
         raise TypeError(f"model: got {kind}, want a transformers PreTrainedModel. {SUPPORTED}.")
-    modules = model.modules()
-    if not any(looks_like_attention(one) or uses_interface(one) for one in modules):
+    modules = modules_by_name(model)
+    if not any(looks_like_attention(module) or uses_interface(module) for module in modules):
         raise refused(model, "has no attention layers")
     # Weights that accelerate keeps elsewhere are meta tensors too, and the model runs.
-    modules = model.modules()
-    has_meta = any(p is not None and p.is_meta for m in modules for p in m._parameters.values())
-    if has_meta and getattr(model, "hf_device_map", None) is None and _lacks_weights(model):
+    is_placed = getattr(model, "hf_device_map", None) is not None
+    if not is_placed and _has_meta(modules) and _lacks_weights(model):
         raise ValueError(
             f"model: {type(model).__name__} has parameters on the meta device, which hold no "
             "weights; want it loaded onto a real device"
@@ -79,6 +78,14 @@ def forward_parameters(model: PreTrainedModel) -> frozenset[str]:
 @lru_cache(256)
 def _forward_parameters(kind: Any) -> frozenset[str]:
     return frozenset(inspect.signature(kind.forward).parameters)
+
+
+def _has_meta(modules: Iterable[Any]) -> bool:
+    for module in modules:
+        for parameter in module._parameters.values():
+            if parameter is not None and parameter.is_meta:
+                return True
+    return False
 
 
 def _lacks_weights(module: Any, loaded: bool = False) -> bool:
@@ -176,7 +183,7 @@ def _position_limit(model: PreTrainedModel) -> int | None:
     limit = getattr(config, "max_position_embeddings", None)
     if not isinstance(limit, int) or limit <= 0:
         return None
-    for name, module in model.named_modules():
+    for module, name in modules_by_name(model).items():
         if not name.endswith("position_embeddings"):
             continue
         padding = getattr(module, "padding_idx", None)
