@@ -25,10 +25,10 @@ from _models import HEADS, decoder, text
 from transformers import AutoModel, AutoTokenizer, logging
 
 from attnwidget import AttentionWidget
-from attnwidget.sources.capture import run
-from attnwidget.sources.model import ModelSource
-from attnwidget.sources.reading import read
-from attnwidget.sources.supported import check_model
+from attnwidget.capture.inputs import read
+from attnwidget.capture.run import run
+from attnwidget.capture.source import ModelSource
+from attnwidget.capture.supported import check_model
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -20,7 +20,7 @@ from ipywidgets.widgets.widget import _remove_buffers
 from transformers import AutoModel, AutoTokenizer, logging
 
 from attnwidget import AttentionWidget
-from attnwidget.sources.model import ModelSource
+from attnwidget.capture.source import ModelSource
 
 WANTED = 30  # at n = 128: this many times fewer bytes and less time
 

@@ -24,8 +24,8 @@ import numpy as np
 import torch
 
 from attnwidget import AttentionWidget
-from attnwidget.computation import Computation
-from attnwidget.sources.base import HeadInputs
+from attnwidget.session.maps import Computation
+from attnwidget.sources.api import HeadInputs
 
 D = 64
 

@@ -9,9 +9,9 @@ import torch
 from models import tokenizer
 from torch import nn
 
-from attnwidget.sources.model import ModelSource
-from attnwidget.sources.positions import stack_tokens
-from attnwidget.sources.reading import read_inputs
+from attnwidget.capture.inputs import read_inputs
+from attnwidget.capture.positions import stack_tokens
+from attnwidget.capture.source import ModelSource
 
 
 def entering(model: nn.Module, module: str, inputs: Mapping[str, Any]) -> torch.Tensor:

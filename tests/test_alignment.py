@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from attnwidget.alignment import Pair, align, check_common, matched, n_common, spread
+from attnwidget.maths.alignment import Pair, align, check_common, matched, n_common, spread
 
 CAT = ["the", "cat", "sat", "on", "a", "mat"]
 DOG = ["the", "big", "dog", "sat", "on", "mat", "there"]

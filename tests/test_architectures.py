@@ -13,7 +13,7 @@ from architectures import ARCHITECTURES, N_PADDING, Architecture
 from architectures_eager import eager
 from transformers import PreTrainedModel
 
-from attnwidget.sources.model import SINK, ModelSource
+from attnwidget.capture.source import SINK, ModelSource
 
 TOLERANCE = 1e-6
 # T5 doesn't scale its scores: in float32, sdpa's rounding and eager's drift apart by 1.3e-6.

@@ -14,15 +14,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from attnwidget import attention as module
-from attnwidget.attention import (
+from attnwidget.maths import attention as module
+from attnwidget.maths.attention import (
     attend_rows,
     attention,
     project,
     scores,
     softmax,
 )
-from attnwidget.whatif import output_shift
+from attnwidget.maths.effects import output_shift
 
 Array = NDArray[Any]
 LEADS = [(), (1,), (3,), (2, 3)]

@@ -11,8 +11,9 @@ import pytest
 import torch
 from bertviz import head_view, model_view
 
-from attnwidget import bertviz_maps, bertviz_page
-from attnwidget.bertviz import Document, document
+from attnwidget.bertviz import maps as maps_module
+from attnwidget.bertviz import page as page_module
+from attnwidget.bertviz.document import Document, document
 
 HOSTILE = [
     "</script>", "<img src=x onerror=alert(1)>", "", "🙂", "שלום", "a" * 300, "\u2028\u2029",
@@ -171,11 +172,11 @@ def test_two_sentences_are_counted_twice():
 
 
 def test_only_as_many_lines_as_a_browser_draws(monkeypatch):
-    monkeypatch.setattr(bertviz_maps, "MAX_LINES", 2 * 3 * 5 * 5)
+    monkeypatch.setattr(maps_module, "MAX_LINES", 2 * 3 * 5 * 5)
     weights = maps(4, 3, 5)
     assert params(document("model", weights, words(5), layer=3))["include_layers"] == [2, 3]
     assert params(document("head", weights, words(5), layer=3))["include_layers"] == [0, 1, 2, 3]
-    monkeypatch.setattr(bertviz_maps, "MAX_LINES", 3 * 5 * 5 - 1)
+    monkeypatch.setattr(maps_module, "MAX_LINES", 3 * 5 * 5 - 1)
     for kind in ("head", "model"):
         with pytest.raises(ValueError, match="75 lines"):
             document(kind, weights, words(5))
@@ -239,7 +240,7 @@ def test_what_does_not_fit_is_named(error, words_of_it, change):
 
 
 def test_a_package_that_was_not_built_says_so(monkeypatch, tmp_path):
-    monkeypatch.setattr(bertviz_page, "_LIBRARIES", tmp_path / "bertviz_libs.js")
+    monkeypatch.setattr(page_module, "_LIBRARIES", tmp_path / "bertviz_libs.js")
     with pytest.raises(RuntimeError, match="make build"):
         document("head", maps(1, 1, 2), words(2))
 
@@ -250,7 +251,7 @@ def test_without_the_extra_it_says_what_to_install(absent):
 import sys
 sys.modules[{absent!r}] = None
 import numpy
-from attnwidget.bertviz import document
+from attnwidget.bertviz.document import document
 try:
     document("head", [numpy.eye(2)[None]], ["a", "b"])
 except ImportError as error:
@@ -262,5 +263,6 @@ else:
 
 
 def test_importing_it_imports_neither_torch_nor_bertviz():
-    code = "import sys, attnwidget.bertviz; assert not {'torch', 'bertviz'} & set(sys.modules)"
+    code = "import sys, attnwidget.bertviz.document as d; "
+    code += "assert not {'torch', 'bertviz'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)

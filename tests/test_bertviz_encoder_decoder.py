@@ -13,7 +13,7 @@ import transformers as tf
 from bertviz import head_view, model_view
 from models import settle
 
-from attnwidget.bertviz import document_encoder_decoder
+from attnwidget.bertviz.document import document_encoder_decoder
 
 KINDS = ("encoder", "decoder", "cross")
 SOURCE = ["the", "cat", "</script>", "sat", "</s>"]

@@ -17,7 +17,7 @@ from bertviz.neuron_view import get_attention
 from bertviz.transformers_neuron_view import BertConfig, BertModel
 from models import _COMMON, FAMILIES, N_HEADS, N_LAYERS, POSITIONS, build, tokenizer
 
-from attnwidget.bertviz_neuron import neuron_document, neuron_document_of_inputs
+from attnwidget.bertviz.neuron import neuron_document, neuron_document_of_inputs
 
 IDS = torch.tensor([[5, 11, 3, 9, 2, 8, 13]])
 TOKENS = [f"w{i}" for i in range(7)]

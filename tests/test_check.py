@@ -27,8 +27,8 @@ from students import (
     torch_float64,
 )
 
-from attnwidget.check import check
-from attnwidget.mistakes import MISTAKES
+from attnwidget.lessons.check import check
+from attnwidget.lessons.mistakes import MISTAKES
 
 rng = np.random.default_rng(7)
 Q, K = rng.normal(size=(6, 4)), rng.normal(size=(6, 4))

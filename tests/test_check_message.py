@@ -16,7 +16,7 @@ from students import (
     softmax,
 )
 
-from attnwidget.check import check
+from attnwidget.lessons.check import check
 
 rng = np.random.default_rng(7)
 Q, K = rng.normal(size=(6, 4)), rng.normal(size=(6, 4))

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from models import DECODERS, ENCODERS, tokenizer
 
-import attnwidget.grid as grid_module
+import attnwidget.maths.thumbnails as grid_module
 from attnwidget import AttentionWidget
-from attnwidget.grid import SIDE, make_grid, parts
-from attnwidget.statistics import statistics
+from attnwidget.maths.statistics import statistics
+from attnwidget.maths.thumbnails import SIDE, make_grid, parts
 
 
 def weights(layers, heads, n, seed=0):

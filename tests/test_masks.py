@@ -12,8 +12,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attnwidget import masks as module
-from attnwidget.masks import (
+from attnwidget.maths import masks as module
+from attnwidget.maths.masks import (
     as_mask,
     block_mask,
     causal_mask,

@@ -8,8 +8,8 @@ import torch
 from models import tokenizer
 from transformers import LlamaConfig, LlamaModel
 
-from attnwidget.meaning import output_norms, rollout, value_norms
-from attnwidget.sources.model import ModelSource
+from attnwidget.capture.source import ModelSource
+from attnwidget.maths.norms import output_norms, rollout, value_norms
 
 N_Q, N_K, D_V, D_MODEL = 4, 6, 3, 5
 

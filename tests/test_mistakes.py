@@ -10,9 +10,9 @@ import pytest
 import torch
 from students import right
 
-from attnwidget.cases import Case, cases
-from attnwidget.cases import given as own_case
-from attnwidget.mistakes import MISTAKES, OTHERS, Recipe, follow
+from attnwidget.lessons.cases import Case, cases
+from attnwidget.lessons.cases import given as own_case
+from attnwidget.lessons.mistakes import MISTAKES, OTHERS, Recipe, follow
 
 rng = np.random.default_rng(7)
 Q, K = rng.normal(size=(6, 4)), rng.normal(size=(6, 4))

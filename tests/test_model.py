@@ -33,8 +33,8 @@ from transformers import (
 from zoo.common import inputs_of as zoo_inputs
 from zoo.common import model_of
 
-from attnwidget.sources.base import HeadInputs
-from attnwidget.sources.model import ModelSource, _capture_inputs
+from attnwidget.capture.source import ModelSource, _capture_inputs
+from attnwidget.sources.api import HeadInputs
 
 TEXT = "the cat sat on a mat there"
 N = 7

@@ -13,9 +13,9 @@ from models import WORDS
 from odd_patches import changed, entering, labels_of, odd, stack_of
 from towers import SOUNDS, TOWERS
 
-from attnwidget.sources.image_tokens import IN_TEXT
-from attnwidget.sources.model import ModelSource
-from attnwidget.sources.patches import TOWERS as KNOWN
+from attnwidget.capture.image_tokens import IN_TEXT
+from attnwidget.capture.patches import TOWERS as KNOWN
+from attnwidget.capture.source import ModelSource
 
 
 @pytest.mark.parametrize("name", TOWERS)

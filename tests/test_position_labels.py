@@ -15,9 +15,9 @@ from odd_patches import changed, entering, labels_of, odd, stack_of
 from towers import PIXELS, SIZE, VIDEO, squares, unmixed
 
 from attnwidget import AttentionWidget
-from attnwidget.sources.model import ModelSource
-from attnwidget.sources.positions import shared_tokens
-from attnwidget.sources.reading import read_inputs, read_tokens
+from attnwidget.capture.inputs import read_inputs, read_tokens
+from attnwidget.capture.positions import shared_tokens
+from attnwidget.capture.source import ModelSource
 
 IMAGE_OF_9 = {"pixel_values": noise(1, 3, 12, 12)}
 LAYERS = {**TOWER, "num_hidden_layers": 2}

@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from transformers.models.bloom.modeling_bloom import build_alibi_tensor
 
-from attnwidget import positional as module
-from attnwidget.attention import attention, scores
-from attnwidget.positional import POSITIONAL, alibi, alibi_slopes, rotary, sinusoidal
+from attnwidget.maths import positions as module
+from attnwidget.maths.attention import attention, scores
+from attnwidget.maths.positions import POSITIONAL, alibi, alibi_slopes, rotary, sinusoidal
 
 
 def test_the_names():

@@ -10,7 +10,7 @@ from byhand import edits, follows, state, unchanged
 from recording import RecordingComm
 
 from attnwidget import AttentionWidget
-from attnwidget.presets import DEFAULTS, PRESETS, check_presets, preset_mask
+from attnwidget.maths.presets import DEFAULTS, PRESETS, check_presets, preset_mask
 
 TOKENS = ["Hi", "there", ".", "You", "too", "!"]
 

@@ -7,8 +7,8 @@ from functools import partial
 import pytest
 from models import ENCODERS, N_LAYERS, tokenizer
 
-from attnwidget.sources.model import ModelSource
-from attnwidget.sources.progress import progress
+from attnwidget.capture.progress import progress
+from attnwidget.capture.source import ModelSource
 
 
 def test_a_long_pass_says_how_far_it_is(capsys):
@@ -39,7 +39,7 @@ def test_an_interrupted_pass_takes_its_bar_with_it(capsys):
 
 
 def test_a_capture_counts_its_layers(capsys, monkeypatch):
-    monkeypatch.setattr("attnwidget.sources.capture.progress", partial(progress, delay=0))
+    monkeypatch.setattr("attnwidget.capture.run.progress", partial(progress, delay=0))
     ModelSource.capture(ENCODERS["bert"](), tokenizer(), "the cat sat")
     assert f"1/{N_LAYERS}" in capsys.readouterr().err
 

@@ -13,8 +13,8 @@ from models import FAMILIES, build, tokenizer
 from transformers import PreTrainedModel
 
 from attnwidget import AttentionWidget
-from attnwidget.sources.model import ModelSource
-from attnwidget.sources.projection import output_projection
+from attnwidget.capture.output_projection import output_projection
+from attnwidget.capture.source import ModelSource
 
 # The output projection as the architecture names it, from its attention module.
 OUTPUT = {

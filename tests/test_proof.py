@@ -16,9 +16,9 @@ from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedM
 from transformers.masking_utils import sdpa_mask
 
 from attnwidget import AttentionWidget
-from attnwidget.sources.calls import Call, hidden
-from attnwidget.sources.heads import layer_weights
-from attnwidget.sources.model import ModelSource
+from attnwidget.capture.heads import layer_weights
+from attnwidget.capture.records import Call, hidden
+from attnwidget.capture.source import ModelSource
 
 TEXT = "the cat sat on the mat and slept there"
 NAME = "attention_of_a_user"

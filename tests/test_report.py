@@ -8,7 +8,7 @@ from byhand import maps, state, unchanged, unpack
 from recording import RecordingComm
 
 from attnwidget import AttentionWidget
-from attnwidget.mistakes import MISTAKES
+from attnwidget.lessons.mistakes import MISTAKES
 
 SIZES = {"d_model": 6, "d_k": 4, "d_v": 3}
 

@@ -15,7 +15,7 @@ from zoo.common import inputs_of, model_of
 from zoo.oracle import Weights, eager_weights
 
 from attnwidget import AttentionWidget
-from attnwidget.sources.model import SINK, ModelSource
+from attnwidget.capture.source import SINK, ModelSource
 
 IDS = torch.tensor([[5, 11, 3, 9, 13], [7, 4, 12, 6, 13], [2, 8, 10, 3, 13]])
 IMAGE = 39  # the token that stands for a part of an image in tests/architectures.py

@@ -13,7 +13,7 @@ import transformers as tf
 from models import DECODERS, ENCODERS, build, tokenizer
 from recording import RecordingComm
 
-import attnwidget.size as size
+import attnwidget.session.size as size
 from attnwidget import AttentionWidget
 
 TEXT = "the cat sat on the mat"
@@ -75,7 +75,7 @@ def test_above_eight_million_cells_a_page_has_to_be_asked_for(sent):
 
 
 def test_a_widget_that_was_never_displayed_is_closed(sent, monkeypatch):
-    monkeypatch.setattr("attnwidget.state.LARGEST", 20)
+    monkeypatch.setattr("attnwidget.widget.state.LARGEST", 20)
     w = AttentionWidget.from_model(DECODERS["gpt2"](), tokenizer(), TEXT)
     w.toggle(3, 1)
     w.close()

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from attnwidget.statistics import STATISTICS, statistics, without_sink
+from attnwidget.maths.statistics import STATISTICS, statistics, without_sink
 
 TOKENS = ["a", "b", "a", "c", "b", "a", "a"]
 

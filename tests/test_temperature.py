@@ -12,8 +12,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from attnwidget.attention import attend_rows, attention, softmax
-from attnwidget.whatif import output_shift
+from attnwidget.maths.attention import attend_rows, attention, softmax
+from attnwidget.maths.effects import output_shift
 
 Array = NDArray[Any]
 TEMPERATURES = st.one_of(st.floats(0.05, 50), st.sampled_from([1e-3, 1, 2, 1e6]))

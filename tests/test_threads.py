@@ -15,8 +15,9 @@ from models import FAMILIES, N_LAYERS, VOCABULARY, tokenizer
 from test_architectures import answer
 from transformers import AttentionInterface, PreTrainedConfig, PreTrainedModel
 
-from attnwidget import AttentionWidget, growing
-from attnwidget.sources.model import ModelSource
+from attnwidget import AttentionWidget
+from attnwidget.capture.source import ModelSource
+from attnwidget.widget import live
 
 TEXTS = ["the cat sat on the mat", "a dog saw it", "the dog slept there and the cat sat"]
 WAIT = 60
@@ -198,19 +199,19 @@ def test_a_pass_of_the_same_model_in_a_hook_is_in_no_map() -> None:
 def test_a_model_that_writes_and_an_observer_that_captures_do_not_wait_for_each_other(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(growing, "_PAUSE", 0)
+    monkeypatch.setattr(live, "_PAUSE", 0)
     model, drawn, held = model_of("gpt2"), threading.Event(), threading.Event()
     widgets: list[AttentionWidget] = []
-    draw = growing.Growing._draw
+    draw = live.Growing._draw
 
-    def drawing(self: growing.Growing, source: Any) -> None:
+    def drawing(self: live.Growing, source: Any) -> None:
         draw(self, source)
         if not widgets:
             widgets.append(self._widget)
             drawn.set()
             assert held.wait(WAIT)
 
-    monkeypatch.setattr(growing.Growing, "_draw", drawing)
+    monkeypatch.setattr(live.Growing, "_draw", drawing)
     options = {"max_new_tokens": 5, "min_new_tokens": 5, "do_sample": False}
     opened = AttentionWidget.from_model
     with ThreadPoolExecutor(2) as pool:

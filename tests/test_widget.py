@@ -13,7 +13,7 @@ import traitlets
 from recording import RecordingComm
 
 from attnwidget import AttentionWidget, causal_mask
-from attnwidget.traits import CMAPS
+from attnwidget.widget.traits import CMAPS
 
 ROOT = Path(__file__).parents[1]
 

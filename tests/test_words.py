@@ -14,7 +14,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, 
 from transformers import BertConfig, BertModel, GPT2Config, GPT2Model, PreTrainedTokenizerFast
 
 from attnwidget import AttentionWidget
-from attnwidget.words import merge, word_groups, word_label
+from attnwidget.maths.grouping import merge, word_groups, word_label
 
 CORPUS = ["the cat sat on the mat", "the dog sat on the rug", "naïve café", "日本語"] * 8
 PIECES = ["un", "##want", "##ed", "run", "##ning", "cat", "the", "na", "##ïve", "##s"]

@@ -16,9 +16,9 @@ from recording import RecordingComm
 from transformers import PreTrainedModel
 
 from attnwidget import AttentionWidget
-from attnwidget.growing import Growing
-from attnwidget.sources.model import ModelSource
-from attnwidget.sources.writing import write
+from attnwidget.capture.generate import write
+from attnwidget.capture.source import ModelSource
+from attnwidget.widget.live import Growing
 
 OPTIONS = {"max_new_tokens": 6, "min_new_tokens": 6, "do_sample": False}
 PROMPT = {"input_ids": torch.tensor([[5, 11, 3, 9, 2]]), "attention_mask": torch.ones(1, 5).long()}
@@ -138,7 +138,7 @@ def test_an_interrupt_ends_the_writing_and_keeps_the_rows() -> None:
 def test_an_interrupt_while_a_step_is_drawn_leaves_the_page_whole(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("attnwidget.growing._PAUSE", 0)
+    monkeypatch.setattr("attnwidget.widget.live._PAUSE", 0)
     comm, page, stops = RecordingComm(), {}, []
 
     def stop(event: Any) -> None:

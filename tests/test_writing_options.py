@@ -16,7 +16,7 @@ from models import FAMILIES, POSITIONS, build, settle, tokenizer
 from transformers import DynamicCache, GenerationConfig, PreTrainedModel, StaticCache
 
 from attnwidget import AttentionWidget
-from attnwidget.sources.writing import write
+from attnwidget.capture.generate import write
 
 TEXT = "the cat sat on a mat"
 SIX = {"max_new_tokens": 6, "min_new_tokens": 6}

@@ -26,7 +26,7 @@ from zoo.common import (
 )
 from zoo.oracle import eager_copy
 
-from attnwidget.sources.model import ModelSource
+from attnwidget.capture.source import ModelSource
 
 SHOWN = [name for name, entry in ENTRIES.items() if not entry.refused]
 CASES = [

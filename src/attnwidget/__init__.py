@@ -1,6 +1,6 @@
 """attnwidget: self-attention in a notebook cell, live."""
 
-from attnwidget.masks import (
+from attnwidget.maths.masks import (
     as_mask,
     block_mask,
     causal_mask,
@@ -9,7 +9,7 @@ from attnwidget.masks import (
     sentence_blocks,
     window_mask,
 )
-from attnwidget.widget import AttentionWidget
+from attnwidget.widget.widget import AttentionWidget
 
 __version__ = "0.1.0"
 

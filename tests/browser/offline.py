@@ -11,8 +11,8 @@ import torch
 from lab import Look
 from models import FAMILIES
 
-from attnwidget.bertviz import document
-from attnwidget.bertviz_neuron import neuron_document_of_inputs
+from attnwidget.bertviz.document import document
+from attnwidget.bertviz.neuron import neuron_document_of_inputs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

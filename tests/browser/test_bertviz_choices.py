@@ -10,7 +10,7 @@ import pytest
 from offline import OPACITIES, framed, maps, neurons, offline, told, words
 from playwright.sync_api import expect
 
-from attnwidget.bertviz import document, document_encoder_decoder
+from attnwidget.bertviz.document import document, document_encoder_decoder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,7 +11,7 @@ import pytest
 from offline import OPACITIES, any_kind, framed, maps, offline, words
 from playwright.sync_api import expect
 
-from attnwidget.bertviz import document
+from attnwidget.bertviz.document import document
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

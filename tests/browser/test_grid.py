@@ -111,8 +111,9 @@ def test_heads_by_keyboard(root, opened):
 
 # Each answer holds a layer, and waits for a permit.
 GATED = """import threading
-from attnwidget import asking, grid
-grid.PART = 12 * len(w.tokens) ** 2
+from attnwidget.maths import thumbnails
+from attnwidget.widget import asking
+thumbnails.PART = 12 * len(w.tokens) ** 2
 gate, make_grid = threading.Semaphore(2), asking.make_grid
 def gated(*arguments):
     gate.acquire()

@@ -144,7 +144,7 @@ def test_bertviz_model_view_and_back(opened):
 
 def test_bertviz_says_what_is_wrong(opened):
     view = MapView(opened)
-    opened.run_cell("import attnwidget.bertviz_maps as b; kept, b.MAX_LINES = b.MAX_LINES, 10")
+    opened.run_cell("import attnwidget.bertviz.maps as b; kept, b.MAX_LINES = b.MAX_LINES, 10")
     opened.run_cell("m.view = 'bertviz-head'")
     stage = view.root.locator(".aw-bertviz")
     expect(stage).to_have_attribute("data-bertviz", "error", timeout=20_000)

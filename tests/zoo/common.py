@@ -20,7 +20,7 @@ import torch
 from models import PAD
 from transformers import PreTrainedModel
 
-from attnwidget.sources.model import ModelSource
+from attnwidget.capture.source import ModelSource
 from zoo.oracle import SEED, Weights, eager_weights, of_row
 
 Inputs = dict[str, torch.Tensor]

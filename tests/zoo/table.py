@@ -12,7 +12,7 @@ import numpy as np
 from architectures import ARCHITECTURES, N_PADDING
 from architectures_eager import eager
 
-from attnwidget.sources.model import ModelSource
+from attnwidget.capture.source import ModelSource
 from zoo.common import ENTRIES, ROWS, captured, inputs_of, model_of, pairs, stacks_of
 
 PATH = Path(__file__).parents[2] / "docs" / "models.md"

@@ -1,1 +1,1 @@
-"""Where attention comes from: a toy sentence (``lab``) or a running model (``model``)."""
+"""Sources of attention: immutable values that a session shows."""

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from attnwidget.checks import choice, index, number
-from attnwidget.meaning import rollout
-from attnwidget.sources.base import HeadInputs, Layer, Source, Text, sizes_said, stack
-from attnwidget.words import Groups, merge, word_groups, word_label
+from attnwidget.maths.grouping import Groups, merge, word_groups, word_label
+from attnwidget.maths.norms import rollout
+from attnwidget.maths.validate import choice, index, number
+from attnwidget.sources.api import HeadInputs, Layer, Source, Text, sizes_said, stack
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from attnwidget.checks import floats, index, number
-from attnwidget.sources.base import HeadInputs, Layer, Source, sizes_said
+from attnwidget.maths.validate import floats, index, number
+from attnwidget.sources.api import HeadInputs, Layer, Source, sizes_said
 from attnwidget.sources.derived import DerivedSource, derived_layers
 from attnwidget.sources.sizes import LARGEST_MAPS
 from attnwidget.sources.text import as_tokens

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from attnwidget.attention import scores, softmax
-from attnwidget.checks import choice, floats, number, size
-from attnwidget.positional import POSITIONAL
-from attnwidget.sources.base import HeadInputs, Layer
+from attnwidget.maths.attention import scores, softmax
+from attnwidget.maths.positions import POSITIONAL
+from attnwidget.maths.validate import choice, floats, number, size
+from attnwidget.sources.api import HeadInputs, Layer
 from attnwidget.sources.carry import with_array, with_setting, with_sizes, with_tokens
 from attnwidget.sources.draw import INITS
 from attnwidget.sources.sentence import ARRAYS, Sentence

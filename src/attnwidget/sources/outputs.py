@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from attnwidget.checks import floats, index
+from attnwidget.maths.validate import floats, index
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

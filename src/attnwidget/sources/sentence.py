@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from attnwidget.attention import project
-from attnwidget.positional import alibi, rotary, sinusoidal
+from attnwidget.maths.attention import project
+from attnwidget.maths.positions import alibi, rotary, sinusoidal
 from attnwidget.sources.draw import draw_embeddings, draw_weights
 from attnwidget.sources.sizes import Sizes
-from attnwidget.wire import cells_to_runs
+from attnwidget.wire.pack import cells_to_runs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from attnwidget.checks import describe, size
+from attnwidget.maths.validate import describe, size
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -1,0 +1,1 @@
+"""BertViz's views of a source as documents that need no network."""

@@ -1,0 +1,153 @@
+"""The offline page that every one of BertViz's views is put into, and what it says of itself."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from attnwidget.maths.validate import choice
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+THEMES = ("light", "dark")
+
+_LIBRARIES = Path(__file__).parents[1] / "static" / "bertviz_libs.js"
+_PAGE = Path(__file__).parent / "page.html"
+_BERTVIZ_BYTES = {"head": 20_000, "model": 25_000, "neuron": 50_000}  # without parameters
+_NOTICE_HEIGHT = 30
+
+
+class Document(str):
+    """A self-contained HTML document: a `str` that draws itself where a notebook shows it.
+
+    It needs no network and no other file, and may be put into any page as the `srcdoc` of an
+    ``<iframe sandbox="allow-scripts">``; what that stands on shows through. To the page around
+    it, it posts ``{attnwidgetHeight}`` in CSS pixels once drawn, and whenever that changes.
+    """
+
+    kind: str
+    theme: str
+    _height: int
+
+    def __new__(cls, text: str, *, kind: str, theme: str, height: int) -> Document:
+        """Take the text as it is, and what a frame around it must know."""
+        self = super().__new__(cls, text)
+        self.kind, self.theme, self._height = kind, theme, height
+        return self
+
+    def __repr__(self) -> str:
+        return f"<attnwidget Document: BertViz {self.kind} view, {len(self) / 1e6:.2f} MB>"
+
+    def _repr_html_(self) -> str:
+        # With its own colour behind it, it can be read in a notebook of the other theme too.
+        background = "#fff" if self.theme == "light" else "#18191c"
+        return (
+            f'<iframe sandbox="allow-scripts" title="BertViz {self.kind} view" '
+            f'style="width: 100%; height: {min(self._height, 900)}px; border: 0; '
+            f'color-scheme: normal; background: {background}" '
+            f'srcdoc="{html.escape(self)}"></iframe>'
+        )
+
+    def save(self, path: str | Path) -> None:
+        """Write the document to `path`, for any browser, with or without a network."""
+        Path(path).write_text(self, encoding="utf-8")
+
+
+class Slots:
+    """JSON too large to go through nested lists: written as text, in the place of a mark."""
+
+    def __init__(self) -> None:
+        """Start without any."""
+        self._mark = uuid.uuid4().hex
+        self._texts: list[str] = []
+
+    def put(self, text: str) -> str:
+        """Keep JSON `text`; return the string that stands for it until `dumps`."""
+        self._texts.append(text)
+        return f"{self._mark}-{len(self._texts) - 1}"
+
+    def dumps(self, value: Any) -> str:
+        """Return `value` as JSON that may stand in a script, every mark replaced by its text."""
+        # Only `<` could end a script early. All else but ASCII is escaped already.
+        text = json.dumps(value).replace("<", r"\u003c")
+        return re.sub(rf'"{self._mark}-(\d+)"', lambda match: self._texts[int(match[1])], text)
+
+
+def shown_theme(theme: str | None, display_mode: str | None) -> str:
+    """Return the theme, which BertViz calls `display_mode`; light where neither is said.
+
+    Raises ValueError for another theme, or two different ones.
+    """
+    for name, value in (("theme", theme), ("display_mode", display_mode)):
+        if value is not None:
+            choice(name, value, THEMES)
+    if theme and display_mode and theme != display_mode:
+        raise ValueError(
+            f"display_mode: got {display_mode!r} and theme={theme!r}; it is BertViz's name for "
+            "theme, want one of them"
+        )
+    return theme or display_mode or "light"
+
+
+def fixed_bytes(kind: str, texts: Sequence[str]) -> int:
+    """Return the most bytes that a document with these texts takes besides its numbers."""
+    words = sum(len(json.dumps(text)) + 5 * text.count("<") + 2 for text in texts)
+    page = len(_PAGE.read_text(encoding="utf-8"))
+    return len(_libraries()) + page + words + _BERTVIZ_BYTES[kind]
+
+
+def compose(
+    kind: str,
+    theme: str,
+    markup: str,
+    script: str,
+    *,
+    height: int,
+    notice: str = "",
+    layers: Sequence[Sequence[int]] = (),
+) -> Document:
+    """Return the document around BertViz's `markup` and `script`.
+
+    `height` is what the view takes in CSS pixels, for pages that can't listen. `notice` is plain
+    text above it. `layers` are the numbers of the layers that each of BertViz's attention filters
+    has, where the page must say so itself.
+    """
+    parts = {
+        "theme": theme,
+        "kind": kind,
+        "notice": f"<p>{html.escape(notice)}</p>" if notice else "",
+        "libraries": _libraries(),
+        "markup": markup,
+        "script": script,
+        "layers": json.dumps([list(numbers) for numbers in layers]),
+    }
+    page = _PAGE.read_text(encoding="utf-8")
+    text = re.sub(r"\[\[(\w+)\]\]", lambda match: parts[match[1]], page)
+    return Document(text, kind=kind, theme=theme, height=height + bool(notice) * _NOTICE_HEIGHT)
+
+
+def missing(error: ImportError) -> ImportError:
+    """Return the error that says what to install."""
+    return ImportError(
+        f'BertViz\'s views need torch and bertviz: pip install "attnwidget[models]" ({error})'
+    )
+
+
+def unknown_page() -> RuntimeError:
+    """Return the error for a BertViz that writes a page which isn't known here."""
+    return RuntimeError("BertViz: this version writes another page than bertviz 1.4 does")
+
+
+def _libraries() -> str:
+    try:
+        return _LIBRARIES.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise RuntimeError(
+            f"{_LIBRARIES.name} is missing: attnwidget was not built; run `make build` in the "
+            "checkout, or install from a wheel"
+        ) from None

@@ -1,0 +1,114 @@
+"""What BertViz's head view and model view make of maps, with the maps written in."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+from attnwidget.bertviz.maps import nested, owned
+from attnwidget.bertviz.page import Document, Slots, compose, missing, unknown_page
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from attnwidget.bertviz.maps import Stack
+
+
+def write(
+    kind: str,
+    stacks: Sequence[Stack],
+    shown: list[int],
+    first: int,
+    switched: list[int] | None,
+    said: Mapping[str, Any],
+    prettify: bool,
+    theme: str,
+    notice: str,
+) -> Document:
+    """Return the document; `said` is what BertViz's function gets besides the maps.
+
+    BertViz lays out its page around one layer of zeros, and the weights are written in their
+    place: the same page, several times sooner than through nested lists of every number.
+    """
+    page = _page(kind, stacks, said, prettify, theme)
+    match = re.fullmatch(
+        r'<script src="[^"]*"></script>(?P<markup>.*?)<script type="text/javascript">'
+        r"(?P<before>.*?const params = )(?P<rest>.*)</script>\s*",
+        page,
+        re.DOTALL,
+    )
+    if match is None:
+        raise unknown_page()
+    params, end = json.JSONDecoder().raw_decode(match["rest"])
+    # After the parameters comes a comment in which BertViz repeats them all.
+    _comment, _, after = match["rest"][end:].partition("\n")
+    slots = Slots()
+    _write_maps(params["attention"], stacks, shown, said.get("sentence_b_start"), slots)
+    default = next(i for i, one in enumerate(stacks) if first in one.numbers)
+    params["include_layers"], params["default_filter"] = shown, str(default)
+    widest = max(stacks, key=lambda one: one.n_heads)
+    if kind == "head":
+        params["layer"], params["heads"] = first, switched
+    else:
+        params["include_heads"], params["total_heads"] = list(widest.heads), widest.n_heads
+    option = f'<option value="{default}"'
+    markup = match["markup"].strip().replace(option, f"{option} selected" if default else option)
+    n = max(len(texts) for one in stacks for texts in (one.rows, one.columns))
+    return compose(
+        kind,
+        theme,
+        markup,
+        f"{match['before']}{slots.dumps(params)};\n{after}",
+        height=_height(kind, len(shown), widest.n_heads, n),
+        notice=notice,
+        layers=list(owned(stacks, shown).values()),
+    )
+
+
+def _page(
+    kind: str, stacks: Sequence[Stack], said: Mapping[str, Any], prettify: bool, theme: str
+) -> str:
+    try:
+        import torch
+        from bertviz import head_view, model_view
+    except ImportError as error:
+        raise missing(error) from error
+    zero = torch.zeros(1, 1, 1, 1)
+    options = {**said, "prettify_tokens": prettify, "html_action": "return"}
+    for one in stacks:
+        name = "attention" if one.name == "weights" else f"{one.name}_attention"
+        options[name] = [zero.expand(1, 1, len(one.rows), len(one.columns))]
+    if kind == "head":
+        return str(head_view(**options).data)
+    return str(model_view(**options, display_mode=theme).data)
+
+
+def _write_maps(
+    told: list[dict[str, Any]],
+    stacks: Sequence[Stack],
+    shown: list[int],
+    b: int | None,
+    slots: Slots,
+) -> None:
+    """Put the weights into BertViz's list of kinds of attention."""
+    for i, one in enumerate(stacks):
+        has = set(one.numbers)
+        maps = [one.steps(number) if number in has else None for number in shown]
+        told[i]["attn"] = slots.put(nested(maps, len(one.heads)))
+    if b is None:
+        return
+    first, second = slice(None, b), slice(b, None)
+    # In BertViz's order: A -> A, B -> B, A -> B, B -> A.
+    sides = [(first, first), (second, second), (first, second), (second, first)]
+    for part, (rows, columns) in zip(told[1:], sides, strict=True):
+        cut = [steps[:, rows, columns] for steps in maps if steps is not None]
+        part["attn"] = slots.put(nested(cut, len(stacks[0].heads)))
+
+
+def _height(kind: str, n_layers: int, n_heads: int, n: int) -> int:
+    """Return the height in pixels that BertViz's views take, for pages that can't listen."""
+    if kind == "head":
+        return round(22.5 * n) + 80
+    thumbnails = n_layers * (n * 84 / n_heads + 10) + 38
+    return round(max(thumbnails, 18 * n + 55)) + 50

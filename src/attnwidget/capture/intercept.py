@@ -1,0 +1,102 @@
+"""Listening to transformers' AttentionInterface, in one thread, for as long as a model runs.
+
+The attention function that a model was loaded with (sdpa, eager, or a user's own) runs as ever:
+it gets what the module hands over, and its result goes back unchanged. A listener is told of both.
+A forward pass in another thread meets the interface as transformers made it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from attnwidget.capture.patched import Patch, patched
+
+_here = threading.local()
+
+
+@dataclass(frozen=True, eq=False)
+class Attended:
+    """One call of an attention function: what it was given, and `output`, what it returned.
+
+    Shapes: `query` (b, h, n_q, d_k), `key` (b, h_kv, n_k, d_k), `value` (b, h_kv, n_k, d_v), `mask`
+    as the function takes it. `is_eager` says that the function is the modelling file's own, which
+    masks nothing without a mask.
+    """
+
+    module: Any
+    query: Any
+    key: Any
+    value: Any
+    mask: Any
+    options: dict[str, Any]
+    is_eager: bool
+    output: Any
+
+
+@dataclass(frozen=True)
+class Listener:
+    """Who hears of a thread's attention calls: `before` and `after` each."""
+
+    before: Callable[[], None]
+    after: Callable[[Attended], None]
+    failed: Callable[[], None]
+
+
+@contextmanager
+def listening(listener: Listener) -> Iterator[None]:
+    """Tell `listener` of each attention call that this thread makes through the interface."""
+    listeners = _here.__dict__.setdefault("listeners", [])
+    with patched(_interface):
+        listeners.append(listener)
+        try:
+            yield
+        finally:
+            listeners.pop()
+
+
+def _interface() -> Patch:
+    """Return a patch by which the functions that the interface gives away tell the listener."""
+    from transformers import AttentionInterface
+
+    getitem = AttentionInterface.__getitem__
+    get_interface = AttentionInterface.get_interface
+
+    def heard_getitem(self: Any, name: str) -> Any:
+        return _heard(getitem(self, name), False)
+
+    def heard_get_interface(self: Any, name: str, default: Callable[..., Any]) -> Any:
+        function = get_interface(self, name, default)
+        return _heard(function, function is default)
+
+    methods = {"__getitem__": heard_getitem, "get_interface": heard_get_interface}
+    return Patch(AttentionInterface, methods)
+
+
+def _heard(function: Any, is_eager: bool) -> Any:
+    """Return `function`, with the listener of this thread told of each call."""
+    listeners = _here.__dict__.get("listeners")
+    if not listeners or getattr(function, "is_heard", False):
+        return function
+    listener: Listener = listeners[-1]
+
+    def attend(
+        module: Any, query: Any, key: Any, value: Any, attention_mask: Any = None,
+        *more: Any, **options: Any,
+    ) -> Any:  # fmt: skip
+        listener.before()
+        try:
+            output = function(module, query, key, value, attention_mask, *more, **options)
+        except BaseException:
+            listener.failed()
+            raise
+        listener.after(
+            Attended(module, query, key, value, attention_mask, options, is_eager, output)
+        )
+        return output
+
+    attend.is_heard = True  # type: ignore[attr-defined]
+    return attend

@@ -1,0 +1,402 @@
+"""A Hugging Face model as a source of attention: run once, every stack, layer and head of it."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from attnwidget.capture.arrange import arrange, broken, doubted, parted
+from attnwidget.capture.coverage import in_words
+from attnwidget.capture.heads import head_inputs, head_weights, layer_weights
+from attnwidget.capture.inputs import Reading, read
+from attnwidget.capture.output_projection import output_projection
+from attnwidget.capture.positions import parts_shown, shared_tokens
+from attnwidget.capture.records import Call, hidden
+from attnwidget.capture.run import Capture, run
+from attnwidget.capture.supported import check_model
+from attnwidget.maths.norms import output_norms
+from attnwidget.maths.validate import floats, index, number
+from attnwidget.sources.api import HeadInputs, Layer, Text, sizes_said
+from attnwidget.sources.derived import DerivedSource, derived_layers
+from attnwidget.sources.labels import SPACE
+from attnwidget.sources.text import as_tokens
+
+if TYPE_CHECKING:
+    import torch
+    from numpy.typing import NDArray
+    from transformers import PreTrainedModel
+
+__all__ = ["ModelSource"]
+
+# The key that isn't there: what flows to it is in no other column.
+SINK = "sink"
+
+
+@dataclass(frozen=True)
+class Stack:
+    """The tokens of one kind of attention: of its queries, and of its keys where others."""
+
+    tokens: tuple[str, ...]
+    key_tokens: tuple[str, ...] | None
+    text: Text | None
+    key_text: Text | None
+
+
+class ModelSource:
+    """What a model's attention was given while it read one input.
+
+    `kind` is the stack shown, `tokens` and `key_tokens` are those of its map; `layers` are all
+    layers of all `kinds`, by the model's own numbers; `name` is the model's class, `reading` what
+    `model` was run on. The captured
+    tensors stay where the model computed them and are turned into NumPy when they are asked for.
+    Never changed in place: `replace` and `of` return what follows.
+    """
+
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        reading: Reading,
+        found: Sequence[tuple[Layer, Call]],
+        stacks: Mapping[str, Stack],
+        missing: str = "",
+    ) -> None:
+        self.model, self.reading = model, reading
+        self.name = type(model).__name__
+        self.layers = tuple(layer for layer, _ in found)
+        self.kinds = tuple(dict.fromkeys(layer.kind for layer in self.layers))
+        self.kind = self.kinds[0]
+        self._stacks = dict(stacks)
+        masks: dict[Any, NDArray[np.bool_] | None] = {}
+        for _, call in found:
+            # Calls that were given the same mask share one array.
+            if _mask_key(call) not in masks:
+                masks[_mask_key(call)] = hidden(call)
+        self._calls = {
+            (layer.kind, layer.index): (call, masks[_mask_key(call)]) for layer, call in found
+        }
+        self._replaced: dict[tuple[str, int, int], HeadInputs] = {}
+        # A widget asks for the head that it shows several times: the last answer is kept.
+        self._last: tuple[tuple[str, int, int], HeadInputs] | None = None
+        self._sinks = {layer.kind for layer, call in found if call.sink is not None}
+        self.doubt = doubted(found)
+        parts = parts_shown(model, [layer.module for layer in self.layers]) or parted(found)
+        notices = (self.doubt, broken(found), missing, parts)
+        self.notice = " ".join(notice for notice in notices if notice)
+
+    @classmethod
+    def capture(
+        cls,
+        model: PreTrainedModel,
+        tokenizer: Any,
+        text: Any = None,
+        *,
+        inputs: Mapping[str, Any] | None = None,
+        batch_index: int = 0,
+        tokenize: Mapping[str, Any] | None = None,
+        strict: bool = False,
+    ) -> ModelSource:
+        """Run `model` once on `text` or `inputs`, and keep what every attention layer was given.
+
+        `text` is a str, or a pair: two sentences, or source and target of an encoder-decoder.
+        The pass runs in evaluation mode, without gradients, on the device of the model. The model
+        is left as it was found, after an error too. Special tokens are the tokenizer's own, and
+        nothing is cut off, unless `tokenize`, options of the tokenizer's call, says otherwise.
+        Each layer's weights are proven against the output of the model's own attention: a layer
+        where they differ is named in `notice`, and refused where `strict`.
+
+        Raises TypeError for a wrong type and ValueError where the model is not supported, the
+        tokenizer is another model's, the text is empty or longer than the model's positions, or,
+        where `strict`, the weights of a layer are not what the model computed with.
+        """
+        check_model(model)
+        reading = read(model, tokenizer, text, inputs, batch_index, tokenize)
+        source = cls.of_capture(model, run(model, reading.inputs, batch_index), reading)
+        source.check_proof(strict)
+        return source
+
+    @classmethod
+    def of_capture(cls, model: PreTrainedModel, capture: Capture, reading: Reading) -> ModelSource:
+        """Build the source from what was recorded while `model` read `reading`."""
+        found = arrange(model, capture.calls)
+        sizes = {layer.kind: call.shape[1:] for layer, call in found}
+        modules = {
+            kind: [layer.module for layer, _ in found if layer.kind == kind] for kind in sizes
+        }
+        stacks = {kind: _stack(kind, sizes, modules, reading, model) for kind in sizes}
+        sinks = {layer.kind for layer, call in found if call.sink is not None}
+        for kind in sinks:
+            stack = stacks[kind]
+            keys = stack.tokens if stack.key_tokens is None else stack.key_tokens
+            stacks[kind] = replace(stack, key_tokens=(*keys, SINK))
+        return cls(model, reading, found, stacks, in_words(model, capture.missing))
+
+    def check_proof(self, strict: bool) -> None:
+        """Raise ValueError where the weights of a layer are not the model's own and `strict`."""
+        if strict and self.doubt:
+            raise ValueError(f"model: {self.doubt} strict=False shows them with this warning.")
+
+    @property
+    def tokens(self) -> tuple[str, ...]:
+        """The tokens of the queries of the stack shown."""
+        return self._stacks[self.kind].tokens
+
+    @property
+    def key_tokens(self) -> tuple[str, ...] | None:
+        """The tokens of the keys, None where they are the same."""
+        return self._stacks[self.kind].key_tokens
+
+    @property
+    def text(self) -> Text | None:
+        """What the tokenizer knows of the stack's tokens, None for patches and frames."""
+        return self._stacks[self.kind].text
+
+    @property
+    def key_text(self) -> Text | None:
+        """The same of the keys."""
+        return self._stacks[self.kind].key_text
+
+    @property
+    def subtitle(self) -> str:
+        """The model and its sizes, for the widget's head line."""
+        layers = [layer for layer in self.layers if layer.kind == self.kind]
+        _, n_q, n_k = self._calls[self.kind, layers[0].index][0].shape
+        kind = "" if len(self.kinds) == 1 else f"{self.kind} · "
+        return f"{self.name} · {kind}{sizes_said(layers, n_q, n_k)}"
+
+    @cached_property
+    def derived_layers(self) -> tuple[Layer, ...]:
+        """Means over heads or layers, and rollout, of each stack."""
+        return derived_layers(self)
+
+    @property
+    def in_windows(self) -> bool:
+        """Whether the stack's layers see windows of an image, others in other layers (Swin)."""
+        return (
+            len({call.rows for (kind, _), (call, _) in self._calls.items() if kind == self.kind})
+            > 1
+        )
+
+    @property
+    def merge(self) -> str | None:
+        """What a row is: "tokens"; None where there are no words to put together."""
+        return None if self.text is None else "tokens"
+
+    @property
+    def hide_special(self) -> bool | None:
+        """False; None where no token is special."""
+        keys = () if self.key_text is None else self.key_text.special
+        return False if any((*self.special, *keys)) else None
+
+    @property
+    def sentence_b_start(self) -> int | None:
+        """Where the second sentence of a pair starts, None where there is none."""
+        return None if self.text is None else self.text.second
+
+    @property
+    def special(self) -> tuple[bool, ...]:
+        """Which tokens are special: [CLS], padding, ..."""
+        return () if self.text is None else self.text.special
+
+    def of(self, kind: str) -> Any:
+        """Return the source with another of its `kinds` shown, or what is derived of one."""
+        if kind not in self.kinds:
+            return DerivedSource(self).of(kind)
+        new = copy.copy(self)
+        new.kind = kind
+        return new
+
+    def written(self, tokens: Sequence[str]) -> ModelSource:
+        """Return the source with a notice of the `tokens` that the model wrote."""
+        new = copy.copy(self)
+        said = "".join(tokens).replace(SPACE, " ") if SPACE in "".join(tokens) else " ".join(tokens)
+        new.notice = (
+            f"Written so far: “{said}”. The row of a token is what the model looked at when it "
+            f"wrote the next one. {self.notice}"
+        ).rstrip()
+        return new
+
+    def head(self, layer: int, head: int) -> HeadInputs:
+        """Return what one head computed with: Q (n_q, d_k), K (n_k, d_k), V (n_k, d_v), float32.
+
+        Q and K are as the model compared them, after any rotation; K and V are those of the
+        head's group under grouped queries. `bias` is what the model adds to its scores. `locked`
+        is what the model itself masks: the future, padding, tokens beyond a sliding window. A
+        sink is one more key, with a score of its own and no value. Where the model's Q and K
+        were not seen, they are None and `bias` is the scores. All read-only. Raises ValueError
+        for an unknown layer or head, or one that computed NaN.
+        """
+        call, locked = self._call(layer)
+        head = index("head", head, range(call.shape[0]))
+        if (self.kind, layer, head) in self._replaced:
+            return self._replaced[self.kind, layer, head]
+        asked = self.kind, layer, head
+        if self._last is not None and self._last[0] == asked:
+            return self._last[1]
+        if locked is not None and locked.ndim == 3:
+            locked = locked[head]
+        try:
+            found = head_inputs(call, locked, head, self.kind in self._sinks)
+        except ValueError as error:
+            where = f"layer {layer}, head {head} ({call.module})"
+            raise ValueError(f"model: what {self.name} computed in {where}: {error}") from None
+        self._last = asked, found
+        return found
+
+    def weights(
+        self, layer: int, head: int | None = None, rows: Sequence[int] | None = None
+    ) -> NDArray[np.float32]:
+        """Return the attention weights of `layer`, (h, n_q, n_k), or of one `head`; float32.
+
+        `rows` are the queries wanted, in their order; with them and a `head`, nothing of size
+        n_q · n_k is made.
+
+        They are softmax(Q Kᵀ · scale + bias) over the keys that the model leaves, computed from
+        the captured inputs; what flows into a sink is left out, so that a row sums below 1. A
+        query whose every key is masked by the model, as padding before the text in a decoder,
+        has a row of zeros (transformers' eager attention gives such a row equal weights, its
+        sdpa an output of zero).
+        """
+        call, locked = self._call(layer)
+        if head is None:
+            weights = layer_weights(call, locked)
+            for kind, where, other in self._replaced:
+                if (kind, where) == (self.kind, layer):
+                    weights[other] = self.weights(layer, other)
+            return weights if rows is None else weights[:, rows]
+        head = index("head", head, range(call.shape[0]))
+        if rows is not None and self.is_own(layer, head):
+            part = call.of_head(head).of_queries(rows)
+            return layer_weights(part, hidden(part))[0]
+        weights = head_weights(self.head(layer, head), self.kind in self._sinks)
+        return weights if rows is None else weights[rows]
+
+    def maps(self, layer: int) -> NDArray[np.float32]:
+        """Return the weights of `layer`, (h, n_q, n_k), with the column of a sink where one is."""
+        weights = self.weights(layer)
+        if self.kind not in self._sinks:
+            return weights
+        # Rows of padding, which see nothing, have no sink either.
+        total = weights.sum(axis=-1, keepdims=True)
+        return np.concatenate([weights, np.where(total > 0, 1 - total, 0)], axis=-1)
+
+    def output_norms(self, layer: int, head: int) -> NDArray[np.float32] | None:
+        """Return ‖v_j W_O‖ of a head's values, (n_k,); None where W_O or V isn't known."""
+        call, one = self._call(layer)[0], self.head(layer, head)
+        if one.V is None:
+            return None
+        d_k = None if call.q is None else int(call.q.shape[-1])
+        W_o = output_projection(self.model, call.module, call.shape[0], d_k, one.V.shape[1])
+        return None if W_o is None else output_norms(one.V, W_o[head]).astype(np.float32)
+
+    def check(self, name: str, value: Any, layer: int, head: int) -> Any:
+        """Return `value` as `replace` would store it: labels, or an input of one head.
+
+        Raises
+            TypeError: if it is of the wrong type.
+            ValueError: if its shape or values don't fit, or a captured model has no such input.
+        """
+        if name in {"merge", "hide_special"}:
+            if name == "merge" and self.text is None:
+                raise ValueError("merge: patches, frames and bare positions have no words")
+            return DerivedSource(self).check(name, value, layer, head)
+        if name in {"tokens", "key_tokens"}:
+            known = getattr(self, name)
+            if value is None and known is None:
+                return None
+            tokens = as_tokens(value, name)
+            if known is None or len(tokens) != len(known):
+                wanted = "none" if known is None else str(len(known))
+                raise ValueError(
+                    f"{name}: got {len(tokens)}, want {wanted}: a label for each token"
+                )
+            return tokens
+        shown = self.head(layer, head)
+        if name in {"scale", "temperature"}:
+            return number(name, value, at_least=0 if name == "temperature" else -np.inf)
+        if name not in {"Q", "K", "V"}:
+            raise ValueError(
+                f"{name}: a captured model doesn't give it; want tokens (labels), or Q, K, V, "
+                "scale, temperature of the head shown"
+            )
+        given = getattr(shown, name)
+        if given is None:
+            raise ValueError(
+                f"{name}: {self.name} computes attention by itself; {name} wasn't seen"
+            )
+        n, width = given.shape
+        return floats(name, value, (n, None if name == "V" else width))
+
+    def replace(self, name: str, value: Any, layer: int, head: int) -> Any:
+        """Return the source with other labels, or with an input of one head set.
+
+        The model is not run again: nothing but this head's map follows.
+        """
+        value = self.check(name, value, layer, head)
+        if name in {"merge", "hide_special"}:
+            return DerivedSource(self).replace(name, value, layer, head)
+        new = copy.copy(self)
+        if name in {"tokens", "key_tokens"}:
+            stack = replace(self._stacks[self.kind], **{name: value})
+            new._stacks = {**self._stacks, self.kind: stack}
+        else:
+            changed = replace(self.head(layer, head), **{name: value})
+            new._replaced = {**self._replaced, (self.kind, layer, head): changed}
+        return new
+
+    def reset(self) -> ModelSource:
+        """Return the source with every head's inputs as the model made them."""
+        if not self._replaced:
+            return self
+        new = copy.copy(self)
+        new._replaced = {}
+        return new
+
+    def is_own(self, layer: int, head: int) -> bool:
+        """Whether this head's inputs are still the model's own."""
+        return (self.kind, layer, head) not in self._replaced
+
+    def _call(self, layer: int) -> tuple[Call, NDArray[np.bool_] | None]:
+        known = [number for kind, number in self._calls if kind == self.kind]
+        return self._calls[self.kind, index("layer", layer, known)]
+
+
+def _mask_key(call: Call) -> tuple[Any, ...]:
+    if call.scores is not None:
+        return (id(call),)
+    return id(call.mask) if call.mask is not None else call.causal, *call.shape[1:]
+
+
+def _stack(
+    kind: str,
+    sizes: Mapping[str, tuple[int, ...]],
+    modules: Mapping[str, Sequence[str]],
+    reading: Reading,
+    model: PreTrainedModel,
+) -> Stack:
+    (n_q, n_k), mine = sizes[kind], modules[kind]
+    kind = kind.partition(" ")[0]
+    if kind != "cross":
+        tokens, text = shared_tokens(kind, n_q, reading, model, mine)
+        if n_q == n_k:
+            return Stack(tokens, None, text, text)
+        keys, key_text = shared_tokens(kind, n_k, reading, model, mine)
+        return Stack(tokens, keys, text, key_text)
+    # Cross-attention asks from the decoder; its keys are the encoder's.
+    asks = "decoder" if any(k.partition(" ")[0] == "decoder" for k in sizes) else "self"
+    tokens, text = shared_tokens(asks, n_q, reading, model, mine)
+    theirs = modules["encoder"] if sizes.get("encoder", ())[:1] == (n_k,) else ()
+    keys, key_text = shared_tokens("encoder", n_k, reading, model, theirs)
+    return Stack(tokens, keys, text, key_text)
+
+
+def _capture_inputs(
+    model: PreTrainedModel, inputs: Mapping[str, torch.Tensor], tokens: Sequence[str]
+) -> ModelSource:
+    """Capture from inputs already made, with `tokens` as labels."""
+    source = ModelSource.capture(model, None, inputs=inputs)
+    return source.replace("tokens", tokens, source.layers[0].index, 0)

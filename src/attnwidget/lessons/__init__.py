@@ -1,0 +1,1 @@
+"""A student's function: checked, and its mistakes named."""

@@ -1,0 +1,341 @@
+"""The known mistakes in a hand-written attention function, and the weights each one gives.
+
+Attention weights are five steps: dot products, scale, mask, softmax (a shift, then a total),
+and what is done to them afterwards. A `Recipe` names how each step is done, a mistake is a
+recipe with a step changed, and `follow` computes any recipe as its author's code would.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from attnwidget.maths.attention import scores
+from attnwidget.maths.masks import as_mask
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+__all__ = ["MISTAKES", "OTHERS", "Mistake", "Recipe", "Spelling", "follow"]
+
+Array = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+_DOTS: Mapping[str, Callable[[Array, Array], Array]] = {
+    "Q K.T": lambda q, k: q @ k.T,
+    "Q K": lambda q, k: q @ k,
+    "Q reshape(K)": lambda q, k: q @ k.reshape(k.shape[::-1]),
+    "K Q.T": lambda q, k: k @ q.T,
+    "Q.T K": lambda q, k: q.T @ k,
+}
+_SCALES: Mapping[str, Callable[[float, int, int, int], float]] = {
+    "right": lambda c, n_q, n_k, d_k: c,
+    "none": lambda c, n_q, n_k, d_k: 1.0,
+    "/ d_k": lambda c, n_q, n_k, d_k: 1 / d_k,
+    "* sqrt(d_k)": lambda c, n_q, n_k, d_k: math.sqrt(d_k),
+    "/ sqrt(n_k)": lambda c, n_q, n_k, d_k: 1 / math.sqrt(n_k),
+    "/ sqrt(n_q)": lambda c, n_q, n_k, d_k: 1 / math.sqrt(n_q),
+}
+_MASKS: Mapping[str, Callable[[Array, Mask, Array], Array]] = {
+    "hide": lambda s, hidden, m: np.where(hidden, -np.inf, s),
+    "swap": lambda s, hidden, m: np.where(hidden, s, -np.inf),
+    "raise": lambda s, hidden, m: s + 1e9 * hidden,
+    "times keep": lambda s, hidden, m: s * ~hidden,
+    "times mask": lambda s, hidden, m: s * hidden,
+    "add": lambda s, hidden, m: s + m,
+    "subtract": lambda s, hidden, m: s - m,
+    "ignore": lambda s, hidden, m: s,
+}
+# What a row, a column or the whole map is reduced to; "flat" forgets to keep the dimension.
+_ALONG: Mapping[str, tuple[int | None, bool]] = {
+    "row": (1, True),
+    "column": (0, True),
+    "map": (None, True),
+    "flat": (1, False),
+}
+_AFTER: Mapping[str, Callable[[Array, Mask], Array]] = {
+    "as is": lambda a, hidden: a,
+    "zero masked": lambda a, hidden: a * ~hidden,
+    "zero open": lambda a, hidden: a * hidden,
+    "transposed": lambda a, hidden: a.T,
+}
+
+
+class Recipe(NamedTuple):
+    """How each step is done; the defaults are right. `scale` may also be the factor itself."""
+
+    dots: str = "Q K.T"
+    scale: str | float = "right"
+    mask: str = "hide"
+    shift: str = "row"
+    total: str = "row"
+    after: str = "as is"
+
+    def merged(self, other: Recipe) -> Recipe | None:
+        """Return the recipe with the changes of both, None where they change the same step."""
+        steps: list[Any] = []
+        for mine, yours, right in zip(self, other, Recipe(), strict=True):
+            if mine != right and yours not in (right, mine):
+                return None
+            steps.append(mine if mine != right else yours)
+        return Recipe(*steps)
+
+
+def follow(
+    recipe: Recipe, Q: Array, K: Array, hidden: Mask, scale: float, handed: ArrayLike | None = None
+) -> Array:
+    """Return the weights that `recipe` gives, in float64 and without a warning.
+
+    `hidden` is the mask (n_q, n_k), True = masked; `handed` the numbers that the code under
+    test was given for it (default: 0 and 1), which matter where they are added to the scores.
+    The shape is (n_q, n_k) unless a transposition is among the changes. Raises ValueError where
+    the shapes do not fit a step, as the code itself would.
+    """
+    n_q, n_k, d_k = len(Q), len(K), Q.shape[1]
+    factor = recipe.scale
+    if isinstance(factor, str):
+        factor = _SCALES[factor](scale, n_q, n_k, d_k)
+    number = hidden.astype(float) if handed is None else np.asarray(handed, dtype=float)
+    with np.errstate(all="ignore"):
+        s = _DOTS[recipe.dots](Q, K) * factor
+        if hidden.any():
+            s = _MASKS[recipe.mask](s, hidden, number)
+        if recipe.shift != "none":
+            axis, keep = _ALONG[recipe.shift]
+            s = s - s.max(axis=axis, keepdims=keep)
+        e = np.exp(s)
+        axis, keep = _ALONG[recipe.total]
+        a: Array = e / e.sum(axis=axis, keepdims=keep)
+        if recipe.mask == "hide" and recipe.shift == "row" and hidden.any():
+            a[hidden.all(axis=1)] = 0  # the definition, which these mistakes leave alone
+        if hidden.any() or recipe.after == "transposed":
+            a = _AFTER[recipe.after](a, hidden)
+    return a
+
+
+class Spelling(NamedTuple):
+    """One way to write a mistake: its recipe, and a sentence on what was done."""
+
+    recipe: Recipe
+    what: str
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A mistake with a name.
+
+    `what` says what was done, `mend` what would be right, `breaks` which invariant breaks and
+    so how to see it. `spellings` are the ways to write it that give different numbers; the first
+    is the usual one.
+    """
+
+    name: str
+    what: str
+    mend: str
+    breaks: str
+    spellings: tuple[Spelling, ...]
+
+    def weights(
+        self,
+        Q: ArrayLike,
+        K: ArrayLike,
+        mask: ArrayLike | None = None,
+        scale: float | None = None,
+    ) -> Array:
+        """Return the weights (n_q, n_k) that the mistake gives in its usual spelling, float64.
+
+        `Q` is (n_q, d_k), `K` (n_k, d_k), `mask` as `as_mask` reads it, `scale` 1/√d_k where it
+        is None. Raises ValueError where the mistaken code itself fails on these shapes, with
+        NumPy's own words (`keepdims` unless n_q = n_k, `not-transposed` unless n_k = d_k).
+        """
+        scores(Q, K, scale=scale)  # refuses what is no Q, K or scale, and names it
+        q, k = np.asarray(Q, dtype=np.float64), np.asarray(K, dtype=np.float64)
+        if q.ndim != 2 or k.ndim != 2:
+            raise ValueError(f"Q and K must have two axes, got shapes {q.shape} and {k.shape}")
+        hidden = as_mask(mask, len(q), len(k))
+        factor = 1 / math.sqrt(q.shape[1]) if scale is None else float(scale)
+        weights = follow(self.spellings[0].recipe, q, k, hidden, factor)
+        if weights.shape != hidden.shape:
+            raise ValueError(f"the weights have shape {weights.shape}, wanted {hidden.shape}")
+        return weights
+
+
+def _mistake(
+    name: str, mend: str, breaks: str, *spellings: tuple[dict[str, Any], str]
+) -> tuple[str, Mistake]:
+    ways = tuple(Spelling(Recipe(**steps), what) for steps, what in spellings)
+    return name, Mistake(name, ways[0].what, mend, breaks, ways)
+
+
+# The most fundamental first: of two mistakes in one function, the earlier one names it.
+MISTAKES: Mapping[str, Mistake] = MappingProxyType(
+    dict(
+        [
+            _mistake(
+                "not-transposed",
+                "Rows of Q meet rows of K: write Q @ K.T, which has the shape (n_q, n_k).",
+                "shapes fit only by luck, and each score mixes different keys",
+                ({"dots": "Q K"}, "The product is Q @ K: K is not transposed."),
+                (
+                    {"dots": "Q reshape(K)"},
+                    "K is reshaped where it should be transposed: reshape keeps the order of the "
+                    "numbers and so mixes the keys.",
+                ),
+                ({"dots": "K Q.T"}, "The product is K @ Q.T: keys and queries have changed sides."),
+                ({"dots": "Q.T K"}, "The product is Q.T @ K: Q is transposed instead of K."),
+                ({"after": "transposed"}, "The weights come out transposed: keys down the side."),
+            ),
+            _mistake(
+                "keepdims",
+                "Keep the axis that you reduce: np.sum(e, axis=1, keepdims=True), and the same "
+                "for the maximum, so that row i is divided by the total of row i.",
+                "row sums: row i is divided by the total of other rows; an error unless n_q = n_k",
+                (
+                    {"total": "flat"},
+                    "The row totals lost their axis, so they are spread over the columns.",
+                ),
+                (
+                    {"total": "flat", "shift": "none"},
+                    "The row totals lost their axis, so they are spread over the columns.",
+                ),
+                (
+                    {"shift": "flat"},
+                    "The row maxima lost their axis, so they are subtracted from the columns.",
+                ),
+                (
+                    {"total": "flat", "shift": "flat"},
+                    "The row maxima and totals lost their axis, so they act on the columns.",
+                ),
+            ),
+            _mistake(
+                "wrong-axis",
+                "Each query shares out 1 among the keys, so take the softmax along the keys: "
+                "axis=1 (or -1).",
+                "row sums: it is the columns, or the whole map, that sum to 1",
+                (
+                    {"total": "column", "shift": "column"},
+                    "The softmax runs down the columns (axis 0), so each key shares out 1 among "
+                    "the queries.",
+                ),
+                (
+                    {"total": "column"},
+                    "The totals run down the columns (axis 0), so each key shares out 1 among the "
+                    "queries.",
+                ),
+                (
+                    {"total": "map", "shift": "map"},
+                    "The softmax runs over the whole map, so all the weights together sum to 1.",
+                ),
+                (
+                    {"total": "map"},
+                    "The total runs over the whole map, so all the weights together sum to 1.",
+                ),
+                (
+                    {"shift": "column"},
+                    "The maximum is taken down the columns (axis 0), which changes the weights "
+                    "within a row.",
+                ),
+            ),
+            _mistake(
+                "mask-sign",
+                "Here True (1) = masked: add -1e9 or -inf there, or hand over ~mask where True = "
+                "keep is meant.",
+                "attention to masked cells: all of it goes there",
+                (
+                    {"mask": "raise"},
+                    "The mask works backwards, and the masked keys get all the attention: either "
+                    "the large number has the wrong sign, or True is read as keep (both look the "
+                    "same).",
+                ),
+            ),
+            _mistake(
+                "mask-after-softmax",
+                "Mask the scores before the softmax (-1e9 or -inf), so that the open keys share "
+                "out the whole 1.",
+                "row sums: they fall below 1 where a key is masked",
+                (
+                    {"mask": "ignore", "after": "zero masked"},
+                    "The mask is applied after the softmax, so the open keys do not get back what "
+                    "the masked ones held.",
+                ),
+                (
+                    {"mask": "ignore", "after": "zero open"},
+                    "The weights are multiplied by the mask after the softmax, which also keeps "
+                    "the masked keys instead of the open ones.",
+                ),
+            ),
+            _mistake(
+                "mask-multiplied",
+                "A score of 0 is not small: exp(0) = 1. Set masked scores to -1e9 or -inf "
+                "instead, or add mask * -1e9.",
+                "attention to masked cells: they still get some",
+                (
+                    {"mask": "times keep"},
+                    "The masked scores became 0, as if multiplied by a 0/1 mask, and a score of 0 "
+                    "still gets attention.",
+                ),
+                (
+                    {"mask": "times mask"},
+                    "The scores are multiplied by the mask, so the open ones became 0 and the "
+                    "masked ones stayed.",
+                ),
+            ),
+            _mistake(
+                "no-scale",
+                "Divide Q Kᵀ by np.sqrt(d_k), with d_k = Q.shape[1], the length of one key.",
+                "none visible: rows still sum to 1, but the weights are too sharp or too flat",
+                ({"scale": "none"}, "The scores are not divided by √d_k."),
+                ({"scale": "/ d_k"}, "The scores are divided by d_k, not by its square root."),
+                ({"scale": "* sqrt(d_k)"}, "The scores are multiplied by √d_k, not divided."),
+                (
+                    {"scale": "/ sqrt(n_k)"},
+                    "The scores are divided by the square root of the number of keys, not of d_k.",
+                ),
+                (
+                    {"scale": "/ sqrt(n_q)"},
+                    "The scores are divided by the square root of the number of queries, not of "
+                    "d_k.",
+                ),
+            ),
+            _mistake(
+                "in-place",
+                "Work on a copy: write scores = scores / c rather than Q /= c, and x = x.copy() "
+                "before assigning into x.",
+                "inputs changed: this call is right, and the next one gets other inputs",
+                ({}, "The function changes the arrays that it is given."),
+            ),
+            _mistake(
+                "overflow",
+                "Subtract the largest score of each row before the exp; the weights stay the "
+                "same: exp(s - s.max(axis=1, keepdims=True)).",
+                "NaN: exp of a large score is infinite, and inf/inf is not a number",
+                ({"shift": "none"}, "The softmax takes exp of the scores as they are."),
+                (
+                    {"shift": "map"},
+                    "The softmax subtracts the largest score of the whole map, so every exp of a "
+                    "row far below it is 0, and 0/0 is not a number.",
+                ),
+            ),
+        ]
+    )
+)
+
+# Mistakes without a name of their own that can still be described.
+OTHERS: tuple[Spelling, ...] = (
+    Spelling(Recipe(mask="ignore"), "The mask has no effect: masked keys keep their attention."),
+    Spelling(
+        Recipe(mask="add"),
+        "The mask is added to the scores as it is. A mask here says True (1) = masked, so a 1 was "
+        "added: write scores + mask * -1e9.",
+    ),
+    Spelling(
+        Recipe(mask="subtract"),
+        "The mask is subtracted from the scores as it is, which lowers masked scores only by 1: "
+        "write scores - mask * 1e9.",
+    ),
+)

@@ -1,0 +1,1 @@
+"""The arithmetic of attention: NumPy arrays in, NumPy arrays out."""

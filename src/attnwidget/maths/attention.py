@@ -1,0 +1,279 @@
+"""Scaled dot-product attention in plain NumPy: no state, and no argument is changed.
+
+Shapes follow Vaswani et al. 2017, "Attention Is All You Need": queries ``Q`` (..., n_q, d_k),
+keys ``K`` (..., n_k, d_k), values ``V`` (..., n_k, d_v); the leading axes (heads, batch)
+broadcast. A mask is bool and **True means masked**: the query may not see the key.
+
+Numbers are computed in the precision that they come in: float32 (and float16, promoted) gives
+float32, everything else float64.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from attnwidget.maths.operands import (
+    Float,
+    check_lead,
+    check_target,
+    check_temperature,
+    check_values,
+    factor,
+    matrices,
+    real,
+    refuse_nan,
+    same_cells,
+    visible_to,
+)
+
+__all__ = [
+    "AttentionResult",
+    "attend_rows",
+    "attention",
+    "project",
+    "scores",
+    "softmax",
+]
+
+# Cells worked on at once: 512 kB of float32 stays in a core's cache from pass to pass.
+_BLOCK = 1 << 17
+
+
+class AttentionResult(NamedTuple):
+    """What `attention` computes, step by step.
+
+    Shapes: `scores` and `attention` (..., n_q, n_k), `output` (..., n_q, d_v).
+    """
+
+    scores: Float
+    attention: Float
+    output: Float
+
+
+def scores(
+    Q: ArrayLike,
+    K: ArrayLike,
+    *,
+    scale: float | None = None,
+    softcap: float | None = None,
+    bias: ArrayLike | None = None,
+) -> Float:
+    """Return Q Kᵀ · scale + bias, shape (..., n_q, n_k), before mask and softmax.
+
+    `Q` is (..., n_q, d_k), `K` is (..., n_k, d_k). `scale` defaults to 1/√d_k (Vaswani et al.
+    2017, section 3.2.1). A `softcap` c bounds Q Kᵀ · scale to (-c, c), as c · tanh(x / c) (Gemma 2,
+    arXiv 2408.00118). `bias` broadcasts to the scores: ALiBi's, or a relative position's.
+    Raises ValueError where the shapes do not fit or the scale is not finite, TypeError where an
+    argument is not numeric.
+
+    >>> scores([[1, 0, 0, 0]], [[4, 0, 0, 0], [0, 4, 0, 0]])
+    array([[2., 0.]])
+    """
+    q, k = matrices("Q", Q), matrices("K", K)
+    d_k = q.shape[-1]
+    if d_k == 0:
+        raise ValueError(f"Q must have at least one column, got shape {q.shape}")
+    if k.shape[-1] != d_k:
+        raise ValueError(f"K must have shape (..., n_k, {d_k}) to match Q {q.shape}, got {k.shape}")
+    check_lead("K", k.shape, "Q", q.shape)
+    # Scaling the queries costs n_q·d_k products, scaling the scores n_q·n_k.
+    dots: Float = np.matmul(q * factor(scale, d_k), np.swapaxes(k, -1, -2))
+    if softcap is not None:
+        if not 0 < softcap < np.inf:
+            raise ValueError(f"softcap must be a positive number, got {softcap}")
+        dots /= softcap
+        np.tanh(dots, out=dots)
+        dots *= softcap
+    if bias is not None:
+        added = real("bias", bias)
+        dots = dots.astype(np.result_type(dots, added), copy=False)
+        try:
+            dots += added
+        except ValueError as error:
+            raise ValueError(f"bias must broadcast to {dots.shape}, got {added.shape}") from error
+    return dots
+
+
+def softmax(
+    scores: ArrayLike,
+    mask: NDArray[np.bool_] | None = None,
+    *,
+    temperature: float = 1.0,
+    out: Float | None = None,
+) -> Float:
+    """Return the softmax of `scores` / `temperature`, (..., n_k), over the keys that `mask` leaves.
+
+    `mask` is bool and broadcasts to the shape of `scores`; what it hides may be anything, NaN
+    too. Masked cells come out as exactly 0, and a row without any key left as all 0. The largest
+    unmasked score of a row is subtracted first, so finite scores of any size are safe.
+    Infinite scores mean their limits: -inf weighs 0 (a row of only -inf is all 0), and keys
+    at +inf share the row equally. An unmasked NaN raises ValueError.
+
+    `temperature` (Hinton et al. 2015, arXiv 1503.02531) is 0 or more; 0 is the limit in which
+    the keys with the row's largest score share it equally.
+
+    `out` receives the result in place of a new array: same shape, and dtype float32 where
+    `scores` is float32 or float16, else float64. ``out=scores`` works in place. On an error
+    `out` is left as it was.
+
+    >>> softmax([[0.0, 0.0, 1e4]], np.array([False, False, True]))
+    array([[0.5, 0.5, 0. ]])
+    """
+    s = real("scores", scores)
+    heat = check_temperature(temperature)
+    if s.ndim == 0:
+        raise ValueError("scores must have shape (..., n_k), got a single number")
+    hidden = None if mask is None else visible_to(mask, s.shape)
+    if out is None:
+        out = np.empty(s.shape, s.dtype)
+    else:
+        check_target("out", out, s.shape)
+        if out.dtype != s.dtype:
+            raise TypeError(f"out must have dtype {s.dtype} like the scores, got {out.dtype}")
+        if not same_cells(out, s) and np.may_share_memory(out, s):
+            s = s.copy()
+    if s.size == 0:
+        return out
+    refuse_nan(s, hidden)
+    # A difference beyond the largest float is -inf, and that is its right answer.
+    with np.errstate(over="ignore"):
+        for block in _blocks(s.shape, _BLOCK):
+            _softmax_block(s[block], None if hidden is None else hidden[block], out[block], heat)
+    return out
+
+
+def attention(
+    Q: ArrayLike,
+    K: ArrayLike,
+    V: ArrayLike,
+    *,
+    mask: NDArray[np.bool_] | None = None,
+    scale: float | None = None,
+    bias: ArrayLike | None = None,
+    temperature: float = 1.0,
+) -> AttentionResult:
+    """Return scores = Q Kᵀ · scale + bias, their softmax, and output = softmax · V.
+
+    `Q` is (..., n_q, d_k), `K` (..., n_k, d_k), `V` (..., n_k, d_v); `mask` is bool, broadcasts
+    to (..., n_q, n_k), and True hides the key. A query with every key masked gets an output of 0.
+    Defaults and errors are those of `scores` and `softmax`.
+
+    >>> attention([[1.0]], [[1.0], [1.0]], [[2.0], [4.0]]).output
+    array([[3.]])
+    """
+    v = matrices("V", V)
+    s = scores(Q, K, scale=scale, bias=bias)
+    check_values(v, s.shape)
+    weights = softmax(s, mask, temperature=temperature)
+    return AttentionResult(s, weights, np.matmul(weights, v))
+
+
+def attend_rows(
+    scores: ArrayLike,
+    V: ArrayLike,
+    mask: NDArray[np.bool_] | None,
+    rows: ArrayLike,
+    *,
+    attention: Float,
+    output: Float,
+    temperature: float = 1.0,
+) -> None:
+    """Recompute the query rows `rows` of `attention` and `output` in place, and no others.
+
+    What a changed mask cell costs is its row. `scores` is (..., n_q, n_k), `V` (..., n_k, d_v),
+    `mask` bool and broadcastable to the scores, `rows` 1-D integers from 0 to n_q - 1.
+    `attention` (..., n_q, n_k) and `output` (..., n_q, d_v) must be writable float arrays; they
+    change only after everything has been checked and computed. `temperature` is `softmax`'s.
+    """
+    s, v = matrices("scores", scores), matrices("V", V)
+    n_q = s.shape[-2]
+    index = np.asarray(rows)
+    if index.ndim != 1 or (index.size and index.dtype.kind not in "iu"):
+        raise ValueError(
+            f"rows must be 1-D integers, got dtype {index.dtype} and shape {index.shape}"
+        )
+    if index.size == 0:
+        return
+    if index.min() < 0 or index.max() >= n_q:
+        raise ValueError(f"rows must be from 0 to {n_q - 1}, got {index.min()} to {index.max()}")
+    check_values(v, s.shape)
+    check_target("attention", attention, s.shape)
+    lead = np.broadcast_shapes(s.shape[:-2], v.shape[:-2])
+    check_target("output", output, (*lead, n_q, v.shape[-1]))
+    hidden = None if mask is None else visible_to(mask, s.shape)[..., index, :]
+    part = s[..., index, :]
+    weights = softmax(part, hidden, temperature=temperature, out=part)
+    moved = np.matmul(weights, v)
+    attention[..., index, :] = weights
+    output[..., index, :] = moved
+
+
+def project(X: ArrayLike, W: ArrayLike) -> Float:
+    """Return X W: (n, d) for `W` (d_model, d), (h, n, d) for `W` (h, d_model, d).
+
+    `X` is (n, d_model). Raises ValueError that names the argument whose shape does not fit.
+    """
+    x, w = real("X", X), real("W", W)
+    if x.ndim != 2:
+        raise ValueError(f"X must have shape (n, d_model), got {x.shape}")
+    d_model = x.shape[1]
+    if w.ndim not in (2, 3) or w.shape[-2] != d_model:
+        raise ValueError(
+            f"W must have shape ({d_model}, d) or (h, {d_model}, d) to match X {x.shape}, "
+            f"got {w.shape}"
+        )
+    projected: Float = np.matmul(x, w)
+    return projected
+
+
+def _softmax_block(
+    s: Float, hidden: NDArray[np.bool_] | None, out: Float, temperature: float
+) -> None:
+    """Softmax over the last axis of a block that fits in the cache; no unmasked NaN."""
+    work = s
+    if hidden is not None:
+        if not same_cells(out, s):
+            np.copyto(out, s)
+        np.copyto(out, -np.inf, where=hidden)
+        work = out
+    top = work.max(axis=-1, keepdims=True)
+    if not np.isfinite(top).all():
+        if work is not out:
+            np.copyto(out, work)
+            work = out
+        # The limit of a row with keys at +inf: those share it, every other key is left with 0.
+        limit = np.broadcast_to(top == np.inf, out.shape)
+        np.copyto(out, np.where(out == np.inf, 0.0, -np.inf), where=limit)
+        top = np.where(np.isfinite(top), top, top.dtype.type(0))
+    np.subtract(work, top, out=out)
+    # After the subtraction: what a tiny temperature blows up is below zero, and ends at -inf.
+    if temperature == 0:
+        np.copyto(out, np.where(out == 0, 0.0, -np.inf))
+    elif temperature != 1:
+        # In float32 some temperatures would round to 0 or infinity.
+        np.divide(out, temperature, out=out, dtype=np.float64, casting="same_kind")
+    np.exp(out, out=out)
+    total = out.sum(axis=-1, keepdims=True)
+    total[total == 0] = 1
+    np.divide(out, total, out=out)
+
+
+def _blocks(shape: tuple[int, ...], limit: int) -> Iterator[tuple[int | slice, ...]]:
+    """Yield indices that cut an array into pieces of about `limit` cells, rows kept whole."""
+    if len(shape) == 1 or math.prod(shape) <= limit:
+        yield ()
+        return
+    inner = math.prod(shape[1:])
+    if inner <= limit:
+        step = limit // inner
+        for start in range(0, shape[0], step):
+            yield (slice(start, start + step),)
+        return
+    for first in range(shape[0]):
+        for rest in _blocks(shape[1:], limit):
+            yield (first, *rest)

@@ -1,0 +1,148 @@
+"""The masks that have names, as the widget switches them on, alone or together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from attnwidget.maths.masks import (
+    block_mask,
+    causal_mask,
+    prefix_mask,
+    sentence_blocks,
+    window_mask,
+)
+from attnwidget.maths.validate import index, size
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+PRESETS = ("causal", "padding", "window", "prefix", "block")
+# Where nothing else is said: how far a window reaches, how long a prefix is.
+DEFAULTS: Mapping[str, int] = {"window": 1, "prefix": 2}
+PAD_TOKENS = ("[PAD]", "<pad>", "<|pad|>", "<|endoftext|>")
+
+
+def check_presets(value: Any, n_k: int) -> Mapping[str, Any]:
+    """Return presets as name -> parameter, in the order of `PRESETS`.
+
+    `value` is a name, several names, or a mapping: ``{"causal": True, "window": 2, "prefix": 3,
+    "padding": [4, 5], "block": True}``. True stands for the default, of padding: the pad tokens
+    at the end, or, without any, the last token.
+
+    Raises
+        TypeError, ValueError: for an unknown name or a parameter that doesn't fit.
+    """
+    if value is None:
+        value = ()
+    if isinstance(value, str):
+        value = (value,)
+    if not isinstance(value, Iterable):
+        raise TypeError(f"presets: got {value!r}, want names of {', '.join(PRESETS)}")
+    asked = list(value.items()) if isinstance(value, Mapping) else [(name, True) for name in value]
+    for name, _ in asked:
+        if not isinstance(name, str) or name not in PRESETS:
+            raise ValueError(f"presets: got {name!r}, want any of {', '.join(PRESETS)}")
+    # Read-only: a change inside it would never reach the mask.
+    said = {n: bool(v) if isinstance(v, np.bool_) else v for n, v in asked}
+    return MappingProxyType(
+        {
+            name: _parameter(name, said[name], n_k)
+            for name in PRESETS
+            if said.get(name) is not None and said[name] is not False
+        }
+    )
+
+
+def fit_presets(presets: Mapping[str, Any], n_k: int) -> Mapping[str, Any]:
+    """Return `presets` for `n_k` keys: padding without the positions that are gone."""
+    kept = dict(presets)
+    if presets.get("padding", True) is not True:
+        kept["padding"] = [key for key in presets["padding"] if key < n_k] or None
+    return presets if kept == presets else check_presets(kept, n_k)
+
+
+def _parameter(name: str, value: Any, n_k: int) -> Any:
+    if name in DEFAULTS:
+        return DEFAULTS[name] if value is True else size(name, value, at_least=0)
+    if value is True:
+        return True
+    if name != "padding" or isinstance(value, str) or not isinstance(value, Iterable):
+        wanted = "True, or positions of the keys to hide" if name == "padding" else "True or False"
+        raise TypeError(f"{name}: got {value!r}, want {wanted}")
+    return sorted({index("padding", key, range(n_k)) for key in value})
+
+
+def preset_mask(
+    presets: Mapping[str, Any], tokens: Sequence[str], key_tokens: Sequence[str] | None = None
+) -> NDArray[np.bool_]:
+    """Return the union (n_q, n_k) of the masks that `presets` names, True = masked."""
+    keys = tokens if key_tokens is None else key_tokens
+    n_q, n_k = len(tokens), len(keys)
+    mask = np.zeros((n_q, n_k), dtype=bool)
+    for name, value in presets.items():
+        if name == "causal":
+            mask |= causal_mask(n_q, n_k)
+        elif name == "window":
+            mask |= window_mask(n_q, value, n_k)
+        elif name == "prefix":
+            mask |= prefix_mask(n_q, value, n_k)
+        elif name == "block":
+            mask |= block_mask(sentence_blocks(tokens), sentence_blocks(keys))
+        else:
+            hidden = padded_keys(keys) if value is True else [k for k in value if k < n_k]
+            mask[:, hidden] = True
+    return mask
+
+
+def padded_keys(tokens: Sequence[str]) -> list[int]:
+    """Return the trailing pad tokens, or, without any, the last one (the course lab's example)."""
+    first = len(tokens)
+    while first and tokens[first - 1] in PAD_TOKENS:
+        first -= 1
+    return list(range(first, len(tokens))) or [len(tokens) - 1]
+
+
+def recognise(
+    mask: NDArray[np.bool_], tokens: Sequence[str], key_tokens: Sequence[str] | None
+) -> Mapping[str, Any]:
+    """Return the one preset that `mask` is, or nothing."""
+    n_k = mask.shape[1]
+    for name in PRESETS if mask.any() else ():
+        preset = check_presets({name: _parameter_of(name, mask)}, n_k)
+        if np.array_equal(preset_mask(preset, tokens, key_tokens), mask):
+            return preset
+    return check_presets(None, n_k)
+
+
+def _parameter_of(name: str, mask: NDArray[np.bool_]) -> Any:
+    """Return the one parameter with which the preset could be `mask`."""
+    query, key = np.nonzero(~mask)
+    if name == "window":
+        return int(np.abs(query - key).max(initial=0))
+    if name == "prefix":
+        return int((key[key > query] + 1).max(initial=0))
+    return True
+
+
+def carried(
+    mask: NDArray[np.bool_], old: NDArray[np.bool_], new: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """Return `mask` with the preset `new` in place of `old`: what differs by hand stays so.
+
+    `new` may be of another shape: positions that still exist keep what was done by hand.
+    """
+    mask, old = _fit(mask, new.shape), _fit(old, new.shape)
+    return (new | (mask & ~old)) & ~(old & ~mask)
+
+
+def _fit(mask: NDArray[np.bool_], shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    fitted = np.zeros(shape, dtype=bool)
+    part = mask[: shape[0], : shape[1]]
+    fitted[: part.shape[0], : part.shape[1]] = part
+    return fitted

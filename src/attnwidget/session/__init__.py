@@ -1,0 +1,1 @@
+"""The laboratory: what is shown, what may be set, and what follows."""

@@ -1,0 +1,172 @@
+"""What of two widgets can be compared: their stacks, layers and heads, and one head's maps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from attnwidget.session.maps import Computation
+from attnwidget.widget.showing import AttentionShown
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from attnwidget.sources.api import Source
+
+
+@dataclass(frozen=True, eq=False)
+class Side:
+    """One of the two widgets, as it was at one moment: a source is never changed in place.
+
+    `attention` is (n_q, n_k) of the head `shown` (layer, head, kind), or (h, n_q, n_k) of all of
+    them; `mask` is True where it masks, `edits` says in words what was done to it by hand.
+    """
+
+    source: Source
+    shown: tuple[int, int, str]
+    attention: NDArray
+    mask: NDArray[np.bool_]
+    edits: str
+    title: str
+
+    @classmethod
+    def of(cls, widget: AttentionShown) -> Side:
+        """Take the widget as it is now."""
+        with widget._mutex:
+            source, maps = widget._source, widget._computation
+            layer, head, kind = widget.shown
+            own = maps.mask if widget.locked is None else maps.mask & ~widget.locked
+            n = int(own.sum())
+            edits = [f"{n} cell{'s' * (n != 1)} masked"] if n else []
+            if not source.is_own(layer, head):
+                edits.append("numbers set by hand")
+            words = " and ".join(edits)
+            title: str = widget.title
+            return cls(source, (layer, head, kind), maps.attention, maps.mask, words, title)
+
+    def shows(self, kind: str, layer: int, head: int) -> bool:
+        """Whether the widget itself holds this head's map, with its edits."""
+        return (layer, kind) == (self.shown[0], self.shown[2]) and (
+            self.attention.ndim == 3 or head == self.shown[1]
+        )
+
+    def maps(self, kind: str, layer: int, head: int) -> tuple[NDArray, NDArray[np.bool_]]:
+        """Return attention and mask (n_q, n_k) of one head: as it is shown, else as computed."""
+        if self.shows(kind, layer, head):
+            stacked = self.attention.ndim == 3
+            return self.attention[head] if stacked else self.attention, self.mask
+        inputs = self.source.of(kind).head(layer, head)
+        free = np.zeros(inputs.shape, bool)
+        maps = Computation(inputs, free if inputs.locked is None else inputs.locked)
+        return maps.attention, maps.mask
+
+    def tokens(self, kind: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Return the tokens of the queries and of the keys of a stack."""
+        source = self.source.of(kind)
+        keys = source.key_tokens
+        return source.tokens, source.tokens if keys is None else keys
+
+    def heads(self) -> dict[str, dict[int, int]]:
+        """Return the number of heads by layer, by stack; means and rollout are stacks too."""
+        found: dict[str, dict[int, int]] = {}
+        for layer in (*self.source.layers, *self.source.derived_layers):
+            found.setdefault(layer.kind, {})[layer.index] = layer.n_heads
+        return found
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A stack that both sides have: its kind on each, the heads by layer, and what is left out."""
+
+    kind_a: str
+    kind_b: str
+    heads: Mapping[int, int]
+    notes: tuple[str, ...]
+
+    def nearest(self, layer: int, head: int) -> tuple[int, int]:
+        """Return this layer and head where they are offered, else the first and the last."""
+        layer = layer if layer in self.heads else next(iter(self.heads))
+        return layer, min(head, self.heads[layer] - 1)
+
+
+def offers(a: Side, b: Side) -> dict[str, Offer]:
+    """Return what both sides have, by the name of the stack.
+
+    Where no kind is in both (an encoder beside a single stack), the ones shown are paired.
+
+    Raises
+        ValueError: if no layer of any stack has its number on both sides.
+    """
+    of_a, of_b = a.heads(), b.heads()
+    kinds = {kind: (kind, kind) for kind in of_a if kind in of_b}
+    if not kinds:
+        shown = a.source.kind, b.source.kind
+        kinds = {f"{shown[0]} / {shown[1]}": shown}
+    found = {}
+    for name, (kind_a, kind_b) in kinds.items():
+        heads_a, heads_b = of_a[kind_a], of_b[kind_b]
+        common = {n: min(heads_a[n], heads_b[n]) for n in heads_a if n in heads_b}
+        if common:
+            found[name] = Offer(kind_a, kind_b, common, tuple(_left_out(heads_a, heads_b, common)))
+    if not found:
+        listed = [
+            "layers " + ", ".join(str(n) for n in next(iter(h.values()))) for h in (of_a, of_b)
+        ]
+        raise ValueError(f"b: no layer of it is in a: a has {listed[0]}; b has {listed[1]}")
+    return found
+
+
+def names(a: Side, b: Side, tokens: Sequence[Sequence[str]]) -> tuple[str, str]:
+    """Return what tells the sides apart: titles, or models of one text, or texts."""
+    if tuple(tokens[0]) == tuple(tokens[1]):
+        told = [side.source.subtitle for side in (a, b)]
+    else:
+        told = [" ".join(some[:24]) for some in tokens]
+    return a.title or told[0], b.title or told[1]
+
+
+def edit_notes(
+    sides: Mapping[str, Side], kinds: Mapping[str, str], layer: int, head: int
+) -> list[str]:
+    """Return in words which side's map is an edited one."""
+    said = []
+    for name, side in sides.items():
+        if side.edits and side.shows(kinds[name], layer, head):
+            said.append(f"{name.upper()} is compared as it is edited: {side.edits}.")
+        elif side.edits:
+            where = f"layer {side.shown[0]}, head {side.shown[1]}"
+            said.append(f"{name.upper()} is edited at {where}, not in what is compared here.")
+    return said
+
+
+def largest_changes(change: NDArray, k: int = 6) -> tuple[tuple[int, int], ...]:
+    """Return the k places of the largest changes, the largest first; none of what is 0 or NaN."""
+    sizes = np.nan_to_num(np.abs(change)).ravel()
+    first = np.argsort(-sizes, kind="stable")[:k]
+    n = change.shape[1]
+    return tuple((int(at) // n, int(at) % n) for at in first if sizes[at] > 0)
+
+
+def peak(*maps: NDArray) -> float:
+    """Return the largest size in any of the maps, NaN aside."""
+    return max(float(np.nan_to_num(np.abs(one)).max()) for one in maps)
+
+
+def _left_out(a: Mapping[int, int], b: Mapping[int, int], common: Mapping[int, int]) -> Any:
+    if len(a) != len(common) or len(b) != len(common):
+        which = f"the {len(common)} that both have" if len(common) > 1 else "the one that both have"
+        yield f"A has {_count(len(a), 'layer')}, B {len(b)}: offered: {which}."
+    first = next(iter(common))
+    if a[first] != b[first]:
+        yield (
+            f"A has {_count(a[first], 'head')} a layer, B {b[first]}: offered: the first "
+            f"{common[first]}."
+        )
+
+
+def _count(n: int, what: str) -> str:
+    return f"{n} {what}{'s' * (n != 1)}"

@@ -1,0 +1,1 @@
+"""The widgets: Jupyter's side of a session."""

@@ -1,0 +1,89 @@
+"""A widget whose source grows while it is made: on screen from the first token on."""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from attnwidget.session.size import LARGEST, check_size
+from attnwidget.sources.api import stack
+from attnwidget.widget.notebook import show_now
+
+if TYPE_CHECKING:
+    from attnwidget.sources.api import Source
+
+_ENDED = (
+    f"The writing ended here, because with the next token the map would have more than {LARGEST:,} "
+    "cells; large=True goes on."
+)
+# Seconds between two drawings: a fast model writes quicker than a page draws.
+_PAUSE = 0.05
+
+
+class MapTooLarge(KeyboardInterrupt):
+    """Ends the writing as an interrupt does: what is there is kept."""
+
+
+class Growing:
+    """Opens a widget on the first source that comes, and shows the others in it."""
+
+    def __init__(
+        self, make: Callable[[Source], Any], kind: str | None, large: bool = False
+    ) -> None:
+        self._make = make
+        self._kind = kind
+        self._large = large
+        self._fits: Any = None
+        self._is_full = False
+        self._widget: Any = None
+        self._shown = 0.0
+
+    def grow(self, source: Source) -> None:
+        """Show `source`, unless another was shown just now.
+
+        Where its map has become too large for a page, the writing ends as after an interrupt.
+        Raises ValueError where the first map is too large already.
+        """
+        shown = self._of_kind(source)
+        try:
+            check_size(shown, stack(shown)[0].index, self._large)
+        except ValueError:
+            if self._fits is None:
+                raise
+            self._is_full = True
+            raise MapTooLarge from None
+        self._fits = source
+        if time.monotonic() - self._shown >= _PAUSE:
+            self._draw(source)
+
+    def _draw(self, source: Source) -> None:
+        """Show `source`, unless another thread holds the widget.
+
+        That thread may wait for the model, which is held here: each would wait for the other.
+        """
+        if self._widget is None:
+            self.last(source)
+        elif self._widget._mutex.acquire(blocking=False):
+            try:
+                self.last(source)
+            finally:
+                self._widget._mutex.release()
+
+    def last(self, source: Source) -> Any:
+        """Show `source`, and return the widget."""
+        if self._is_full:
+            source = copy.copy(self._fits)
+            source.notice = f"{_ENDED} {source.notice}"  # type: ignore[attr-defined]
+        if self._widget is None:
+            self._widget = self._make(self._of_kind(source))
+            show_now(self._widget)
+        else:
+            self._widget._show(self._of_kind(source))
+        self._shown = time.monotonic()
+        return self._widget
+
+    def _of_kind(self, source: Source) -> Source:
+        kind = self._kind if self._widget is None else self._widget.kind
+        return source if kind is None else source.of(kind)

@@ -1,0 +1,1 @@
+"""The messages between Python and the page: names, packing, parsing."""
