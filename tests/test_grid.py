@@ -10,6 +10,7 @@ import attnwidget.maths.thumbnails as grid_module
 from attnwidget import AttentionWidget
 from attnwidget.maths.statistics import statistics
 from attnwidget.maths.thumbnails import SIDE, make_grid, parts
+from attnwidget.wire.answers import grid_message
 
 
 def weights(layers, heads, n, seed=0):
@@ -50,7 +51,7 @@ def test_a_broken_head_is_dark_and_has_no_numbers():
     grid = make_grid([0], p.__getitem__, list("abcab"))
     assert not grid.maps[0, 1].any()
     assert grid.maps[0, 0].max() == 255
-    content, _ = grid.message()
+    content, _ = grid_message(grid)
     assert content["statistics"]["entropy"][0][1] is None
     assert content["statistics"]["entropy"][0][0] is not None
 
@@ -60,7 +61,7 @@ def test_layers_with_other_numbers_of_heads_leave_places_empty():
     grid = make_grid([0, 1], p.__getitem__, list("abcd"))
     assert grid.maps.shape == (2, 3, 4, 4)
     assert np.isnan(grid.peaks[0, 2])
-    content, _ = grid.message()
+    content, _ = grid_message(grid)
     assert content["peaks"][0][2] is None
     assert content["statistics"]["entropy"][0][2] is None
 

@@ -9,6 +9,7 @@ from recording import RecordingComm
 
 from attnwidget import AttentionWidget
 from attnwidget.maths.strongest import ALL_KEYS, STRONGEST, Lines
+from attnwidget.wire.answers import lines_message
 
 
 def weights(h, n_q, n_k, seed=0):
@@ -36,6 +37,19 @@ def test_of_many_keys_the_strongest_are_there(n_k):
             np.testing.assert_array_equal(lines.weights[h, q], p[h, q, want])
             left = sum(float(p[h, q, k]) for k in range(n_k) if k not in set(want))
             assert lines.rest[h, q] == pytest.approx(left, abs=1e-6)
+
+
+@pytest.mark.parametrize(("n_k", "key_bytes"), [(65_536, 2), (65_537, 4), (131_074, 4)])
+def test_a_key_of_a_long_context_is_sent_whole(n_k, key_bytes):
+    p = np.zeros((1, 2, n_k), np.float32)
+    p[0, 1, n_k - 1] = 1
+    lines = Lines.of(p)
+    content, buffers = lines_message(lines)
+    assert content.get("key_bytes", 2) == key_bytes
+    keys = np.frombuffer(buffers[2], f"<u{key_bytes}").reshape(content["shape"])
+    weights = np.frombuffer(buffers[0], "<u2").reshape(content["shape"])
+    assert keys[0, 1, weights[0, 1] == 65535].tolist() == [n_k - 1]
+    np.testing.assert_array_equal(keys, lines.keys)
 
 
 def test_a_page_asks_for_a_layer_and_gets_its_heads():

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from attnwidget.lessons.mistakes import MISTAKES, Recipe, follow
 from attnwidget.maths.attention import scores, softmax
-from attnwidget.wire.pack import pack
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -99,11 +98,3 @@ class Report:
     def noted(self, note: str) -> Report:
         """Return the report with `note` after its message."""
         return replace(self, message=f"{self.message} {note}".strip())
-
-    def packed(self) -> dict[str, Any]:
-        """Return it as it goes to the page."""
-        # What is beyond float32 goes as infinite.
-        with np.errstate(over="ignore"):
-            maps = {name: pack(getattr(self, name)) for name in ("mask", "expected", "got")}
-        said = {name: getattr(self, name) for name in ("kind", "name", "message", "case")}
-        return {**said, "revision": self.revision, **maps}

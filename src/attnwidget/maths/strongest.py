@@ -19,10 +19,11 @@ STRONGEST = 32
 class Lines:
     """The k strongest keys of every query of h maps (h, n_q, n_k), in the keys' order.
 
-    `keys` and `weights` are (h, n_q, k); what a row holds beyond them is its sum less theirs.
+    `keys` and `weights` are (h, n_q, k); `rest` (h, n_q) is the sum of a row less the sum of its
+    `weights`. A key is a uint16, or a uint32 where there are keys beyond 65,535.
     """
 
-    keys: NDArray[np.uint16]
+    keys: NDArray[np.unsignedinteger[Any]]
     weights: NDArray[np.float32]
     rest: NDArray[np.float32]
     n_k: int
@@ -37,19 +38,8 @@ class Lines:
             keys = np.sort(_strongest(weights), axis=-1)
         picked = np.take_along_axis(weights, keys, axis=-1).astype(np.float32)
         rest = np.maximum(weights.sum(axis=-1) - picked.sum(axis=-1), 0).astype(np.float32)
-        return cls(keys.astype(np.uint16), picked, rest, n_k)
-
-    def message(self) -> tuple[dict[str, Any], list[Any]]:
-        """Return the content and the buffers of a message to the page.
-
-        The buffers are weights, rest and, where not all keys are there, keys. A weight is a share
-        of the largest, `peak`, in 65535 steps: half of float32's bytes, finer than what is written.
-        """
-        content = {"shape": list(self.keys.shape), "n_k": self.n_k, "peak": _peak(self.weights)}
-        arrays = [_steps(self.weights).astype("<u2"), self.rest.astype("<f4")]
-        if self.keys.shape[-1] < self.n_k:
-            arrays.append(self.keys.astype("<u2"))
-        return content, [np.ascontiguousarray(a).reshape(-1).view(np.uint8).data for a in arrays]
+        whole: Any = np.uint16 if n_k <= 1 << 16 else np.uint32
+        return cls(keys.astype(whole), picked, rest, n_k)
 
 
 def _strongest(weights: NDArray) -> NDArray[np.int64]:
@@ -67,13 +57,3 @@ def _strongest(weights: NDArray) -> NDArray[np.int64]:
         bits.partition(n_k - STRONGEST, axis=-1)
         found[head] = bits[:, -STRONGEST:] & places
     return found
-
-
-def _peak(weights: NDArray) -> float:
-    return float(np.nan_to_num(weights).max(initial=0)) or 1.0
-
-
-def _steps(weights: NDArray) -> NDArray[np.uint16]:
-    """Return weights as shares of the largest in 65535 steps; a NaN is 0."""
-    shares = np.nan_to_num(weights) * np.float32(65535 / _peak(weights))
-    return np.rint(shares).astype(np.uint16)

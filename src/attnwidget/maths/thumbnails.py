@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from attnwidget.maths.statistics import STATISTICS, statistics
-from attnwidget.wire.pack import pack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -70,19 +69,6 @@ class Grid:
     peaks: NDArray[np.float32]
     statistics: dict[str, NDArray[np.float64]]
     without_sink: dict[str, NDArray[np.float64]]
-
-    def message(self) -> tuple[dict[str, Any], list[Any]]:
-        """Return the content and the one buffer of a message to the page."""
-        packed = pack(self.maps)
-        assert packed is not None
-        content = {
-            "layers": list(self.layers),
-            "shape": list(self.maps.shape),
-            "peaks": _listed(self.peaks),
-            "statistics": {name: _listed(v) for name, v in self.statistics.items()},
-            "without_sink": {name: _listed(v) for name, v in self.without_sink.items()},
-        }
-        return content, [packed["data"]]
 
 
 def make_grid(
@@ -168,8 +154,3 @@ def _stacked(found: list[dict[str, NDArray[np.float64]]], heads: int) -> dict[st
     return {
         name: np.stack([_padded(one[name], heads, np.nan) for one in found]) for name in STATISTICS
     }
-
-
-def _listed(values: NDArray) -> list[list[float | None]]:
-    """Return numbers as JSON has them: null where there is none."""
-    return [[None if np.isnan(v) else float(v) for v in row] for row in values]

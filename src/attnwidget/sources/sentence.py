@@ -10,9 +10,9 @@ import numpy as np
 
 from attnwidget.maths.attention import project
 from attnwidget.maths.positions import alibi, rotary, sinusoidal
+from attnwidget.maths.runs import cells_to_runs
 from attnwidget.sources.draw import draw_embeddings, draw_weights
 from attnwidget.sources.sizes import Sizes
-from attnwidget.wire.pack import cells_to_runs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -17,6 +17,7 @@ from attnwidget.sources.api import stack
 from attnwidget.sources.picking import pick
 from attnwidget.widget.editing import AttentionEditing
 from attnwidget.widget.guard import exclusive
+from attnwidget.wire.answers import grid_message, lines_message
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -83,7 +84,7 @@ class AttentionAsking(AttentionEditing):
     def _lines_message(self, content: dict[str, Any]) -> tuple[dict[str, Any], list[Any]]:
         source = self._source.of(content.get("kind", self.kind))
         layer = index("layer", content.get("layer"), [one.index for one in stack(source)])
-        said, buffers = Lines.of(source.maps(layer)).message()
+        said, buffers = lines_message(Lines.of(source.maps(layer)))
         return {**said, "layer": layer}, buffers
 
     def _grid_message(self, content: dict[str, Any]) -> tuple[dict[str, Any], list[Any]]:
@@ -103,7 +104,7 @@ class AttentionAsking(AttentionEditing):
             except ValueError:  # computed as NaN: it is dark among the others
                 return np.full((part.end - part.first, 1, 1), np.nan)
 
-        said, buffers = make_grid(part.layers, weights, source.tokens).message()
+        said, buffers = grid_message(make_grid(part.layers, weights, source.tokens))
         return {**said, "first": part.first, "parts": len(every)}, buffers
 
     @exclusive

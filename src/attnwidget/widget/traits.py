@@ -9,6 +9,7 @@ import traitlets
 
 from attnwidget.maths.presets import check_presets
 from attnwidget.widget.fields import Array, Checked, Computed, heard
+from attnwidget.wire.answers import report_message
 
 VIEWS = (
     "heatmap",
@@ -84,7 +85,7 @@ class AttentionTraits(anywidget.AnyWidget):
     quantity = Checked("attention")
     selection = Checked(None)
     mistake = Checked(None)
-    report: Any = Checked(None).tag(to_json=lambda report, _: report and report.packed())
+    report: Any = Checked(None).tag(to_json=lambda report, _: report and report_message(report))
     bertviz_views = Checked((), read_only=True)
     title: Any = Checked("")
     subtitle = _synced(traitlets.Unicode(read_only=True))

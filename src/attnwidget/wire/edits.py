@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from attnwidget.maths.runs import runs_to_cells
 from attnwidget.maths.validate import number, size
-from attnwidget.wire.pack import runs_to_cells
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
