@@ -33,7 +33,7 @@ from transformers import (
 from zoo.common import inputs_of as zoo_inputs
 from zoo.common import model_of
 
-from attnwidget.capture.source import ModelSource, _capture_inputs
+from attnwidget.capture.source import ModelSource
 from attnwidget.sources.api import HeadInputs
 
 TEXT = "the cat sat on a mat there"
@@ -84,7 +84,7 @@ def first_tensor(output: Any) -> torch.Tensor:
 def test_weights_are_those_of_eager_attention(name: str, padding: str) -> None:
     model = family(name)
     inputs, real = inputs_of(padding)
-    source = _capture_inputs(model, inputs, ["?"] * N)
+    source = ModelSource.capture(model, None, inputs=inputs)
     expected = eager(model, inputs)
     assert len(source.layers) == len(expected)
     for layer, wanted in zip(source.layers, expected, strict=True):
@@ -105,7 +105,7 @@ def test_weights_are_those_of_eager_attention(name: str, padding: str) -> None:
 def test_one_head_gives_the_same_map_and_the_output_of_the_model(name: str, padding: str) -> None:
     model = family(name)
     inputs, _ = inputs_of(padding)
-    source = _capture_inputs(model, inputs, ["?"] * N)
+    source = ModelSource.capture(model, None, inputs=inputs)
     for layer in source.layers:
         every = source.weights(layer.index)
         for head in range(layer.n_heads):
@@ -137,7 +137,7 @@ def test_the_value_group_is_the_one_the_model_uses(name: str) -> None:
     model = family(name)
     inputs, _ = inputs_of("none")
     fed: list[torch.Tensor] = []
-    source = _capture_inputs(model, inputs, ["?"] * N)
+    source = ModelSource.capture(model, None, inputs=inputs)
     last = source.layers[-1]
     heads = [
         source.weights(last.index, head) @ source.head(last.index, head).V
@@ -173,7 +173,7 @@ def test_the_pass_gives_the_model_output_of_sdpa(name: str, padding: str) -> Non
     during: list[torch.Tensor] = []
     hook = model.register_forward_hook(lambda *_: during.append(first_tensor(_[-1])))
     try:
-        _capture_inputs(model, inputs, ["?"] * N)
+        ModelSource.capture(model, None, inputs=inputs)
     finally:
         hook.remove()
     with torch.no_grad():
@@ -197,7 +197,7 @@ def test_a_decoder_locks_the_future(name: str) -> None:
 def test_an_encoder_locks_nothing_but_padding(name: str) -> None:
     assert ModelSource.capture(family(name), tokenizer(), TEXT).head(0, 0).locked is None
     inputs, _ = inputs_of("left")
-    locked = _capture_inputs(family(name), inputs, ["?"] * N).head(0, 0).locked
+    locked = ModelSource.capture(family(name), None, inputs=inputs).head(0, 0).locked
     padding = np.broadcast_to(inputs["attention_mask"][0].numpy() == 0, (N, N))
     np.testing.assert_array_equal(locked, padding)
 
@@ -205,7 +205,7 @@ def test_an_encoder_locks_nothing_but_padding(name: str) -> None:
 @pytest.mark.parametrize("name", ["gpt2", "llama", "mistral"])
 def test_a_query_that_may_see_nothing_has_a_row_of_zeros(name: str) -> None:
     inputs, _ = inputs_of("left")
-    weights = _capture_inputs(family(name), inputs, ["?"] * N).weights(0)
+    weights = ModelSource.capture(family(name), None, inputs=inputs).weights(0)
     np.testing.assert_array_equal(weights[:, :2], 0)
     np.testing.assert_allclose(weights[:, 2:].sum(-1), 1, atol=1e-6)
 
@@ -258,7 +258,7 @@ def test_half_precision_is_taken_up_into_float32(dtype: torch.dtype, unit: float
     model = copy.deepcopy(family("llama"))
     torch.nn.Module.to(model, dtype)
     inputs, _ = inputs_of("none")
-    source = _capture_inputs(model, inputs, ["?"] * N)
+    source = ModelSource.capture(model, None, inputs=inputs)
     assert_usable(source.head(0, 3))
     # transformers rounds scores of this size, and its weights, to half precision.
     largest = np.abs(source.head(0, 3).Q @ source.head(0, 3).K.T).max() * source.head(0, 3).scale
@@ -494,7 +494,7 @@ def test_a_bias_inside_the_mask_is_added_to_the_scores() -> None:
     inputs, _ = inputs_of("none")
     added = torch.linspace(-2, 0, N * N).view(1, 1, N, N)
     inputs["attention_mask"] = added
-    one = _capture_inputs(family("bert"), inputs, ["?"] * N).head(0, 0)
+    one = ModelSource.capture(family("bert"), None, inputs=inputs).head(0, 0)
     assert one.locked is None
     np.testing.assert_array_equal(one.bias, added[0, 0].numpy())
 
@@ -505,7 +505,7 @@ def test_an_additive_mask_is_read_as_a_mask() -> None:
     hidden[1, 4:] = hidden[5, 2] = True
     lowest = torch.finfo(torch.float32).min
     inputs["attention_mask"] = torch.from_numpy(hidden)[None, None] * lowest
-    source = _capture_inputs(family("bert"), inputs, ["?"] * N)
+    source = ModelSource.capture(family("bert"), None, inputs=inputs)
     np.testing.assert_array_equal(source.head(0, 1).locked, hidden)
 
 
@@ -514,7 +514,7 @@ def test_heads_may_be_masked_apart() -> None:
     hidden = np.zeros((N_HEADS, N, N), bool)
     hidden[2, 1, 4:] = hidden[3, 5, 2] = True
     inputs["attention_mask"] = torch.from_numpy(~hidden)[None]
-    source = _capture_inputs(family("bert"), inputs, ["?"] * N)
+    source = ModelSource.capture(family("bert"), None, inputs=inputs)
     for head in range(N_HEADS):
         np.testing.assert_array_equal(source.head(0, head).locked, hidden[head])
     np.testing.assert_array_equal(source.weights(0) == 0, hidden)

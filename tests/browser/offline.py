@@ -12,7 +12,7 @@ from lab import Look
 from models import FAMILIES
 
 from attnwidget.bertviz.document import document
-from attnwidget.bertviz.neuron import neuron_document_of_inputs
+from attnwidget.bertviz.neuron import neuron_document
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,7 +64,7 @@ def words(n):
 def neurons(tokens, **options):
     """A document of a tiny BERT with three layers of four heads, 8 neurons each."""
     ids = torch.arange(2, 2 + len(tokens))[None]
-    return neuron_document_of_inputs(FAMILIES["bert"](), {"input_ids": ids}, tokens, **options)
+    return neuron_document(FAMILIES["bert"](), {"input_ids": ids}, tokens, **options)
 
 
 def any_kind(kind, tokens, n_layers=2, n_heads=4, **options):

@@ -9,23 +9,22 @@ from attnwidget.bertviz.neuron_write import write_neurons
 from attnwidget.bertviz.page import Document, shown_theme
 from attnwidget.bertviz.vendored import check_model, neurons
 from attnwidget.maths.validate import index, size
-from attnwidget.sources.labels import labels
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import torch
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+    from transformers import PreTrainedModel
 
-__all__ = ["neuron_document", "neuron_document_of_inputs"]
+__all__ = ["neuron_document"]
 
 
 def neuron_document(
     model: PreTrainedModel,
-    tokenizer: PreTrainedTokenizerBase,
-    text_a: str,
-    text_b: str | None = None,
+    inputs: Mapping[str, torch.Tensor],
+    tokens: Sequence[str],
     *,
+    sentence_b_start: int | None = None,
     layer: int | None = None,
     head: int | None = None,
     include_layers: Sequence[int] | None = None,
@@ -42,8 +41,12 @@ def neuron_document(
 
     Parameters
     ----------
-    text_a, text_b:
-        The text, or two sentences, between which BertViz then offers a filter (not GPT-2).
+    inputs, tokens:
+        One text without padding: ``input_ids`` (1, n) and, where the model takes it,
+        ``token_type_ids``, with n labels; an ``attention_mask`` of ones changes nothing.
+    sentence_b_start:
+        Where the second of two sentences starts, 1 to n - 1; BertViz then offers a filter between
+        them (not GPT-2).
     layer, head:
         Those shown first; the first layer included and head 0 where None.
     include_layers:
@@ -61,41 +64,6 @@ def neuron_document(
         takes any), a model for which BertViz's class gives other attention, or a text too long.
     ImportError, RuntimeError
         As `attnwidget.bertviz.document.document`.
-    """
-    kind = check_model(model)
-    inputs, second = _encode(kind, tokenizer, text_a, text_b)
-    return neuron_document_of_inputs(
-        model,
-        inputs,
-        labels(tokenizer, inputs["input_ids"][0].tolist()),
-        sentence_b_start=second,
-        layer=layer,
-        head=head,
-        include_layers=include_layers,
-        theme=theme,
-        display_mode=display_mode,
-        max_bytes=max_bytes,
-    )
-
-
-def neuron_document_of_inputs(
-    model: PreTrainedModel,
-    inputs: Mapping[str, torch.Tensor],
-    tokens: Sequence[str],
-    *,
-    sentence_b_start: int | None = None,
-    layer: int | None = None,
-    head: int | None = None,
-    include_layers: Sequence[int] | None = None,
-    theme: str | None = None,
-    display_mode: str | None = None,
-    max_bytes: int = MAX_BYTES,
-) -> Document:
-    """Return what `neuron_document` does, for inputs already made and their n `tokens`.
-
-    `inputs` are one text without padding: ``input_ids`` (1, n) and, where the model takes it,
-    ``token_type_ids``; an ``attention_mask`` of ones changes nothing. The second sentence starts
-    at `sentence_b_start`, 1 to n - 1.
     """
     kind = check_model(model)
     theme = shown_theme(theme, display_mode)
@@ -118,41 +86,6 @@ def neuron_document_of_inputs(
 
 
 # What is given
-
-
-def _encode(
-    kind: str, tokenizer: Any, text_a: Any, text_b: Any
-) -> tuple[dict[str, torch.Tensor], int | None]:
-    """Return the inputs, and where the second sentence starts."""
-    import torch
-    from transformers import PreTrainedTokenizerBase
-
-    if not isinstance(tokenizer, PreTrainedTokenizerBase):
-        got = type(tokenizer).__name__
-        raise TypeError(f"tokenizer: got {got}, want a transformers tokenizer")
-    for name, text in (("text_a", text_a), ("text_b", text_b)):
-        if not isinstance(text, str) and (name, text) != ("text_b", None):
-            raise TypeError(f"{name}: got {type(text).__name__}, want a str")
-    if text_b is not None:
-        _no_pair(kind)
-    options = {"padding": False, "truncation": False, "verbose": False}
-    encoded = tokenizer(text_a, text_b, **options)
-    ids = list(encoded["input_ids"])
-    if not ids:
-        raise ValueError(f"text_a: got {text_a!r}, which gives no tokens; want at least one")
-    inputs = {"input_ids": torch.tensor([ids])}
-    if kind == "bert" and "token_type_ids" in encoded:
-        inputs["token_type_ids"] = torch.tensor([list(encoded["token_type_ids"])])
-    if text_b is None:
-        return inputs, None
-    # As BertViz does it: the first sentence ends where it would end alone.
-    alone = list(tokenizer(text_a, **options)["input_ids"])
-    if ids[: len(alone)] != alone or len(ids) == len(alone):
-        raise ValueError(
-            f"text_b: got {text_b!r}; where it starts can't be told from the tokens, want two "
-            "sentences that the tokenizer puts one behind the other"
-        )
-    return inputs, len(alone)
 
 
 def _no_pair(kind: str) -> None:

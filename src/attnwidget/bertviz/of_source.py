@@ -82,12 +82,12 @@ def _neurons(source: Source, layer: int | None, head: int, options: Mapping[str,
             "bertviz: its neuron view is of a model (BERT, RoBERTa, GPT-2); "
             'view="neuron" is there for everything with Q and K'
         )
-    from attnwidget.bertviz.neuron import neuron_document_of_inputs
+    from attnwidget.bertviz.neuron import neuron_document
 
     reading = source.reading  # type: ignore[attr-defined]
     text = reading.texts.get("source")
     known = {k: v for k, v in options.items() if k != "prettify_tokens"}
-    return neuron_document_of_inputs(
+    return neuron_document(
         model,
         reading.inputs,
         list(source.tokens),

@@ -27,7 +27,6 @@ from attnwidget.sources.labels import SPACE
 from attnwidget.sources.text import as_tokens
 
 if TYPE_CHECKING:
-    import torch
     from numpy.typing import NDArray
     from transformers import PreTrainedModel
 
@@ -392,11 +391,3 @@ def _stack(
     theirs = modules["encoder"] if sizes.get("encoder", ())[:1] == (n_k,) else ()
     keys, key_text = shared_tokens("encoder", n_k, reading, model, theirs)
     return Stack(tokens, keys, text, key_text)
-
-
-def _capture_inputs(
-    model: PreTrainedModel, inputs: Mapping[str, torch.Tensor], tokens: Sequence[str]
-) -> ModelSource:
-    """Capture from inputs already made, with `tokens` as labels."""
-    source = ModelSource.capture(model, None, inputs=inputs)
-    return source.replace("tokens", tokens, source.layers[0].index, 0)

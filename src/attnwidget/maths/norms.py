@@ -14,12 +14,6 @@ from numpy.typing import NDArray
 from attnwidget.maths.operands import Float
 
 
-def value_norms(V: NDArray) -> Float:
-    """Return ‖v_j‖ of values V (..., n_k, d_v), shape (..., n_k), Euclidean."""
-    norms: Float = np.linalg.norm(V, axis=-1)
-    return norms
-
-
 def output_norms(V: NDArray, W_o: NDArray) -> Float:
     """Return ‖v_j W_O‖, shape (n_k,): what each value is after its head's output projection.
 
