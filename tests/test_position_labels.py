@@ -60,7 +60,7 @@ def test_an_unknown_tower_is_numbered() -> None:
     )  # fmt: skip
     inputs = {"pixel_values": noise(1, 3, 16, 16)}
     source = ModelSource.capture(whole(tf.PvtModel, config), None, inputs=inputs)
-    for kind in source.kinds:
+    for kind in source.kinds.values():
         shown = source.of(kind)
         assert shown.tokens == numbered(len(shown.tokens))
         keys = shown.key_tokens
@@ -70,10 +70,10 @@ def test_an_unknown_tower_is_numbered() -> None:
 def test_a_tower_that_puts_its_patches_in_another_order_is_numbered() -> None:
     inputs = MIXED["qwen2_5_vl"].inputs
     source = ModelSource.capture(qwen2_5_vl(), None, inputs=inputs)
-    for kind in source.kinds:
+    for kind in source.kinds.values():
         if kind.startswith("vision"):
             assert source.of(kind).tokens == numbered(24)
-    assert "vision" in "".join(source.kinds)
+    assert "vision" in "".join(source.kinds.values())
 
 
 def test_a_known_tower_with_another_number_of_positions_is_numbered() -> None:
@@ -149,7 +149,7 @@ def test_latent_queries_stand_in_a_text_by_number() -> None:
     a, b, c, d = (WORDS[i - 2] for i in TEXT)
     assert source.of("self").tokens == (a, b, *(f"image {i}" for i in range(4)), c, d)
     # The latents read the image and themselves.
-    projection = next(kind for kind in source.kinds if kind.startswith("vision 4"))
+    projection = next(kind for kind in source.kinds.values() if kind.startswith("vision 4"))
     assert source.of(projection).tokens == numbered(4)
     assert source.of(projection).key_tokens == numbered(14)
     _, module = labels_of(source, "self")

@@ -199,7 +199,7 @@ def _old_error(name: str) -> float:
         source = _old_source(name, how)
         wanted = eager(_old_model(name), _old_inputs(name, how))
         for layer in source.layers:
-            kind = layer.kind.partition(" ")[0]
+            kind = layer.stack.part
             first = N_PADDING if how == "padded" and kind in {"self", "encoder"} else 0
             ours = source.of(layer.kind).weights(layer.index)[:, first:]
             errors.append(float(np.abs(ours - wanted[kind, layer.index][:, first:]).max()))

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from attnwidget.sources.api import stack
+from attnwidget.sources.stacks import StackId
 
 if TYPE_CHECKING:
     from attnwidget.bertviz.page import Document
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
 # What BertViz has classes for.
 _NEURONS = ("bert", "roberta", "gpt2")
-_BOTH_SIDES = ("encoder", "decoder", "cross")
+_BOTH_SIDES = (StackId("encoder"), StackId("decoder"), StackId("cross"))
 
 
 def bertviz_document(
@@ -31,12 +32,11 @@ def bertviz_document(
         return _neurons(source, layer, head, options)
     from attnwidget.bertviz.document import document, document_encoder_decoder
 
-    kinds = {one.kind for one in source.layers}
-    if source.kind in _BOTH_SIDES and kinds >= set(_BOTH_SIDES):
+    if _has_both_sides(source):
         heads = {one.n_heads for one in source.layers}
         # BertViz's head view has one number of heads for all: else the shown stack stands alone.
-        names = (source.kind,) if kind == "head" and len(heads) > 1 else _BOTH_SIDES
-        stacks = {name: source.of(name) for name in names}
+        wanted_here = (source.stack,) if kind == "head" and len(heads) > 1 else _BOTH_SIDES
+        stacks: dict[str, Source] = {one.part: source.of(one) for one in wanted_here}
         numbers = {name: [one.index for one in stack(its)] for name, its in stacks.items()}
         maps = {n: [its.weights(i) for i in numbers[n]] for n, its in stacks.items()}
         return document_encoder_decoder(
@@ -44,8 +44,8 @@ def bertviz_document(
             encoder=maps.get("encoder"),
             decoder=maps.get("decoder"),
             cross=maps.get("cross"),
-            encoder_tokens=list(source.of("encoder").tokens),
-            decoder_tokens=list(source.of("decoder").tokens),
+            encoder_tokens=list(source.of(StackId("encoder")).tokens),
+            decoder_tokens=list(source.of(StackId("decoder")).tokens),
             layer=layer,
             layers=numbers,
             **options,
@@ -54,8 +54,7 @@ def bertviz_document(
         raise ValueError("bertviz: its views want one list of tokens; these have key_tokens too")
     numbers_here = [one.index for one in stack(source)]
     here = [source.weights(number) for number in numbers_here]
-    text = getattr(source, "text", None)
-    split = {"sentence_b_start": text.second} if text is not None and text.second else {}
+    split = {"sentence_b_start": source.sentence_b_start} if source.sentence_b_start else {}
     return document(
         kind, here, list(source.tokens), layer=layer, layers=numbers_here, **{**split, **options}
     )
@@ -63,33 +62,35 @@ def bertviz_document(
 
 def bertviz_views(source: Source) -> tuple[str, ...]:
     """Return the names of BertViz's views that `source`, as it is shown, has."""
-    model = getattr(source, "model", None)
-    if model is None:
+    if source.model is None:
         return ()
-    both = {one.kind for one in source.layers} >= set(_BOTH_SIDES)
     found: tuple[str, ...] = ()
-    if (both and source.kind in _BOTH_SIDES) or source.kind.partition(" ")[0] != "cross":
+    if _has_both_sides(source) or source.stack.part != "cross":
         found = ("bertviz-head", "bertviz-model")
-    if source.kind == "self" and model.config.model_type in _NEURONS:
+    if source.stack == StackId("self") and source.model.config.model_type in _NEURONS:
         found += ("bertviz-neuron",)
     return found
 
 
+def _has_both_sides(source: Source) -> bool:
+    """Whether the stack shown is of an encoder-decoder, which BertViz shows as a whole."""
+    stacks = {one.stack for one in source.layers}
+    return source.stack in _BOTH_SIDES and stacks >= set(_BOTH_SIDES)
+
+
 def _neurons(source: Source, layer: int | None, head: int, options: Mapping[str, Any]) -> Document:
-    model = getattr(source, "model", None)
-    if model is None:
+    if source.model is None:
         raise ValueError(
             "bertviz: its neuron view is of a model (BERT, RoBERTa, GPT-2); "
             'view="neuron" is there for everything with Q and K'
         )
     from attnwidget.bertviz.neuron import neuron_document
 
-    reading = source.reading  # type: ignore[attr-defined]
-    text = reading.texts.get("source")
+    text = source.reading.texts.get("source")
     known = {k: v for k, v in options.items() if k != "prettify_tokens"}
     return neuron_document(
-        model,
-        reading.inputs,
+        source.model,
+        source.reading.inputs,
         list(source.tokens),
         **{"sentence_b_start": text and text.second, "layer": layer, "head": head, **known},
     )

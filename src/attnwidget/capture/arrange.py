@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from attnwidget.capture.records import are_finite, is_broken
-from attnwidget.sources.api import Layer
+from attnwidget.sources.stacks import Layer, Part, StackId
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,45 +17,45 @@ if TYPE_CHECKING:
     from attnwidget.capture.records import Call
 
 # In the order in which they are listed.
-KINDS = ("self", "encoder", "decoder", "cross", "vision", "audio")
+PARTS: tuple[Part, ...] = ("self", "encoder", "decoder", "cross", "vision", "audio")
 _CROSS = re.compile(
     r"cross|encdec|encoder_decoder|encoder_attn|enc_attn|_to_image|_to_token", re.IGNORECASE
 )
 # SAM's mask_decoder, BLIP's text_decoder; a module named just decoder may be all there is (OPT).
 _PART = re.compile(r"(^|\.)\w+_decoder\.")
-_TOWERS = {
+_TOWERS: dict[Part, re.Pattern[str]] = {
     "vision": re.compile(r"(^|\.)(vision|visual|image|vit)\w*(\.|$)", re.IGNORECASE),
     "audio": re.compile(r"(^|\.)(audio|speech)\w*(\.|$)", re.IGNORECASE),
 }
 
 
 def arrange(model: PreTrainedModel, calls: Sequence[Call]) -> list[tuple[Layer, Call]]:
-    """Return each call with its layer, by kind and by the model's own number.
+    """Return each call with its layer, by stack and by the model's own number.
 
-    The kind is "self" in a single stack, "encoder", "decoder" and "cross" in an encoder-decoder,
-    "vision" or "audio" in a tower beside text. The number is the `layer_idx` of the module, else
-    the first number in its name; where neither tells the layers of a kind apart (ALBERT's one
+    The number is the `layer_idx` of the module, else
+    the first number in its name; where neither tells the layers of a part apart (ALBERT's one
     module serves all, Swin counts in stages), it is the place in the order of calls. Layers of
-    one kind whose maps differ in size are kinds of their own, "cross 8×64" and "cross 64×8".
+    one part whose maps differ in size are stacks of their own, "cross 8×64" and "cross 64×8".
     """
-    kinds = [kind_of(model, call.module) for call in calls]
-    if len(set(kinds)) == 1 and kinds[0] in _TOWERS:
-        kinds = ["self"] * len(kinds)
+    parts = [part_of(model, call.module) for call in calls]
+    if len(set(parts)) == 1 and parts[0] in _TOWERS:
+        parts = ["self"] * len(parts)
     found = []
-    for kind in KINDS:
-        mine = [call for call, its in zip(calls, kinds, strict=True) if its == kind]
+    for part in PARTS:
+        mine = [call for call, its in zip(calls, parts, strict=True) if its == part]
         numbered = sorted(zip(_numbers(mine), mine, strict=True), key=lambda one: one[0])
         alike = len({call.shape[1:] for call in mine}) <= 1
         for number, call in numbered:
             # Maps of different sizes have different tokens: they are stacks of their own.
-            name = kind if alike else f"{kind} {call.shape[1]}×{call.shape[2]}"
-            h, h_kv = call.shape[0], call.n_kv_heads
-            found.append((Layer(number, call.module, name, h, h_kv, call.proved), call))
+            h, n_q, n_k = call.shape
+            stack = StackId(part, None if alike else (n_q, n_k))
+            name, h_kv = stack.name(several=True), call.n_kv_heads
+            found.append((Layer(number, call.module, name, stack, h, h_kv, call.proved), call))
     return found
 
 
-def kind_of(model: PreTrainedModel, module: str) -> str:
-    """Return the kind of a module's attention, towers beside text told apart."""
+def part_of(model: PreTrainedModel, module: str) -> Part:
+    """Return the part of the model that a module's attention belongs to."""
     if _CROSS.search(module):
         return "cross"
     config: Any = model.config
@@ -63,12 +63,12 @@ def kind_of(model: PreTrainedModel, module: str) -> str:
         return "decoder"
     if getattr(config, "is_encoder_decoder", False):
         return "decoder" if "decoder" in module.split(".") else "encoder"
-    return next((kind for kind, tower in _TOWERS.items() if tower.search(module)), "self")
+    return next((part for part, tower in _TOWERS.items() if tower.search(module)), "self")
 
 
 def is_tower(model: PreTrainedModel, module: str) -> bool:
     """Whether `module` is in an image or audio tower."""
-    return kind_of(model, module) in _TOWERS
+    return part_of(model, module) in _TOWERS
 
 
 def _numbers(calls: Sequence[Call]) -> list[int]:
@@ -128,7 +128,7 @@ def parted(found: Sequence[tuple[Layer, Call]]) -> str:
 
 def _named(layers: Sequence[Layer], found: Sequence[tuple[Layer, Call]]) -> str:
     """Return "layers 0, 2", by stack where there are several."""
-    several = len({layer.kind for layer, _ in found}) > 1
+    several = len({layer.stack for layer, _ in found}) > 1
     named = []
     for kind in dict.fromkeys(layer.kind for layer in layers):
         numbers = [str(layer.index) for layer in layers if layer.kind == kind]

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from attnwidget.capture.arrange import kind_of
+from attnwidget.capture.arrange import part_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -100,7 +100,7 @@ def in_words(model: PreTrainedModel, missing: Sequence[Missing]) -> str:
     groups: dict[tuple[str, str], list[Missing]] = {}
     for one in missing:
         kind = one.kind or _class_of(model, one.module)
-        groups.setdefault((_WORDS[kind_of(model, one.module)], kind), []).append(one)
+        groups.setdefault((_WORDS[part_of(model, one.module)], kind), []).append(one)
     parts = []
     for (words, kind), group in groups.items():
         names = list(dict.fromkeys(one.module for one in group))

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import copy
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from attnwidget.capture.arrange import kind_of
+from attnwidget.capture.arrange import part_of
 from attnwidget.capture.growth import Growth
 from attnwidget.capture.inputs import Reading, read, read_tokens
 from attnwidget.capture.options import check_options
@@ -52,7 +51,7 @@ def write(
     check_model(model)
     check_options(model, options, inputs)
     reading = read(model, tokenizer, text, inputs, batch_index, tokenize)
-    growth = Growth(lambda module: kind_of(model, module) == "cross")
+    growth = Growth(lambda module: part_of(model, module) == "cross")
     writing = _Writing(model, tokenizer, reading, batch_index, growth, grown)
     hooks = [
         model.register_forward_pre_hook(writing.before_step),
@@ -142,10 +141,9 @@ class _Writing:
             return False
         name = "target" if self._model.config.is_encoder_decoder else "source"
         written = self._ids.shape[1] - self._prompt(name)
-        self.source = copy.copy(self.source)
-        self.source.notice += (
-            f" Writing stopped after {written} token{'s' * (written != 1)}, because "
-            f"{type(self._model).__name__} has {self._positions} positions."
+        self.source = self.source.with_notice(
+            f"{self.source.notice} Writing stopped after {written} token{'s' * (written != 1)}, "
+            f"because {type(self._model).__name__} has {self._positions} positions."
         )
         return True
 

@@ -8,11 +8,32 @@ import numpy as np
 
 from attnwidget.capture.records import Call, bias, linear
 from attnwidget.maths.attention import scores, softmax
-from attnwidget.sources.api import HeadInputs
+from attnwidget.sources.inputs import HeadInputs
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable
+
     import torch
     from numpy.typing import NDArray
+
+
+class HeadCache:
+    """The inputs of the head that was asked for last.
+
+    A session asks for the head that it shows several times, and each answer copies Q, K and V, and
+    a bias of the size of the map. One head is kept, so that a large map is held once. The inputs
+    never change: threads, and sources that differ in labels or stack alone, may share a cache.
+    """
+
+    def __init__(self) -> None:
+        self._last: tuple[Hashable, HeadInputs] | None = None
+
+    def get(self, key: Hashable, build: Callable[[], HeadInputs]) -> HeadInputs:
+        """Return the inputs of the head `key`, built where another head was asked for last."""
+        last = self._last
+        if last is None or last[0] != key:
+            last = self._last = key, build()
+        return last[1]
 
 
 def head_inputs(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -12,48 +12,38 @@ import numpy as np
 
 from attnwidget.capture.arrange import arrange, broken, doubted, parted
 from attnwidget.capture.coverage import in_words
-from attnwidget.capture.heads import head_inputs, head_weights, layer_weights
+from attnwidget.capture.heads import HeadCache, head_inputs, head_weights, layer_weights
 from attnwidget.capture.inputs import Reading, read
 from attnwidget.capture.output_projection import output_projection
-from attnwidget.capture.positions import parts_shown, shared_tokens
+from attnwidget.capture.positions import parts_shown
 from attnwidget.capture.records import Call, hidden
 from attnwidget.capture.run import Capture, run
+from attnwidget.capture.stack_labels import SINK, StackLabels, stack_labels
 from attnwidget.capture.supported import check_model
 from attnwidget.maths.norms import output_norms
 from attnwidget.maths.validate import floats, index, number
-from attnwidget.sources.api import HeadInputs, Layer, Text, sizes_said
-from attnwidget.sources.derived import DerivedSource, derived_layers
+from attnwidget.sources.base import BaseSource, check_labels
+from attnwidget.sources.derived import REGROUPINGS, derive, derived_layers, regroup
+from attnwidget.sources.inputs import HeadInputs
 from attnwidget.sources.labels import SPACE
-from attnwidget.sources.text import as_tokens
+from attnwidget.sources.stacks import Layer, StackId, Text, find_stack, sizes_said
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from transformers import PreTrainedModel
 
-__all__ = ["ModelSource"]
+    from attnwidget.sources.api import Source
 
-# The key that isn't there: what flows to it is in no other column.
-SINK = "sink"
-
-
-@dataclass(frozen=True)
-class Stack:
-    """The tokens of one kind of attention: of its queries, and of its keys where others."""
-
-    tokens: tuple[str, ...]
-    key_tokens: tuple[str, ...] | None
-    text: Text | None
-    key_text: Text | None
+__all__ = ["SINK", "ModelSource"]
 
 
-class ModelSource:
+class ModelSource(BaseSource):
     """What a model's attention was given while it read one input.
 
-    `kind` is the stack shown, `tokens` and `key_tokens` are those of its map; `layers` are all
-    layers of all `kinds`, by the model's own numbers; `name` is the model's class, `reading` what
-    `model` was run on. The captured
-    tensors stay where the model computed them and are turned into NumPy when they are asked for.
-    Never changed in place: `replace` and `of` return what follows.
+    `stack` is the stack shown, `tokens` and `key_tokens` are those of its map; `layers` are all
+    layers of all stacks, by the model's own numbers; `name` is the model's class, `reading` what
+    `model` was run on. The captured tensors stay where the model computed them and are turned into
+    NumPy when they are asked for. Never changed in place: `replace` and `of` return what follows.
     """
 
     def __init__(
@@ -61,31 +51,34 @@ class ModelSource:
         model: PreTrainedModel,
         reading: Reading,
         found: Sequence[tuple[Layer, Call]],
-        stacks: Mapping[str, Stack],
+        labels: Mapping[StackId, StackLabels],
         missing: str = "",
     ) -> None:
-        self.model, self.reading = model, reading
+        self._model, self._reading = model, reading
         self.name = type(model).__name__
         self.layers = tuple(layer for layer, _ in found)
-        self.kinds = tuple(dict.fromkeys(layer.kind for layer in self.layers))
-        self.kind = self.kinds[0]
-        self._stacks = dict(stacks)
+        self.kinds = {layer.stack: layer.kind for layer in self.layers}
+        self.stack = self.layers[0].stack
+        self._labels = dict(labels)
         masks: dict[Any, NDArray[np.bool_] | None] = {}
         for _, call in found:
             # Calls that were given the same mask share one array.
             if _mask_key(call) not in masks:
                 masks[_mask_key(call)] = hidden(call)
         self._calls = {
-            (layer.kind, layer.index): (call, masks[_mask_key(call)]) for layer, call in found
+            (layer.stack, layer.index): (call, masks[_mask_key(call)]) for layer, call in found
         }
-        self._replaced: dict[tuple[str, int, int], HeadInputs] = {}
-        # A widget asks for the head that it shows several times: the last answer is kept.
-        self._last: tuple[tuple[str, int, int], HeadInputs] | None = None
-        self._sinks = {layer.kind for layer, call in found if call.sink is not None}
-        self.doubt = doubted(found)
+        self._replaced: dict[tuple[StackId, int, int], HeadInputs] = {}
+        self._cache = HeadCache()
+        self._sinks = {layer.stack for layer, call in found if call.sink is not None}
+        rows: dict[StackId, set[int]] = {}
+        for layer, call in found:
+            rows.setdefault(layer.stack, set()).add(call.rows)
+        self._windowed = {stack for stack, some in rows.items() if len(some) > 1}
+        self._doubt = doubted(found)
         parts = parts_shown(model, [layer.module for layer in self.layers]) or parted(found)
-        notices = (self.doubt, broken(found), missing, parts)
-        self.notice = " ".join(notice for notice in notices if notice)
+        notices = (self._doubt, broken(found), missing, parts)
+        self._notice = " ".join(notice for notice in notices if notice)
 
     @classmethod
     def capture(
@@ -122,63 +115,81 @@ class ModelSource:
     def of_capture(cls, model: PreTrainedModel, capture: Capture, reading: Reading) -> ModelSource:
         """Build the source from what was recorded while `model` read `reading`."""
         found = arrange(model, capture.calls)
-        sizes = {layer.kind: call.shape[1:] for layer, call in found}
-        modules = {
-            kind: [layer.module for layer, _ in found if layer.kind == kind] for kind in sizes
-        }
-        stacks = {kind: _stack(kind, sizes, modules, reading, model) for kind in sizes}
-        sinks = {layer.kind for layer, call in found if call.sink is not None}
-        for kind in sinks:
-            stack = stacks[kind]
-            keys = stack.tokens if stack.key_tokens is None else stack.key_tokens
-            stacks[kind] = replace(stack, key_tokens=(*keys, SINK))
-        return cls(model, reading, found, stacks, in_words(model, capture.missing))
+        labels = stack_labels(model, found, reading)
+        return cls(model, reading, found, labels, in_words(model, capture.missing))
 
     def check_proof(self, strict: bool) -> None:
         """Raise ValueError where the weights of a layer are not the model's own and `strict`."""
-        if strict and self.doubt:
-            raise ValueError(f"model: {self.doubt} strict=False shows them with this warning.")
+        if strict and self._doubt:
+            raise ValueError(f"model: {self._doubt} strict=False shows them with this warning.")
+
+    @property
+    def kind(self) -> str:
+        """The name of the stack shown."""
+        return self.kinds[self.stack]
 
     @property
     def tokens(self) -> tuple[str, ...]:
         """The tokens of the queries of the stack shown."""
-        return self._stacks[self.kind].tokens
+        return self._labels[self.stack].tokens
 
     @property
     def key_tokens(self) -> tuple[str, ...] | None:
         """The tokens of the keys, None where they are the same."""
-        return self._stacks[self.kind].key_tokens
+        return self._labels[self.stack].key_tokens
 
     @property
     def text(self) -> Text | None:
         """What the tokenizer knows of the stack's tokens, None for patches and frames."""
-        return self._stacks[self.kind].text
+        return self._labels[self.stack].text
 
     @property
     def key_text(self) -> Text | None:
         """The same of the keys."""
-        return self._stacks[self.kind].key_text
+        return self._labels[self.stack].key_text
 
     @property
     def subtitle(self) -> str:
         """The model and its sizes, for the widget's head line."""
-        layers = [layer for layer in self.layers if layer.kind == self.kind]
-        _, n_q, n_k = self._calls[self.kind, layers[0].index][0].shape
+        layers = [layer for layer in self.layers if layer.stack == self.stack]
+        _, n_q, n_k = self._calls[self.stack, layers[0].index][0].shape
         kind = "" if len(self.kinds) == 1 else f"{self.kind} · "
         return f"{self.name} · {kind}{sizes_said(layers, n_q, n_k)}"
+
+    @property
+    def notice(self) -> str:
+        """What was not seen, what is a part of a whole, and what was computed as NaN."""
+        return self._notice
+
+    @property
+    def doubt(self) -> str:
+        """Which layers have weights that the model did not compute with, "" where none."""
+        return self._doubt
+
+    @property
+    def is_model(self) -> bool:
+        """True."""
+        return True
+
+    @property
+    def model(self) -> PreTrainedModel:
+        """The model that ran."""
+        return self._model
+
+    @property
+    def reading(self) -> Reading:
+        """What the model was run on."""
+        return self._reading
 
     @cached_property
     def derived_layers(self) -> tuple[Layer, ...]:
         """Means over heads or layers, and rollout, of each stack."""
-        return derived_layers(self)
+        return derived_layers(self.layers, self._windowed)
 
     @property
     def in_windows(self) -> bool:
         """Whether the stack's layers see windows of an image, others in other layers (Swin)."""
-        return (
-            len({call.rows for (kind, _), (call, _) in self._calls.items() if kind == self.kind})
-            > 1
-        )
+        return self.stack in self._windowed
 
     @property
     def merge(self) -> str | None:
@@ -201,23 +212,27 @@ class ModelSource:
         """Which tokens are special: [CLS], padding, ..."""
         return () if self.text is None else self.text.special
 
-    def of(self, kind: str) -> Any:
-        """Return the source with another of its `kinds` shown, or what is derived of one."""
-        if kind not in self.kinds:
-            return DerivedSource(self).of(kind)
+    def of(self, kind: str | StackId) -> Source:
+        """Return the source with another of its stacks shown, or what is derived of one."""
+        wanted = find_stack(self.stacks, kind)
         new = copy.copy(self)
-        new.kind = kind
+        new.stack = wanted.derive("")
+        return derive(new, wanted.derived)
+
+    def with_notice(self, notice: str) -> ModelSource:
+        """Return the source with another notice."""
+        new = copy.copy(self)
+        new._notice = notice
         return new
 
     def written(self, tokens: Sequence[str]) -> ModelSource:
         """Return the source with a notice of the `tokens` that the model wrote."""
-        new = copy.copy(self)
         said = "".join(tokens).replace(SPACE, " ") if SPACE in "".join(tokens) else " ".join(tokens)
-        new.notice = (
+        notice = (
             f"Written so far: “{said}”. The row of a token is what the model looked at when it "
-            f"wrote the next one. {self.notice}"
-        ).rstrip()
-        return new
+            f"wrote the next one. {self._notice}"
+        )
+        return self.with_notice(notice.rstrip())
 
     def head(self, layer: int, head: int) -> HeadInputs:
         """Return what one head computed with: Q (n_q, d_k), K (n_k, d_k), V (n_k, d_v), float32.
@@ -231,28 +246,26 @@ class ModelSource:
         """
         call, locked = self._call(layer)
         head = index("head", head, range(call.shape[0]))
-        if (self.kind, layer, head) in self._replaced:
-            return self._replaced[self.kind, layer, head]
-        asked = self.kind, layer, head
-        if self._last is not None and self._last[0] == asked:
-            return self._last[1]
-        if locked is not None and locked.ndim == 3:
-            locked = locked[head]
-        try:
-            found = head_inputs(call, locked, head, self.kind in self._sinks)
-        except ValueError as error:
-            where = f"layer {layer}, head {head} ({call.module})"
-            raise ValueError(f"model: what {self.name} computed in {where}: {error}") from None
-        self._last = asked, found
-        return found
+        key = self.stack, layer, head
+        if key in self._replaced:
+            return self._replaced[key]
+
+        def build() -> HeadInputs:
+            mask = locked[head] if locked is not None and locked.ndim == 3 else locked
+            try:
+                return head_inputs(call, mask, head, self.stack in self._sinks)
+            except ValueError as error:
+                where = f"layer {layer}, head {head} ({call.module})"
+                raise ValueError(f"model: what {self.name} computed in {where}: {error}") from None
+
+        return self._cache.get(key, build)
 
     def weights(
         self, layer: int, head: int | None = None, rows: Sequence[int] | None = None
     ) -> NDArray[np.float32]:
         """Return the attention weights of `layer`, (h, n_q, n_k), or of one `head`; float32.
 
-        `rows` are the queries wanted, in their order; with them and a `head`, nothing of size
-        n_q · n_k is made.
+        `rows` are the queries wanted, in their order; with them, nothing of size n_q · n_k is made.
 
         They are softmax(Q Kᵀ · scale + bias) over the keys that the model leaves, computed from
         the captured inputs; what flows into a sink is left out, so that a row sums below 1. A
@@ -261,23 +274,26 @@ class ModelSource:
         sdpa an output of zero).
         """
         call, locked = self._call(layer)
+        if head is None and rows is not None:
+            heads = range(call.shape[0])
+            return np.stack([self.weights(layer, head, rows) for head in heads])
         if head is None:
             weights = layer_weights(call, locked)
-            for kind, where, other in self._replaced:
-                if (kind, where) == (self.kind, layer):
+            for stack, where, other in self._replaced:
+                if (stack, where) == (self.stack, layer):
                     weights[other] = self.weights(layer, other)
-            return weights if rows is None else weights[:, rows]
+            return weights
         head = index("head", head, range(call.shape[0]))
         if rows is not None and self.is_own(layer, head):
             part = call.of_head(head).of_queries(rows)
             return layer_weights(part, hidden(part))[0]
-        weights = head_weights(self.head(layer, head), self.kind in self._sinks)
+        weights = head_weights(self.head(layer, head), self.stack in self._sinks)
         return weights if rows is None else weights[rows]
 
     def maps(self, layer: int) -> NDArray[np.float32]:
         """Return the weights of `layer`, (h, n_q, n_k), with the column of a sink where one is."""
         weights = self.weights(layer)
-        if self.kind not in self._sinks:
+        if self.stack not in self._sinks:
             return weights
         # Rows of padding, which see nothing, have no sink either.
         total = weights.sum(axis=-1, keepdims=True)
@@ -289,63 +305,50 @@ class ModelSource:
         if one.V is None:
             return None
         d_k = None if call.q is None else int(call.q.shape[-1])
-        W_o = output_projection(self.model, call.module, call.shape[0], d_k, one.V.shape[1])
+        W_o = output_projection(self._model, call.module, call.shape[0], d_k, one.V.shape[1])
         return None if W_o is None else output_norms(one.V, W_o[head]).astype(np.float32)
 
-    def check(self, name: str, value: Any, layer: int, head: int) -> Any:
-        """Return `value` as `replace` would store it: labels, or an input of one head.
+    def replace(self, name: str, value: Any, layer: int, head: int) -> Source:
+        """Return the source with other labels, or with an input of one head set.
+
+        The model is not run again: nothing but this head's map follows.
 
         Raises
-            TypeError: if it is of the wrong type.
+            TypeError: if the value is of the wrong type.
             ValueError: if its shape or values don't fit, or a captured model has no such input.
         """
-        if name in {"merge", "hide_special"}:
-            if name == "merge" and self.text is None:
-                raise ValueError("merge: patches, frames and bare positions have no words")
-            return DerivedSource(self).check(name, value, layer, head)
+        if name in REGROUPINGS:
+            return regroup(self, name, value)
+        new = copy.copy(self)
         if name in {"tokens", "key_tokens"}:
-            known = getattr(self, name)
-            if value is None and known is None:
-                return None
-            tokens = as_tokens(value, name)
-            if known is None or len(tokens) != len(known):
-                wanted = "none" if known is None else str(len(known))
-                raise ValueError(
-                    f"{name}: got {len(tokens)}, want {wanted}: a label for each token"
-                )
-            return tokens
-        shown = self.head(layer, head)
-        if name in {"scale", "temperature"}:
-            return number(name, value, at_least=0 if name == "temperature" else -np.inf)
-        if name not in {"Q", "K", "V"}:
+            known = self.tokens if name == "tokens" else self.key_tokens
+            changed: dict[str, Any] = {name: check_labels(name, value, known)}
+            labels = replace(self._labels[self.stack], **changed)
+            new._labels = {**self._labels, self.stack: labels}
+        else:
+            inputs = self._with_input(self.head(layer, head), name, value)
+            new._replaced = {**self._replaced, (self.stack, layer, head): inputs}
+        return new
+
+    def _with_input(self, inputs: HeadInputs, name: str, value: Any) -> HeadInputs:
+        if name == "scale":
+            return replace(inputs, scale=number(name, value))
+        if name == "temperature":
+            return replace(inputs, temperature=number(name, value, at_least=0))
+        arrays = {"Q": inputs.Q, "K": inputs.K, "V": inputs.V}
+        if name not in arrays:
             raise ValueError(
                 f"{name}: a captured model doesn't give it; want tokens (labels), or Q, K, V, "
                 "scale, temperature of the head shown"
             )
-        given = getattr(shown, name)
-        if given is None:
+        array = arrays[name]
+        if array is None:
             raise ValueError(
                 f"{name}: {self.name} computes attention by itself; {name} wasn't seen"
             )
-        n, width = given.shape
-        return floats(name, value, (n, None if name == "V" else width))
-
-    def replace(self, name: str, value: Any, layer: int, head: int) -> Any:
-        """Return the source with other labels, or with an input of one head set.
-
-        The model is not run again: nothing but this head's map follows.
-        """
-        value = self.check(name, value, layer, head)
-        if name in {"merge", "hide_special"}:
-            return DerivedSource(self).replace(name, value, layer, head)
-        new = copy.copy(self)
-        if name in {"tokens", "key_tokens"}:
-            stack = replace(self._stacks[self.kind], **{name: value})
-            new._stacks = {**self._stacks, self.kind: stack}
-        else:
-            changed = replace(self.head(layer, head), **{name: value})
-            new._replaced = {**self._replaced, (self.kind, layer, head): changed}
-        return new
+        n, width = array.shape
+        checked: dict[str, Any] = {name: floats(name, value, (n, None if name == "V" else width))}
+        return replace(inputs, **checked)
 
     def reset(self) -> ModelSource:
         """Return the source with every head's inputs as the model made them."""
@@ -357,37 +360,14 @@ class ModelSource:
 
     def is_own(self, layer: int, head: int) -> bool:
         """Whether this head's inputs are still the model's own."""
-        return (self.kind, layer, head) not in self._replaced
+        return (self.stack, layer, head) not in self._replaced
 
     def _call(self, layer: int) -> tuple[Call, NDArray[np.bool_] | None]:
-        known = [number for kind, number in self._calls if kind == self.kind]
-        return self._calls[self.kind, index("layer", layer, known)]
+        known = [number for stack, number in self._calls if stack == self.stack]
+        return self._calls[self.stack, index("layer", layer, known)]
 
 
 def _mask_key(call: Call) -> tuple[Any, ...]:
     if call.scores is not None:
         return (id(call),)
     return id(call.mask) if call.mask is not None else call.causal, *call.shape[1:]
-
-
-def _stack(
-    kind: str,
-    sizes: Mapping[str, tuple[int, ...]],
-    modules: Mapping[str, Sequence[str]],
-    reading: Reading,
-    model: PreTrainedModel,
-) -> Stack:
-    (n_q, n_k), mine = sizes[kind], modules[kind]
-    kind = kind.partition(" ")[0]
-    if kind != "cross":
-        tokens, text = shared_tokens(kind, n_q, reading, model, mine)
-        if n_q == n_k:
-            return Stack(tokens, None, text, text)
-        keys, key_text = shared_tokens(kind, n_k, reading, model, mine)
-        return Stack(tokens, keys, text, key_text)
-    # Cross-attention asks from the decoder; its keys are the encoder's.
-    asks = "decoder" if any(k.partition(" ")[0] == "decoder" for k in sizes) else "self"
-    tokens, text = shared_tokens(asks, n_q, reading, model, mine)
-    theirs = modules["encoder"] if sizes.get("encoder", ())[:1] == (n_k,) else ()
-    keys, key_text = shared_tokens("encoder", n_k, reading, model, theirs)
-    return Stack(tokens, keys, text, key_text)

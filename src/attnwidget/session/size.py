@@ -41,8 +41,7 @@ def check_size(source: Source, layer: int, large: bool) -> None:
     if large or cells(source) <= LARGEST:
         return
     n_q, n_k = _shape(source)
-    derived = hasattr(source, "derivation")
-    size = _DERIVED_BYTES * n_q * n_k if derived else page_bytes(source.head(layer, 0))
+    size = _DERIVED_BYTES * n_q * n_k if source.is_derived else page_bytes(source.head(layer, 0))
     raise ValueError(
         f"large: got {n_q:,} × {n_k:,} tokens, {cells(source):,} cells a map, want at most "
         f"{LARGEST:,}: the page would get {megabytes(size)} for each map that is looked at. "

@@ -50,23 +50,26 @@ def with_setting(source: S, name: str, value: Any) -> S:
     What the setting draws or turns follows it, set by hand or not: or nothing would be seen to
     change. Embeddings that the sentence was made with are nobody's draw, and stay.
     """
-    before = getattr(source, name)
+    before = source.settings[name]
     changed: dict[str, Any] = {name: value}
     made = replace(source, **changed)
     if value == before:
         return made
     if name == "positional":
-        return _without(made, {n for p in (before, value) for n in _TURNED.get(p, ())})
+        return _without(
+            made, {n for p in (source.positional, made.positional) for n in _TURNED.get(p, ())}
+        )
     made = _without(made, {*WEIGHTS, *_PROJECTED})
     return _without_edits(made, {"embeddings", "key_embeddings"}) if name == "seed" else made
 
 
 def with_tokens(source: S, name: str, value: tuple[str, ...] | None) -> S:
     """Return `source` with other tokens or key_tokens; as many as before are new labels only."""
-    labels: dict[str, Any] = {"tokens": source.tokens, "key_tokens": source.key_tokens, name: value}
+    known: dict[str, Any] = {"tokens": source.tokens, "key_tokens": source.key_tokens}
+    labels = {**known, name: value}
     n_q = len(labels["tokens"])
     n_k = n_q if labels["key_tokens"] is None else len(labels["key_tokens"])
-    sizes, sides = source.sizes, getattr(source, name) is None
+    sizes, sides = source.sizes, known[name] is None
     if (n_q, n_k, value is None) == (sizes.n_q, sizes.n_k, sides):
         return replace(source, **labels)
     return with_sizes(source, replace(sizes, n_q=n_q, n_k=n_k), **labels)
@@ -74,23 +77,23 @@ def with_tokens(source: S, name: str, value: tuple[str, ...] | None) -> S:
 
 def with_sizes(source: S, sizes: Sizes, **labels: Any) -> S:
     """Return `source` in other sizes: numbers set by hand stay where their place exists."""
-    bare = replace(source, sizes=sizes, given={}, edits={}, **labels)
+    bare = replace(source, sizes=sizes, given_arrays={}, edits={}, **labels)
     given, edits = {}, {}
     for name in ARRAYS:
         if name == "key_embeddings" and None in (source.key_tokens, bare.key_tokens):
             continue
         fits = source.sizes.shape(name) == sizes.shape(name)
-        if fits and name in source.given:
-            given[name] = source.given[name]
+        if fits and name in source.given_arrays:
+            given[name] = source.given_arrays[name]
         if fits and name in source.edits:
             edits[name] = source.edits[name]
         elif not fits and _is_set(source, name) and _only_rows(source.sizes, sizes, name):
             edits[name] = _fit_rows(source, name, sizes.shape(name))
-    return replace(bare, given=given, edits=edits)
+    return replace(bare, given_arrays=given, edits=edits)
 
 
 def _is_set(source: Sentence, name: str) -> bool:
-    return name in source.given or name in source.edits
+    return name in source.given_arrays or name in source.edits
 
 
 def _fit_rows(source: Sentence, name: str, shape: tuple[int, ...]) -> Edited:
@@ -98,16 +101,16 @@ def _fit_rows(source: Sentence, name: str, shape: tuple[int, ...]) -> Edited:
     old = source.sizes.shape(name)
     rows = slice(min(shape[-2], old[-2]))
     cells, values = np.zeros(shape, bool), np.zeros(shape)
-    known = np.ones(old, bool) if name in source.given else source.edits[name].cells
+    known = np.ones(old, bool) if name in source.given_arrays else source.edits[name].cells
     cells[..., rows, :] = known[..., rows, :]
-    values[..., rows, :] = getattr(source, name)[..., rows, :]
+    values[..., rows, :] = source.array(name)[..., rows, :]
     return Edited(cells, values)
 
 
 def _without(source: S, names: Iterable[str]) -> S:
     drop = set(names)
-    given = {k: v for k, v in source.given.items() if k not in drop}
-    return replace(_without_edits(source, drop), given=given)
+    given = {k: v for k, v in source.given_arrays.items() if k not in drop}
+    return replace(_without_edits(source, drop), given_arrays=given)
 
 
 def _without_edits(source: S, names: set[str]) -> S:

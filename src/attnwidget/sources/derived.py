@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,59 +15,84 @@ import numpy as np
 from attnwidget.maths.grouping import Groups, merge, word_groups, word_label
 from attnwidget.maths.norms import rollout
 from attnwidget.maths.validate import choice, index, number
-from attnwidget.sources.api import HeadInputs, Layer, Source, Text, sizes_said, stack
+from attnwidget.sources.api import stack
+from attnwidget.sources.base import BaseSource, part
+from attnwidget.sources.inputs import HeadInputs
+from attnwidget.sources.stacks import Derivation, Layer, StackId, Text, find_stack, sizes_said
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
     from numpy.typing import NDArray
 
+    from attnwidget.sources.api import Source
+
 MERGES = ("tokens", "words")
-DERIVATIONS = {
-    "mean over heads": "Mean over the heads of each layer.",
-    "mean over layers": "Mean over the layers, head by head.",
-    "rollout": (
-        "Attention rollout (Abnar & Zuidema 2020, arXiv 2005.00928): how much of a key's token "
-        "is in the query after this layer, heads averaged, half of each layer the residual."
-    ),
-}
+REGROUPINGS = ("merge", "hide_special")
+_NOTICES: Mapping[Derivation, str] = MappingProxyType(
+    {
+        "": "",
+        "mean-heads": "Mean over the heads of each layer.",
+        "mean-layers": "Mean over the layers, head by head.",
+        "rollout": (
+            "Attention rollout (Abnar & Zuidema 2020, arXiv 2005.00928): how much of a key's token "
+            "is in the query after this layer, heads averaged, half of each layer the residual."
+        ),
+    }
+)
 _WORDS = "Sub-tokens are put together to words: columns summed, rows averaged."
 _HIDDEN = "Special tokens are left out: a row's rest went to them."
 
 
 @dataclass(frozen=True, eq=False)
-class DerivedSource:
-    """What `base` shows, derived.
+class DerivedSource(BaseSource):
+    """The maps that `base` shows, derived.
 
-    `derivation` is one of `DERIVATIONS`, or "" for the layers as they are; `merging` is "tokens"
-    or "words"; `hide_special` leaves out [CLS], padding and the like.
+    `derivation` is "" for the layers as they are; `merging` is "tokens" or "words"; `hide_special`
+    leaves out [CLS], padding and the like.
     """
 
-    base: Any
-    derivation: str = ""
+    base: Source
+    derivation: Derivation = ""
     merging: str = "tokens"
     hide_special: bool = False
     temperature: float = 1.0
     _made: dict[Any, Any] = field(default_factory=dict, repr=False)
 
     @property
+    def stack(self) -> StackId:
+        """The stack shown: the base's own, or one that is made of it."""
+        return self.base.stack.derive(self.derivation)
+
+    @property
     def kind(self) -> str:
-        """The stack shown: the base's own, or a derived one's name."""
-        return f"{_before(self.base)}{self.derivation}" if self.derivation else self.base.kind
+        """The name of the stack shown."""
+        return self.stack.name(_are_several(self.base.layers))
 
     @property
     def layers(self) -> tuple[Layer, ...]:
         """The base's layers."""
-        found: tuple[Layer, ...] = self.base.layers
-        return found
-
-    @cached_property
-    def derived_layers(self) -> tuple[Layer, ...]:
-        """The layers of what can be derived."""
-        return derived_layers(self.base)
+        return self.base.layers
 
     @property
-    def merge(self) -> str:
-        """What a row is: one of "tokens" and "words"."""
-        return self.merging
+    def derived_layers(self) -> tuple[Layer, ...]:
+        """The layers of what can be derived."""
+        return self.base.derived_layers
+
+    @property
+    def is_model(self) -> bool:
+        """Whether the maps are made of the maps of a model that ran."""
+        return self.base.is_model
+
+    @property
+    def is_derived(self) -> bool:
+        """True."""
+        return True
+
+    @property
+    def merge(self) -> str | None:
+        """What a row is, "tokens" or "words"; None where there are no words to put together."""
+        return None if self.base.merge is None else self.merging
 
     @cached_property
     def tokens(self) -> tuple[str, ...]:
@@ -83,7 +109,7 @@ class DerivedSource:
     @property
     def sentence_b_start(self) -> int | None:
         """Where the second sentence of a pair starts, None where there is none."""
-        start = getattr(self.base, "sentence_b_start", None)
+        start = self.base.sentence_b_start
         found = (i for i, group in enumerate(self._rows) if start is not None and group[0] >= start)
         return next(found, None)
 
@@ -96,23 +122,21 @@ class DerivedSource:
     @property
     def subtitle(self) -> str:
         """Whose maps it is made of, and how many of what a row is there are now."""
-        name: str = self.base.subtitle.partition(" · ")[0]
+        name = self.base.subtitle.partition(" · ")[0]
         what = "word" if self.merging == "words" else "token"
         return f"{name} · {sizes_said(stack(self), len(self._rows), len(self._columns), what)}"
 
     @property
     def doubt(self) -> str:
         """Which of the base's layers have wrong weights: a map that is made of them is wrong."""
-        doubt: str = getattr(self.base, "doubt", "")
-        return doubt
+        return self.base.doubt
 
     @property
     def notice(self) -> str:
         """What the map is, and where it is from."""
-        parts = [DERIVATIONS.get(self.derivation, "")]
+        parts = [self.doubt, _NOTICES[self.derivation]]
         parts += [_WORDS] if self.merging == "words" else []
         parts += [_HIDDEN] if self.hide_special else []
-        parts.insert(0, self.doubt)
         return " ".join(part for part in parts if part)
 
     def head(self, layer: int, head: int) -> HeadInputs:
@@ -121,25 +145,29 @@ class DerivedSource:
         weights = maps[index("head", head, range(len(maps)))]
         return HeadInputs(None, None, None, 1.0, weights=weights, temperature=self.temperature)
 
-    def weights(self, layer: int) -> NDArray:
+    def weights(
+        self, layer: int, head: int | None = None, rows: Sequence[int] | None = None
+    ) -> NDArray:
         """Return the maps of `layer`, as they are on screen."""
-        return self.maps(layer)
+        return part(self.maps(layer), head, rows)
 
     def maps(self, layer: int) -> NDArray:
         """Return the maps (h, n_q, n_k) of `layer`: one head where heads are averaged."""
         known = [one.index for one in stack(self)]
         layer = index("layer", layer, known)
         if layer not in self._made:
-            self._made[layer] = merge(self._of_layer(layer), self._rows, self._columns)
+            made = merge(self._of_layer(layer), self._rows, self._columns)
+            made.flags.writeable = False
+            self._made[layer] = made
         found: NDArray = self._made[layer]
         return found
 
     def _of_layer(self, layer: int) -> NDArray:
         numbers = [one.index for one in stack(self.base)]
-        if self.derivation == "mean over heads":
+        if self.derivation == "mean-heads":
             mean: NDArray = self.base.maps(layer).mean(axis=0, keepdims=True)
             return mean
-        if self.derivation == "mean over layers":
+        if self.derivation == "mean-layers":
             every: NDArray = np.mean([self.base.maps(n) for n in numbers], axis=0)
             return every
         if self.derivation == "rollout":
@@ -174,95 +202,82 @@ class DerivedSource:
             groups = tuple(group for group in groups if not known.special[group[0]])
         return groups
 
-    def is_own(self, layer: int, head: int) -> bool:
-        """Return True: nothing of it can be set."""
-        return True
-
-    def check(self, name: str, value: Any, layer: int, head: int) -> Any:
-        """Return `value` as `replace` would store it: how it is derived, or the temperature."""
-        if name == "merge":
-            return choice(name, value, MERGES)
-        if name == "hide_special":
-            return _hide(self.base, value)
+    def replace(self, name: str, value: Any, layer: int, head: int) -> Source:
+        """Return the source derived in another way, or with another temperature."""
+        if name in REGROUPINGS:
+            return regroup(self, name, value)
         if name == "temperature":
-            return number(name, value, at_least=0)
+            return replace(self, temperature=number(name, value, at_least=0))
         raise ValueError(
             f"{name}: what is shown is made of a model's maps ({self.notice.rstrip('.')}) and has "
             "none of its own; set merge='tokens', hide_special=False and kind first"
         )
 
-    def replace(self, name: str, value: Any, layer: int, head: int) -> Source:
-        """Return the source derived in another way."""
-        value = self.check(name, value, layer, head)
-        if name == "temperature":
-            return replace(self, temperature=value)
-        changed = {"merge": self.merging, "hide_special": self.hide_special, name: value}
-        return derive(self.base, self.derivation, changed["merge"], changed["hide_special"])
-
-    def of(self, kind: str) -> Source:
+    def of(self, kind: str | StackId) -> Source:
         """Return the source with another stack shown, derived or not, its words as they are."""
-        names = [*dict.fromkeys(one.kind for one in (*self.layers, *self.derived_layers))]
-        choice("kind", kind, names)
-        base, derivation = _parsed(self.base, kind)
-        return derive(base, derivation, self.merging, self.hide_special)
-
-    def reset(self) -> DerivedSource:
-        """Return the source itself: nothing of it is set by hand."""
-        return self
+        stack_id = find_stack(self.stacks, kind)
+        base = self.base.of(stack_id.derive(""))
+        return derive(base, stack_id.derived, self.merging, self.hide_special)
 
 
-def derive(base: Any, derivation: str, merging: str, hide_special: bool) -> Source:
+def derive(
+    base: Source, derivation: Derivation, merging: str = "tokens", hide_special: bool = False
+) -> Source:
     """Return `base` derived; itself where nothing is."""
     if derivation or merging != "tokens" or hide_special:
         made = DerivedSource(base, derivation, merging, hide_special)
         if not (made._rows and made._columns):
             raise ValueError("hide_special: every token is special, nothing would be left")
         return made
-    plain: Source = base
-    return plain
+    return base
 
 
-def derived_layers(base: Any) -> tuple[Layer, ...]:
-    """Return the layers of what can be derived from each stack of `base`."""
+def regroup(source: Source, name: str, value: Any) -> Source:
+    """Return `source` with its tokens put together in another way: one of `REGROUPINGS` set."""
+    whole = source if isinstance(source, DerivedSource) else DerivedSource(source)
+    if name == "merge":
+        merging = choice(name, value, MERGES)
+        if whole.base.merge is None:
+            raise ValueError("merge: patches, frames and bare positions have no words")
+        return derive(whole.base, whole.derivation, merging, whole.hide_special)
+    return derive(whole.base, whole.derivation, whole.merging, _hide(whole.base, value))
+
+
+def derived_layers(
+    layers: Sequence[Layer], in_windows: Collection[StackId] = ()
+) -> tuple[Layer, ...]:
+    """Return the layers of what can be derived from each stack of `layers`.
+
+    The stacks `in_windows` have no rollout, because their layers see different windows.
+    """
+    several = _are_several(layers)
     found: list[Layer] = []
-    for kind in dict.fromkeys(layer.kind for layer in base.layers):
-        shown = base.of(kind)
-        layers = [layer for layer in base.layers if layer.kind == kind]
-        before = _before(shown)
-        module = layers[0].module
-        if len({layer.n_heads for layer in layers}) == 1 and layers[0].n_heads > 1:
-            found += [Layer(x.index, x.module, f"{before}mean over heads", 1, 1) for x in layers]
-        if len(layers) < 2:
+
+    def add(some: Sequence[Layer], derivation: Derivation, heads: int) -> None:
+        stack_id = some[0].stack.derive(derivation)
+        name = stack_id.name(several)
+        found.extend(Layer(x.index, x.module, name, stack_id, heads, heads) for x in some)
+
+    for own in dict.fromkeys(layer.stack for layer in layers):
+        mine = [layer for layer in layers if layer.stack == own]
+        heads = {layer.n_heads for layer in mine}
+        if len(heads) == 1 and heads != {1}:
+            add(mine, "mean-heads", 1)
+        if len(mine) < 2:
             continue
-        h = layers[0].n_heads
-        if all(layer.n_heads == h for layer in layers):
-            found.append(Layer(layers[0].index, module, f"{before}mean over layers", h, h))
+        if len(heads) == 1:
+            add(mine[:1], "mean-layers", mine[0].n_heads)
         # "vision 9×9" has the layers of one size alone, not those between.
-        whole = " " not in kind and not getattr(shown, "in_windows", False)
-        if kind != "cross" and whole:
-            found += [Layer(x.index, x.module, f"{before}rollout", 1, 1) for x in layers]
+        if own.part != "cross" and own.size is None and own not in in_windows:
+            add(mine, "rollout", 1)
     return tuple(found)
 
 
-def _before(base: Any) -> str:
-    """Return what stands before the name of a derived stack: the stack, where there are several."""
-    several = len({layer.kind for layer in base.layers}) > 1
-    return f"{base.kind} · " if several else ""
+def _are_several(layers: Sequence[Layer]) -> bool:
+    return len({layer.stack for layer in layers}) > 1
 
 
-def _parsed(base: Any, kind: str) -> tuple[Any, str]:
-    """Return the base with the stack that `kind` is derived from, and how it is."""
-    for real in dict.fromkeys(layer.kind for layer in base.layers):
-        if kind == real:
-            return base.of(real), ""
-        shown = base.of(real)
-        for derivation in DERIVATIONS:
-            if kind == f"{_before(shown)}{derivation}":
-                return shown, derivation
-    raise ValueError(f"kind: got {kind!r}")
-
-
-def _hide(base: Any, value: Any) -> bool:
+def _hide(base: Source, value: Any) -> bool:
     if not isinstance(value, bool):
         raise TypeError(f"hide_special: got {value!r}, want True or False")
     known = [text for text in (base.text, base.key_text) if text is not None]

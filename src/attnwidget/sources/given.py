@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from attnwidget.maths.validate import floats, index, number
-from attnwidget.sources.api import HeadInputs, Layer, Source, sizes_said
-from attnwidget.sources.derived import DerivedSource, derived_layers
+from attnwidget.sources.base import BaseSource, check_labels, part
+from attnwidget.sources.derived import derive, derived_layers
+from attnwidget.sources.inputs import HeadInputs
 from attnwidget.sources.sizes import LARGEST_MAPS
+from attnwidget.sources.stacks import Layer, StackId, find_stack, sizes_said
 from attnwidget.sources.text import as_tokens
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
+
+    from attnwidget.sources.api import Source
 
 # How far from 1 a row may sum without a word: float16 and 8-bit maps are off by about this.
 _ROUNDING = 5e-3
@@ -25,7 +29,7 @@ _LARGEST = 1e17
 
 
 @dataclass(frozen=True, eq=False)
-class GivenSource:
+class GivenSource(BaseSource):
     """Weights (l, h, n_q, n_k) as they came, the tokens beside them, and a temperature.
 
     `notice` says in words what is odd about the weights.
@@ -36,8 +40,6 @@ class GivenSource:
     attention: NDArray
     temperature: float = 1.0
     notice: str = ""
-    text: ClassVar[None] = None
-    key_text: ClassVar[None] = None
 
     @classmethod
     def create(
@@ -83,20 +85,25 @@ class GivenSource:
         return cls(queries, keys, weights, notice=_odd_rows(weights))
 
     @property
-    def kind(self) -> str:
+    def stack(self) -> StackId:
         """The stack: "self", or "cross" where the keys have tokens of their own."""
-        return "self" if self.key_tokens is None else "cross"
+        return StackId("self" if self.key_tokens is None else "cross")
+
+    @property
+    def kind(self) -> str:
+        """The name of the stack."""
+        return self.stack.name(several=False)
 
     @property
     def layers(self) -> tuple[Layer, ...]:
         """One for each leading index."""
         n, h = self.attention.shape[:2]
-        return tuple(Layer(i, "", self.kind, h, h) for i in range(n))
+        return tuple(Layer(i, "", self.kind, self.stack, h, h) for i in range(n))
 
     @property
     def derived_layers(self) -> tuple[Layer, ...]:
         """Means over heads or layers, and rollout."""
-        return derived_layers(self)
+        return derived_layers(self.layers)
 
     @property
     def subtitle(self) -> str:
@@ -105,56 +112,41 @@ class GivenSource:
 
     def head(self, layer: int, head: int) -> HeadInputs:
         """Return the weights of one head."""
-        weights = self.attention[index("layer", layer, range(len(self.attention)))][head]
+        weights = self.weights(layer, head)
         return HeadInputs(None, None, None, 1.0, weights=weights, temperature=self.temperature)
 
-    def weights(self, layer: int) -> NDArray:
+    def weights(
+        self, layer: int, head: int | None = None, rows: Sequence[int] | None = None
+    ) -> NDArray:
         """Return the weights (h, n_q, n_k) of `layer`."""
-        return self.attention[layer]
+        return part(self._of_layer(layer), head, rows)
 
-    def maps(self, layer: int) -> NDArray:
-        """Return the same: there is no sink."""
-        return self.weights(layer)
+    def _of_layer(self, layer: int) -> NDArray:
+        return self.attention[index("layer", layer, range(len(self.attention)))]
 
-    def is_own(self, layer: int, head: int) -> bool:
-        """Return True: nothing of them can be set."""
-        return True
-
-    def check(self, name: str, value: Any, layer: int, head: int) -> Any:
-        """Return `value` as `replace` would store it: labels or the temperature.
+    def replace(self, name: str, value: Any, layer: int, head: int) -> GivenSource:
+        """Return the source with other labels or another temperature.
 
         Raises
-            TypeError: if it is of the wrong type.
+            TypeError: if the value is of the wrong type.
             ValueError: if it doesn't fit, or given weights have no such input.
         """
         if name == "temperature":
-            return number("temperature", value, at_least=0)
-        if name in {"tokens", "key_tokens"}:
-            known = self.tokens if name == "tokens" else self.key_tokens
-            if value is None and known is None:
-                return None
-            labels = as_tokens(value, name)
-            if known is None or len(labels) != len(known):
-                wanted = "none" if known is None else str(len(known))
-                raise ValueError(f"{name}: got {len(labels)}, want {wanted}: a label for each")
-            return labels
+            return replace(self, temperature=number(name, value, at_least=0))
+        if name == "tokens":
+            labels = check_labels(name, value, self.tokens)
+            assert labels is not None
+            return replace(self, tokens=labels)
+        if name == "key_tokens":
+            return replace(self, key_tokens=check_labels(name, value, self.key_tokens))
         raise ValueError(
             f"{name}: weights given as they are don't have it; want tokens, key_tokens (labels), "
             "temperature or mask"
         )
 
-    def replace(self, name: str, value: Any, layer: int, head: int) -> GivenSource:
-        """Return the source with other labels or another temperature."""
-        changed: dict[str, Any] = {name: self.check(name, value, layer, head)}
-        return replace(self, **changed)
-
-    def of(self, kind: str) -> Source:
+    def of(self, kind: str | StackId) -> Source:
         """Return the source itself, or what is derived of it."""
-        return self if kind == self.kind else DerivedSource(self).of(kind)
-
-    def reset(self) -> GivenSource:
-        """Return the source itself: nothing of it is set by hand."""
-        return self
+        return derive(self, find_stack(self.stacks, kind).derived)
 
 
 def _odd_rows(attention: NDArray) -> str:

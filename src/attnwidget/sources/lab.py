@@ -10,23 +10,27 @@ import numpy as np
 from attnwidget.maths.attention import scores, softmax
 from attnwidget.maths.positions import POSITIONAL
 from attnwidget.maths.validate import choice, floats, number, size
-from attnwidget.sources.api import HeadInputs, Layer
+from attnwidget.sources.base import BaseSource, part
 from attnwidget.sources.carry import with_array, with_setting, with_sizes, with_tokens
 from attnwidget.sources.draw import INITS
+from attnwidget.sources.inputs import HeadInputs
 from attnwidget.sources.sentence import ARRAYS, Sentence
 from attnwidget.sources.sizes import Sizes
+from attnwidget.sources.stacks import Layer, StackId
 from attnwidget.sources.text import as_tokens
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
 _SIZES = ("d_model", "d_k", "d_v", "n_heads")
+_SETTINGS = ("seed", "init", "positional", "scale", "temperature")
+_INPUTS = ("tokens", "key_tokens", *ARRAYS, *_SIZES, *_SETTINGS)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class LabSource(Sentence):
+class LabSource(Sentence, BaseSource):
     """A sentence that the widget can ask and set; `replace` returns the source that follows."""
 
     @classmethod
@@ -75,26 +79,26 @@ class LabSource(Sentence):
             positional=choice("positional", positional, POSITIONAL),
             temperature=number("temperature", temperature, at_least=0),
             fixed_scale=_own_scale(scale, sizes),
-            given=arrays,
+            given_arrays=arrays,
         )
 
     # What the widget asks
 
     @property
-    def kind(self) -> str:
+    def stack(self) -> StackId:
         """The stack: "self", or "cross" where the keys are another sentence's."""
-        return "self" if self.key_tokens is None else "cross"
+        return StackId("self" if self.key_tokens is None else "cross")
+
+    @property
+    def kind(self) -> str:
+        """The name of the stack."""
+        return self.stack.name(several=False)
 
     @property
     def layers(self) -> tuple[Layer, ...]:
         """The one layer, without a module."""
         h = self.sizes.n_heads
-        return (Layer(0, "", self.kind, h, h),)
-
-    @property
-    def derived_layers(self) -> tuple[Layer, ...]:
-        """None: a sentence's heads are all in view."""
-        return ()
+        return (Layer(0, "", self.kind, self.stack, h, h),)
 
     @property
     def subtitle(self) -> str:
@@ -112,29 +116,47 @@ class LabSource(Sentence):
             self.Q, self.K, self.V, self.scale, bias=self.bias, temperature=self.temperature
         )
 
-    def weights(self, layer: int) -> NDArray:
+    def weights(
+        self, layer: int, head: int | None = None, rows: Sequence[int] | None = None
+    ) -> NDArray:
         """Return the attention of all heads, (h, n_q, n_k), under no mask."""
         s = scores(self.Q, self.K, scale=self.scale, bias=self.bias)
         weights = softmax(s, temperature=self.temperature)
-        return weights if weights.ndim > 2 else weights[np.newaxis]
-
-    def maps(self, layer: int) -> NDArray:
-        """Return the same: there is no sink."""
-        return self.weights(layer)
-
-    def is_own(self, layer: int, head: int) -> bool:
-        """Return True: a sentence has no model whose numbers could be others."""
-        return True
+        return part(weights if weights.ndim > 2 else weights[np.newaxis], head, rows)
 
     # What is set, and what it leaves as it was
 
-    def check(self, name: str, value: Any, layer: int, head: int) -> Any:
-        """Return `value` as `replace` would store it.
+    def replace(self, name: str, value: Any, layer: int, head: int) -> LabSource:
+        """Return the source with `name` set and everything downstream of it made anew.
+
+        An array set by hand stays until one of its own inputs is set: setting W_q makes a new Q,
+        and leaves a K that was given. Another seed, init or size draws new arrays where what is
+        there can't stay, positional makes anew what it turns; every other setting leaves the
+        numbers set by hand alone.
 
         Raises
-            TypeError: if it is of the wrong type.
+            TypeError: if the value is of the wrong type.
             ValueError: if its shape or values don't fit this source.
         """
+        value = self._checked(name, value)
+        if name in ARRAYS:
+            return self if value is None else with_array(self, name, value)
+        if name in {"tokens", "key_tokens"}:
+            return with_tokens(self, name, value)
+        if name in _SIZES:
+            return with_sizes(self, _resized(self.sizes, name, value))
+        if name == "scale":
+            return replace(self, fixed_scale=_own_scale(value, self.sizes))
+        if name == "temperature":
+            return replace(self, temperature=value)
+        return with_setting(self, name, value)
+
+    def reset(self) -> LabSource:
+        """Return the source without what was set by hand since it was made."""
+        return replace(self, edits={}) if self.edits else self
+
+    def _checked(self, name: str, value: Any) -> Any:
+        """Return `value` as it is stored."""
         if name == "tokens" or (name == "key_tokens" and value is not None):
             return as_tokens(value, name)
         if name in _SIZES:
@@ -155,40 +177,14 @@ class LabSource(Sentence):
             return None
         if name in {"merge", "hide_special"}:
             raise ValueError(f"{name}: the tokens of a sentence are whole words, none is special")
+        if name not in ARRAYS:
+            raise ValueError(
+                f"{name}: a sentence doesn't have it; want one of {', '.join(_INPUTS)}"
+            )
         shape: list[int | None] = list(self.sizes.shape(name))
         if name in {"W_v", "V"}:
             shape[-1] = None  # d_v is free: nothing but the output depends on it
         return floats(name, value, shape)
-
-    def replace(self, name: str, value: Any, layer: int, head: int) -> LabSource:
-        """Return the source with `name` set and everything downstream of it made anew.
-
-        An array set by hand stays until one of its own inputs is set: setting W_q makes a new Q,
-        and leaves a K that was given. Another seed, init or size draws new arrays where what is
-        there can't stay, positional makes anew what it turns; every other setting leaves the
-        numbers set by hand alone.
-        """
-        value = self.check(name, value, layer, head)
-        if name in ARRAYS:
-            return self if value is None else with_array(self, name, value)
-        if name in {"tokens", "key_tokens"}:
-            return with_tokens(self, name, value)
-        if name in _SIZES:
-            return with_sizes(self, _resized(self.sizes, name, value))
-        if name == "scale":
-            return replace(self, fixed_scale=_own_scale(value, self.sizes))
-        if name == "temperature":
-            return replace(self, temperature=value)
-        return with_setting(self, name, value)
-
-    def of(self, kind: str) -> LabSource:
-        """Return the source itself: it has one stack."""
-        choice("kind", kind, (self.kind,))
-        return self
-
-    def reset(self) -> LabSource:
-        """Return the source without what was set by hand since it was made."""
-        return replace(self, edits={}) if self.edits else self
 
 
 def _resized(sizes: Sizes, name: str, value: int) -> Sizes:

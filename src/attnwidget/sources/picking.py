@@ -27,18 +27,11 @@ def pick(source: Source, layer: Any, head: Any, rows: Any, cols: Any) -> NDArray
     """
     heads = {one.index: one.n_heads for one in stack(source)}
     layer = index("layer", layer, list(heads))
-    wanted = range(heads[layer]) if head is None else [index("head", head, range(heads[layer]))]
+    head = None if head is None else index("head", head, range(heads[layer]))
     at = _positions("rows", rows, len(source.tokens))
-    if getattr(source, "model", None) is None or (head is None and rows is None):
-        found = source.weights(layer)
-        found = found if head is None else found[wanted[0]]
-        found = found if at is None else np.take(found, at, axis=-2)
-    else:
-        queries = None if at is None else np.atleast_1d(at).tolist()
-        model: Any = source
-        found = np.stack([model.weights(layer, one, queries) for one in wanted])
-        found = found if head is None else found[0]
-        found = found[..., 0, :] if at is not None and at.ndim == 0 else found
+    queries = None if at is None else np.atleast_1d(at).tolist()
+    found = source.weights(layer, head, queries)
+    found = found[..., 0, :] if at is not None and at.ndim == 0 else found
     picked = _positions("cols", cols, found.shape[-1])
     return found if picked is None else np.take(found, picked, axis=-1)
 

@@ -37,7 +37,7 @@ class Sentence:
 
     Shapes: `embeddings` (n, d_model), `W_q` and `W_k` (d_model, d_k), `W_v` (d_model, d_v),
     `Q` (n_q, d_k), `K` (n_k, d_k), `V` (n_k, d_v); with several heads a leading axis h on all
-    but the embeddings. `given` are arrays that it was made with, `edits` what was set since.
+    but the embeddings. `given_arrays` are those that it was made with, `edits` what was set since.
     Never changed in place.
     """
 
@@ -49,7 +49,7 @@ class Sentence:
     positional: str = "none"
     temperature: float = 1.0
     fixed_scale: float | None = None
-    given: Mapping[str, NDArray] = field(default_factory=dict)
+    given_arrays: Mapping[str, NDArray] = field(default_factory=dict)
     edits: Mapping[str, Edited] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -60,47 +60,52 @@ class Sentence:
                 f"{self.sizes.d_k}"
             )
 
+    @property
+    def settings(self) -> dict[str, int | str]:
+        """What the matrices are drawn and turned by, by name."""
+        return {"seed": self.seed, "init": self.init, "positional": self.positional}
+
     # Every matrix, computed when it is first asked for
 
     @cached_property
     def embeddings(self) -> NDArray:
         """X, (n_q, d_model), without positions."""
-        return self._array("embeddings")
+        return self.array("embeddings")
 
     @cached_property
     def key_embeddings(self) -> NDArray | None:
         """What the keys and values are made from, (n_k, d_model); None where it is X."""
-        return None if self.key_tokens is None else self._array("key_embeddings")
+        return None if self.key_tokens is None else self.array("key_embeddings")
 
     @cached_property
     def W_q(self) -> NDArray:
         """(d_model, d_k)."""
-        return self._array("W_q")
+        return self.array("W_q")
 
     @cached_property
     def W_k(self) -> NDArray:
         """(d_model, d_k)."""
-        return self._array("W_k")
+        return self.array("W_k")
 
     @cached_property
     def W_v(self) -> NDArray:
         """(d_model, d_v)."""
-        return self._array("W_v")
+        return self.array("W_v")
 
     @cached_property
     def Q(self) -> NDArray:
         """(n_q, d_k), after rotation where positions are rotary."""
-        return self._array("Q")
+        return self.array("Q")
 
     @cached_property
     def K(self) -> NDArray:
         """(n_k, d_k), after rotation where positions are rotary."""
-        return self._array("K")
+        return self.array("K")
 
     @cached_property
     def V(self) -> NDArray:
         """(n_k, d_v)."""
-        return self._array("V")
+        return self.array("V")
 
     @cached_property
     def bias(self) -> NDArray | None:
@@ -111,7 +116,8 @@ class Sentence:
         bias.flags.writeable = False
         return bias if self.sizes.stacked else bias[0]
 
-    def _array(self, name: str) -> NDArray:
+    def array(self, name: str) -> NDArray:
+        """Return an array as it is with edits by hand, made anew each time."""
         base = self.base(name)
         if name in self.edits:
             base = np.where(self.edits[name].cells, self.edits[name].values, base)
@@ -120,8 +126,8 @@ class Sentence:
 
     def base(self, name: str) -> NDArray:
         """Return an array as it is without edits by hand."""
-        if name in self.given:
-            return self.given[name]
+        if name in self.given_arrays:
+            return self.given_arrays[name]
         if name in WEIGHTS:
             return self._drawn_weights[name]
         if name in WEIGHTS.values():
@@ -144,9 +150,10 @@ class Sentence:
             X = self.key_embeddings
         if self.positional == "sinusoidal":
             X = X + sinusoidal(*X.shape)
+        W = {"Q": self.W_q, "K": self.W_k, "V": self.W_v}[name]
         # What overflows here is refused by name before it is shown.
         with np.errstate(over="ignore", invalid="ignore"):
-            made: NDArray = project(X, getattr(self, f"W_{name.lower()}"))
+            made: NDArray = project(X, W)
             return rotary(made) if self.positional == "rotary" and name != "V" else made
 
     @property
@@ -173,6 +180,11 @@ class Sentence:
     def n_heads(self) -> int:
         """How many heads."""
         return self.sizes.n_heads
+
+    @property
+    def given(self) -> tuple[str, ...]:
+        """The names of the arrays that it was made with."""
+        return tuple(self.given_arrays)
 
     @property
     def overridden(self) -> dict[str, list[int]]:

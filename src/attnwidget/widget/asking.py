@@ -64,7 +64,7 @@ class AttentionAsking(AttentionEditing):
     @exclusive
     def _pack_ahead(self, fresh: bool) -> dict[str, Any] | None:
         """Return the answer to what the page of a new widget asks at once, with the question."""
-        if not fresh or self.view != "lines" or not self._source.layers[0].module:
+        if not fresh or self.view != "lines" or not self._source.is_model:
             return None
         asked = {"type": "lines", "layer": self.layer, "kind": self.kind}
         try:

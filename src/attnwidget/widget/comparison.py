@@ -199,7 +199,7 @@ class AttentionComparison(anywidget.AnyWidget):
             values[f"masked_{name}"] = _frozen(spread(mask, rows, columns, name, False))
         change = values["b"] - values["a"]
         values["changes"] = largest_changes(change)
-        doubts = {name: getattr(side.source, "doubt", "") for name, side in sides.items()}
+        doubts = {name: side.source.doubt for name, side in sides.items()}
         notes = [f"{name.upper()}: {doubt}" for name, doubt in doubts.items() if doubt]
         notes += [*matched(rows, columns), *offer.notes, *edit_notes(sides, kinds, layer, head)]
         if not values["changes"]:

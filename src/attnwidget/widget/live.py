@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -74,8 +73,7 @@ class Growing:
     def last(self, source: Source) -> Any:
         """Show `source`, and return the widget."""
         if self._is_full:
-            source = copy.copy(self._fits)
-            source.notice = f"{_ENDED} {source.notice}"  # type: ignore[attr-defined]
+            source = self._fits.with_notice(f"{_ENDED} {self._fits.notice}")
         if self._widget is None:
             self._widget = self._make(self._of_kind(source))
             show_now(self._widget)

@@ -34,7 +34,9 @@ SOURCE = (
     "tokens", "key_tokens", "embeddings", "key_embeddings", "W_q", "W_k", "W_v",
     "d_model", "d_k", "d_v", "n_heads", "seed", "init", "positional", *REGROUP,
 )  # fmt: skip
-_TOLD = ("layers", "derived_layers", "special", "sentence_b_start", "subtitle", "overridden")
+_TOLD = (
+    "layers", "derived_layers", "special", "sentence_b_start", "subtitle", "overridden", "given",
+)  # fmt: skip
 HEAD = ("Q", "K", "V", "scale", "temperature")
 _SHOWN = (*HEAD, "bias", "softcap", "row_mass", "locked")
 _COMPUTED = ("scores", "mask", "attention", "output")
@@ -98,12 +100,9 @@ class AttentionShown(AttentionTraits):
             old = preset_mask(self._presets_in_force, before_it.tokens, before_it.key_tokens)
             mask = carried(self._own, old, preset_mask(presets, source.tokens, source.key_tokens))
         computation = Computation(inputs, mask if inputs.locked is None else mask | inputs.locked)
-        values = {name: getattr(source, name, None) for name in (*SOURCE, *_TOLD)}
-        values["given"] = tuple(getattr(source, "given", ()))
-        values["special"] = tuple(values["special"] or ())
+        values = {name: getattr(source, name) for name in (*SOURCE, *_TOLD)}
         values |= {name: getattr(inputs, name) for name in _SHOWN}
-        norms = getattr(source, "output_norms", None)
-        values["output_norms"] = None if norms is None else norms(layer, head)
+        values["output_norms"] = source.output_norms(layer, head)
         values |= {"layer": layer, "head": head, "kind": source.kind, "presets": presets}
         values["bertviz_views"] = bertviz_views(source)
         values["shown"] = (layer, head, source.kind)
@@ -233,10 +232,10 @@ class AttentionShown(AttentionTraits):
     # What follows an edit
 
     def _after_edit(self) -> None:
-        notice = getattr(self._source, "notice", "")
-        if hasattr(self._source, "derivation"):
+        notice = self._source.notice
+        if self._source.is_derived:
             notice = f"{notice} {_DERIVED}"
-        elif self._source.layers[0].module:
+        elif self._source.is_model:
             by_hand = self._own if self.locked is None else self._own & ~self.locked
             edited = by_hand.any() or not self._source.is_own(self.layer, self.head)
             shown = next(one for one in stack(self._source) if one.index == self.layer)
@@ -284,4 +283,4 @@ def n_heads(source: Source, layer: int) -> int:
 
 def _cut(source: Source) -> tuple[Any, ...]:
     """Return what decides of a source's rows and columns, but for its tokens."""
-    return source.kind, getattr(source, "merge", None), getattr(source, "hide_special", None)
+    return source.kind, source.merge, source.hide_special

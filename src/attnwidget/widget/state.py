@@ -127,7 +127,7 @@ class AttentionState(AttentionShown):
         plan = self._planned or self._source
         if self.kind != plan.kind:
             plan = plan.of(self.kind)
-        if self.n_heads != getattr(plan, "n_heads", None):
+        if self.n_heads != plan.n_heads:
             plan = plan.replace("n_heads", self.n_heads, self.shown[0], 0)
         return plan
 
@@ -148,10 +148,10 @@ class AttentionState(AttentionShown):
         try:
             if name in _INPUTS:
                 layer, head = self._check_layer(self.layer), size("head", self.head, at_least=0)
-                checked = self._plan.check(name, value, layer, head)
-                follows = self._plan.replace(name, checked, layer, head)
+                follows = self._plan.replace(name, value, layer, head)
                 # Raises for what can't be computed with.
-                follows.head(layer, min(head, n_heads(follows, layer) - 1))
+                inputs = follows.head(layer, min(head, n_heads(follows, layer) - 1))
+                checked = getattr(inputs if name in HEAD else follows, name)
                 if self._cross_validation_lock:
                     self._planned = follows
                     self._has_planned_inputs |= name not in REGROUP
@@ -220,7 +220,7 @@ class AttentionState(AttentionShown):
         new = self._trait_values[name]
         shown = self._source if name in SOURCE else self._inputs
         # Set from outside, not by `_show`, and not taken in with its group.
-        if new is not getattr(shown, name, None):
+        if new is not getattr(shown, name):
             follows = self._source.replace(name, new, self.layer, self.head)
             if name in REGROUP:
                 self._turn_to(follows)

@@ -10,6 +10,7 @@ import traitlets
 from attnwidget.maths.presets import check_presets
 from attnwidget.widget.fields import Array, Checked, Computed, heard
 from attnwidget.wire.answers import report_message
+from attnwidget.wire.pack import pack_layers
 
 VIEWS = (
     "heatmap",
@@ -70,12 +71,8 @@ class AttentionTraits(anywidget.AnyWidget):
     overridden = Checked(None, read_only=True)
     presets: Any = Checked(check_presets(None, 0)).tag(to_json=lambda presets, _: dict(presets))
 
-    layers = Checked((), read_only=True).tag(
-        to_json=lambda layers, _: [vars(layer) for layer in layers]
-    )
-    derived_layers = Checked((), read_only=True).tag(
-        to_json=lambda layers, _: [vars(layer) for layer in layers]
-    )
+    layers = Checked((), read_only=True).tag(to_json=lambda layers, _: pack_layers(layers))
+    derived_layers = Checked((), read_only=True).tag(to_json=lambda layers, _: pack_layers(layers))
     kind = Checked("self")
     layer = Checked(0)
     head = Checked(0)

@@ -7,7 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from numpy.typing import NDArray
+
+    from attnwidget.sources.stacks import Layer
 
 
 def pack(array: NDArray | None) -> dict[str, Any] | None:
@@ -24,3 +28,9 @@ def pack(array: NDArray | None) -> dict[str, Any] | None:
         "dtype": dtype,
         "shape": list(array.shape),
     }
+
+
+def pack_layers(layers: Iterable[Layer]) -> list[dict[str, Any]]:
+    """Return layers as JSON has them; a stack goes by its display name."""
+    names = ("index", "module", "kind", "n_heads", "n_kv_heads", "proved")
+    return [{name: getattr(layer, name) for name in names} for layer in layers]

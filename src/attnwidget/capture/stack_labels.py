@@ -1,0 +1,82 @@
+"""The labels of each stack of a capture: of its queries, and of its keys where they are others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from attnwidget.capture.positions import shared_tokens
+from attnwidget.sources.stacks import Layer, StackId, Text
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+    from attnwidget.capture.inputs import Reading
+    from attnwidget.capture.records import Call
+
+# The key that isn't there: what flows to it is in no other column.
+SINK = "sink"
+
+
+@dataclass(frozen=True)
+class StackLabels:
+    """The tokens of one stack: of its queries, and of its keys where they are others."""
+
+    tokens: tuple[str, ...]
+    key_tokens: tuple[str, ...] | None
+    text: Text | None
+    key_text: Text | None
+
+    def with_sink(self) -> StackLabels:
+        """Return the labels with a key for the sink."""
+        keys = self.tokens if self.key_tokens is None else self.key_tokens
+        return replace(self, key_tokens=(*keys, SINK))
+
+
+def stack_labels(
+    model: PreTrainedModel, found: Sequence[tuple[Layer, Call]], reading: Reading
+) -> dict[StackId, StackLabels]:
+    """Return the labels of each stack that `model` used while it read `reading`."""
+    calls: dict[StackId, list[Call]] = {}
+    for layer, call in found:
+        calls.setdefault(layer.stack, []).append(call)
+    labels = {}
+    for stack, mine in calls.items():
+        labels[stack] = (
+            _cross_labels(mine, calls, reading, model)
+            if stack.part == "cross"
+            else _labels(stack, mine, reading, model)
+        )
+        if any(call.sink is not None for call in mine):
+            labels[stack] = labels[stack].with_sink()
+    return labels
+
+
+def _labels(
+    stack: StackId, calls: Sequence[Call], reading: Reading, model: PreTrainedModel
+) -> StackLabels:
+    _, n_q, n_k = calls[-1].shape
+    modules = [call.module for call in calls]
+    tokens, text = shared_tokens(stack.part, n_q, reading, model, modules)
+    if n_q == n_k:
+        return StackLabels(tokens, None, text, text)
+    keys, key_text = shared_tokens(stack.part, n_k, reading, model, modules)
+    return StackLabels(tokens, keys, text, key_text)
+
+
+def _cross_labels(
+    calls: Sequence[Call],
+    every: dict[StackId, list[Call]],
+    reading: Reading,
+    model: PreTrainedModel,
+) -> StackLabels:
+    """Return the labels of cross-attention: the decoder's queries, the encoder's keys."""
+    _, n_q, n_k = calls[-1].shape
+    asks = "decoder" if any(stack.part == "decoder" for stack in every) else "self"
+    tokens, text = shared_tokens(asks, n_q, reading, model, [call.module for call in calls])
+    # The encoder's modules, where they have as many positions as there are keys.
+    theirs = every.get(StackId("encoder"), [])
+    modules = [call.module for call in theirs] if theirs and theirs[-1].shape[1] == n_k else []
+    keys, key_text = shared_tokens("encoder", n_k, reading, model, modules)
+    return StackLabels(tokens, keys, text, key_text)

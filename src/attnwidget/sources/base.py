@@ -1,0 +1,213 @@
+"""What a source answers where it knows nothing: the neutral value, or a refusal in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from attnwidget.maths.validate import index
+from attnwidget.sources.stacks import StackId, Text, find_stack
+from attnwidget.sources.text import as_tokens
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from attnwidget.sources.api import Source
+    from attnwidget.sources.stacks import Layer
+
+
+class BaseSource:
+    """The base of every source.
+
+    A source has to add what has no neutral value: `stack`, `kind`, `layers`, `tokens`,
+    `key_tokens`, `subtitle`, `head`, `weights` and `replace`.
+    """
+
+    @property
+    def stacks(self: Source) -> Mapping[str, StackId]:
+        """The stacks of all layers, by display name."""
+        return {layer.kind: layer.stack for layer in (*self.layers, *self.derived_layers)}
+
+    @property
+    def derived_layers(self) -> tuple[Layer, ...]:
+        """No layers."""
+        return ()
+
+    @property
+    def is_model(self) -> bool:
+        """False."""
+        return False
+
+    @property
+    def is_derived(self) -> bool:
+        """False."""
+        return False
+
+    @property
+    def in_windows(self) -> bool:
+        """False."""
+        return False
+
+    @property
+    def notice(self) -> str:
+        """No notice."""
+        return ""
+
+    @property
+    def doubt(self) -> str:
+        """No doubt."""
+        return ""
+
+    @property
+    def model(self) -> Any:
+        """No model."""
+        return None
+
+    @property
+    def reading(self) -> Any:
+        """No reading."""
+        return None
+
+    @property
+    def text(self) -> Text | None:
+        """No tokenizer's text."""
+        return None
+
+    @property
+    def key_text(self) -> Text | None:
+        """No tokenizer's text."""
+        return None
+
+    @property
+    def special(self) -> tuple[bool, ...]:
+        """No token is known as special."""
+        return ()
+
+    @property
+    def sentence_b_start(self) -> int | None:
+        """No second sentence."""
+        return None
+
+    @property
+    def merge(self) -> str | None:
+        """No words."""
+        return None
+
+    @property
+    def hide_special(self) -> bool | None:
+        """No special tokens."""
+        return None
+
+    @property
+    def seed(self) -> int | None:
+        """No seed."""
+        return None
+
+    @property
+    def init(self) -> str | None:
+        """No drawing."""
+        return None
+
+    @property
+    def positional(self) -> str | None:
+        """No positions."""
+        return None
+
+    @property
+    def d_model(self) -> int | None:
+        """No width."""
+        return None
+
+    @property
+    def d_k(self) -> int | None:
+        """No width."""
+        return None
+
+    @property
+    def d_v(self) -> int | None:
+        """No width."""
+        return None
+
+    @property
+    def n_heads(self) -> int | None:
+        """No number of heads that could be set."""
+        return None
+
+    @property
+    def embeddings(self) -> NDArray | None:
+        """No embeddings."""
+        return None
+
+    @property
+    def key_embeddings(self) -> NDArray | None:
+        """No embeddings."""
+        return None
+
+    @property
+    def W_q(self) -> NDArray | None:
+        """No projection."""
+        return None
+
+    @property
+    def W_k(self) -> NDArray | None:
+        """No projection."""
+        return None
+
+    @property
+    def W_v(self) -> NDArray | None:
+        """No projection."""
+        return None
+
+    @property
+    def given(self) -> tuple[str, ...]:
+        """No arrays."""
+        return ()
+
+    @property
+    def overridden(self) -> Mapping[str, list[int]] | None:
+        """No numbers set by hand."""
+        return None
+
+    def maps(self: Source, layer: int) -> NDArray:
+        """Return the weights: there is no sink."""
+        return self.weights(layer)
+
+    def output_norms(self, layer: int, head: int) -> NDArray | None:
+        """Return None: W_O isn't known."""
+        return None
+
+    def is_own(self, layer: int, head: int) -> bool:
+        """Return True: no input of a head can be set."""
+        return True
+
+    def of(self: Source, kind: str | StackId) -> Source:
+        """Return the source itself: it has one stack."""
+        find_stack(self.stacks, kind)
+        return self
+
+    def reset(self: Source) -> Source:
+        """Return the source itself: nothing of it is set by hand."""
+        return self
+
+
+def part(weights: NDArray, head: int | None, rows: Sequence[int] | None) -> NDArray:
+    """Return one `head` and some `rows` (queries) of weights (h, n_q, n_k), all where None."""
+    if head is not None:
+        weights = weights[index("head", head, range(len(weights)))]
+    return weights if rows is None else weights[..., list(rows), :]
+
+
+def check_labels(name: str, value: Any, known: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    """Return `value` as labels in place of those `known`, as many; None where there are none.
+
+    Raises
+        TypeError: if `value` is no text.
+        ValueError: if there are not as many labels as tokens.
+    """
+    if value is None and known is None:
+        return None
+    labels = as_tokens(value, name)
+    if known is None or len(labels) != len(known):
+        wanted = "none" if known is None else str(len(known))
+        raise ValueError(f"{name}: got {len(labels)}, want {wanted}: a label for each token")
+    return labels
