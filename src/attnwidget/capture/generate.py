@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from attnwidget.capture.options import check_options
 from attnwidget.capture.run import placed, recording, settled
 from attnwidget.capture.source import ModelSource
 from attnwidget.capture.supported import check_model, positions
+from attnwidget.sources.labels import SPACE
 
 if TYPE_CHECKING:
     import torch
@@ -159,7 +160,12 @@ class _Writing:
         texts = {**self._reading.texts, name: text.without_last()}
         reading = replace(self._reading, texts=texts, inputs=self._read(name, ids[:, :-1]))
         source = ModelSource.of_capture(self._model, capture, reading)
-        self.source = source.written(text.tokens[self._prompt(name) :])
+        written = _joined(text.tokens[self._prompt(name) :])
+        notice = (
+            f"Written so far: “{written}”. The row of a token is what the model looked at when it "
+            f"wrote the next one. {source.notice}"
+        )
+        self.source = source.with_notice(notice.rstrip())
         self._grown(self.source)
         return torch.zeros(len(ids), dtype=torch.bool, device=ids.device)
 
@@ -181,6 +187,11 @@ class _Writing:
             return len(known.tokens)
         # A decoder starts from a token of its own; embeddings in place of ids are no tokens.
         return 1 if name == "target" else 0
+
+
+def _joined(tokens: Sequence[str]) -> str:
+    text = "".join(tokens)
+    return text.replace(SPACE, " ") if SPACE in text else " ".join(tokens)
 
 
 def _with(options: Mapping[str, Any], writing: _Writing) -> dict[str, Any]:

@@ -2,38 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from attnwidget.capture.records import Call, bias, linear
 from attnwidget.maths.attention import scores, softmax
+from attnwidget.maths.validate import floats, number
 from attnwidget.sources.inputs import HeadInputs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable
-
     import torch
     from numpy.typing import NDArray
-
-
-class HeadCache:
-    """The inputs of the head that was asked for last.
-
-    A session asks for the head that it shows several times, and each answer copies Q, K and V, and
-    a bias of the size of the map. One head is kept, so that a large map is held once. The inputs
-    never change: threads, and sources that differ in labels or stack alone, may share a cache.
-    """
-
-    def __init__(self) -> None:
-        self._last: tuple[Hashable, HeadInputs] | None = None
-
-    def get(self, key: Hashable, build: Callable[[], HeadInputs]) -> HeadInputs:
-        """Return the inputs of the head `key`, built where another head was asked for last."""
-        last = self._last
-        if last is None or last[0] != key:
-            last = self._last = key, build()
-        return last[1]
 
 
 def head_inputs(
@@ -80,6 +61,31 @@ def _seen_head(
     Q, K = _numpy(call.q[head]), _numpy(call.k[call.group(head)])
     scale, added = linear(Q, K, seen, locked)
     return HeadInputs(Q=Q, K=K, V=V, scale=scale, locked=locked, bias=added)
+
+
+def with_input(inputs: HeadInputs, name: str, value: Any, model: str) -> HeadInputs:
+    """Return `inputs` with Q, K, V, scale or temperature set; `model` is named in errors.
+
+    Raises
+        TypeError: if the value is of the wrong type.
+        ValueError: if its shape or values don't fit, or a captured model has no such input.
+    """
+    if name == "scale":
+        return replace(inputs, scale=number(name, value))
+    if name == "temperature":
+        return replace(inputs, temperature=number(name, value, at_least=0))
+    arrays = {"Q": inputs.Q, "K": inputs.K, "V": inputs.V}
+    if name not in arrays:
+        raise ValueError(
+            f"{name}: a captured model doesn't give it; want tokens (labels), or Q, K, V, scale, "
+            "temperature of the head shown"
+        )
+    array = arrays[name]
+    if array is None:
+        raise ValueError(f"{name}: {model} computes attention by itself; {name} wasn't seen")
+    n, width = array.shape
+    checked: dict[str, Any] = {name: floats(name, value, (n, None if name == "V" else width))}
+    return replace(inputs, **checked)
 
 
 def head_weights(one: HeadInputs, has_sink: bool) -> NDArray[np.float32]:

@@ -12,20 +12,20 @@ import numpy as np
 
 from attnwidget.capture.arrange import arrange, broken, doubted, parted
 from attnwidget.capture.coverage import in_words
-from attnwidget.capture.heads import HeadCache, head_inputs, head_weights, layer_weights
+from attnwidget.capture.heads import head_weights, layer_weights, with_input
 from attnwidget.capture.inputs import Reading, read
 from attnwidget.capture.output_projection import output_projection
 from attnwidget.capture.positions import parts_shown
 from attnwidget.capture.records import Call, hidden
 from attnwidget.capture.run import Capture, run
+from attnwidget.capture.stack_calls import HeadError, StackCalls
 from attnwidget.capture.stack_labels import SINK, StackLabels, stack_labels
 from attnwidget.capture.supported import check_model
 from attnwidget.maths.norms import output_norms
-from attnwidget.maths.validate import floats, index, number
+from attnwidget.maths.validate import index
 from attnwidget.sources.base import BaseSource, check_labels
 from attnwidget.sources.derived import REGROUPINGS, derive, derived_layers, regroup
 from attnwidget.sources.inputs import HeadInputs
-from attnwidget.sources.labels import SPACE
 from attnwidget.sources.stacks import Layer, StackId, Text, find_stack, sizes_said
 
 if TYPE_CHECKING:
@@ -60,21 +60,8 @@ class ModelSource(BaseSource):
         self.kinds = {layer.stack: layer.kind for layer in self.layers}
         self.stack = self.layers[0].stack
         self._labels = dict(labels)
-        masks: dict[Any, NDArray[np.bool_] | None] = {}
-        for _, call in found:
-            # Calls that were given the same mask share one array.
-            if _mask_key(call) not in masks:
-                masks[_mask_key(call)] = hidden(call)
-        self._calls = {
-            (layer.stack, layer.index): (call, masks[_mask_key(call)]) for layer, call in found
-        }
+        self._calls = StackCalls(found)
         self._replaced: dict[tuple[StackId, int, int], HeadInputs] = {}
-        self._cache = HeadCache()
-        self._sinks = {layer.stack for layer, call in found if call.sink is not None}
-        rows: dict[StackId, set[int]] = {}
-        for layer, call in found:
-            rows.setdefault(layer.stack, set()).add(call.rows)
-        self._windowed = {stack for stack, some in rows.items() if len(some) > 1}
         self._doubt = doubted(found)
         parts = parts_shown(model, [layer.module for layer in self.layers]) or parted(found)
         notices = (self._doubt, broken(found), missing, parts)
@@ -152,7 +139,7 @@ class ModelSource(BaseSource):
     def subtitle(self) -> str:
         """The model and its sizes, for the widget's head line."""
         layers = [layer for layer in self.layers if layer.stack == self.stack]
-        _, n_q, n_k = self._calls[self.stack, layers[0].index][0].shape
+        _, n_q, n_k = self._calls.of(self.stack, layers[0].index)[0].shape
         kind = "" if len(self.kinds) == 1 else f"{self.kind} · "
         return f"{self.name} · {kind}{sizes_said(layers, n_q, n_k)}"
 
@@ -184,12 +171,12 @@ class ModelSource(BaseSource):
     @cached_property
     def derived_layers(self) -> tuple[Layer, ...]:
         """Means over heads or layers, and rollout, of each stack."""
-        return derived_layers(self.layers, self._windowed)
+        return derived_layers(self.layers, self._calls.in_windows)
 
     @property
     def in_windows(self) -> bool:
         """Whether the stack's layers see windows of an image, others in other layers (Swin)."""
-        return self.stack in self._windowed
+        return self.stack in self._calls.in_windows
 
     @property
     def merge(self) -> str | None:
@@ -225,15 +212,6 @@ class ModelSource(BaseSource):
         new._notice = notice
         return new
 
-    def written(self, tokens: Sequence[str]) -> ModelSource:
-        """Return the source with a notice of the `tokens` that the model wrote."""
-        said = "".join(tokens).replace(SPACE, " ") if SPACE in "".join(tokens) else " ".join(tokens)
-        notice = (
-            f"Written so far: “{said}”. The row of a token is what the model looked at when it "
-            f"wrote the next one. {self._notice}"
-        )
-        return self.with_notice(notice.rstrip())
-
     def head(self, layer: int, head: int) -> HeadInputs:
         """Return what one head computed with: Q (n_q, d_k), K (n_k, d_k), V (n_k, d_v), float32.
 
@@ -244,21 +222,14 @@ class ModelSource(BaseSource):
         were not seen, they are None and `bias` is the scores. All read-only. Raises ValueError
         for an unknown layer or head, or one that computed NaN.
         """
-        call, locked = self._call(layer)
+        call, _ = self._calls.of(self.stack, layer)
         head = index("head", head, range(call.shape[0]))
-        key = self.stack, layer, head
-        if key in self._replaced:
-            return self._replaced[key]
-
-        def build() -> HeadInputs:
-            mask = locked[head] if locked is not None and locked.ndim == 3 else locked
-            try:
-                return head_inputs(call, mask, head, self.stack in self._sinks)
-            except ValueError as error:
-                where = f"layer {layer}, head {head} ({call.module})"
-                raise ValueError(f"model: what {self.name} computed in {where}: {error}") from None
-
-        return self._cache.get(key, build)
+        if not self.is_own(layer, head):
+            return self._replaced[self.stack, layer, head]
+        try:
+            return self._calls.head(self.stack, layer, head)
+        except HeadError as error:
+            raise ValueError(f"model: what {self.name} computed in {error}") from None
 
     def weights(
         self, layer: int, head: int | None = None, rows: Sequence[int] | None = None
@@ -273,7 +244,7 @@ class ModelSource(BaseSource):
         has a row of zeros (transformers' eager attention gives such a row equal weights, its
         sdpa an output of zero).
         """
-        call, locked = self._call(layer)
+        call, locked = self._calls.of(self.stack, layer)
         if head is None and rows is not None:
             heads = range(call.shape[0])
             return np.stack([self.weights(layer, head, rows) for head in heads])
@@ -287,13 +258,13 @@ class ModelSource(BaseSource):
         if rows is not None and self.is_own(layer, head):
             part = call.of_head(head).of_queries(rows)
             return layer_weights(part, hidden(part))[0]
-        weights = head_weights(self.head(layer, head), self.stack in self._sinks)
+        weights = head_weights(self.head(layer, head), self.stack in self._calls.sinks)
         return weights if rows is None else weights[rows]
 
     def maps(self, layer: int) -> NDArray[np.float32]:
         """Return the weights of `layer`, (h, n_q, n_k), with the column of a sink where one is."""
         weights = self.weights(layer)
-        if self.stack not in self._sinks:
+        if self.stack not in self._calls.sinks:
             return weights
         # Rows of padding, which see nothing, have no sink either.
         total = weights.sum(axis=-1, keepdims=True)
@@ -301,7 +272,7 @@ class ModelSource(BaseSource):
 
     def output_norms(self, layer: int, head: int) -> NDArray[np.float32] | None:
         """Return ‖v_j W_O‖ of a head's values, (n_k,); None where W_O or V isn't known."""
-        call, one = self._call(layer)[0], self.head(layer, head)
+        call, one = self._calls.of(self.stack, layer)[0], self.head(layer, head)
         if one.V is None:
             return None
         d_k = None if call.q is None else int(call.q.shape[-1])
@@ -326,29 +297,9 @@ class ModelSource(BaseSource):
             labels = replace(self._labels[self.stack], **changed)
             new._labels = {**self._labels, self.stack: labels}
         else:
-            inputs = self._with_input(self.head(layer, head), name, value)
+            inputs = with_input(self.head(layer, head), name, value, self.name)
             new._replaced = {**self._replaced, (self.stack, layer, head): inputs}
         return new
-
-    def _with_input(self, inputs: HeadInputs, name: str, value: Any) -> HeadInputs:
-        if name == "scale":
-            return replace(inputs, scale=number(name, value))
-        if name == "temperature":
-            return replace(inputs, temperature=number(name, value, at_least=0))
-        arrays = {"Q": inputs.Q, "K": inputs.K, "V": inputs.V}
-        if name not in arrays:
-            raise ValueError(
-                f"{name}: a captured model doesn't give it; want tokens (labels), or Q, K, V, "
-                "scale, temperature of the head shown"
-            )
-        array = arrays[name]
-        if array is None:
-            raise ValueError(
-                f"{name}: {self.name} computes attention by itself; {name} wasn't seen"
-            )
-        n, width = array.shape
-        checked: dict[str, Any] = {name: floats(name, value, (n, None if name == "V" else width))}
-        return replace(inputs, **checked)
 
     def reset(self) -> ModelSource:
         """Return the source with every head's inputs as the model made them."""
@@ -361,13 +312,3 @@ class ModelSource(BaseSource):
     def is_own(self, layer: int, head: int) -> bool:
         """Whether this head's inputs are still the model's own."""
         return (self.stack, layer, head) not in self._replaced
-
-    def _call(self, layer: int) -> tuple[Call, NDArray[np.bool_] | None]:
-        known = [number for stack, number in self._calls if stack == self.stack]
-        return self._calls[self.stack, index("layer", layer, known)]
-
-
-def _mask_key(call: Call) -> tuple[Any, ...]:
-    if call.scores is not None:
-        return (id(call),)
-    return id(call.mask) if call.mask is not None else call.causal, *call.shape[1:]
