@@ -202,7 +202,7 @@ def test_softmax_at_infinity_is_the_limit():
 def test_softmax_refuses_nan_before_it_writes():
     s = np.array([[0.0, 1.0], [np.nan, 0.0]])
     before = s.copy()
-    with pytest.raises(ValueError, match=r"NaN where they are not masked, got NaN at \(1, 0\)"):
+    with pytest.raises(ValueError, match=r"scores: got NaN at \(1, 0\)"):
         softmax(s, np.array([False, True]), out=s)
     np.testing.assert_array_equal(s, before)
 
@@ -392,41 +392,65 @@ def rows_of(rows: Any, weights: Any = None, output: Any = None, mask: Any = None
 @pytest.mark.parametrize(
     ("call", "error", "words"),
     [
-        (lambda: scores(A, A[:, :2]), ValueError, r"K .*\(\.\.\., n_k, 3\).*got \(4, 2\)"),
-        (lambda: scores(A[0], A), ValueError, r"Q .*2 or more axes.*got shape \(3,\)"),
-        (lambda: scores(A[:, :0], A[:, :0]), ValueError, r"Q .*column.*\(4, 0\)"),
+        (
+            lambda: scores(A, A[:, :2]),
+            ValueError,
+            r"K: got shape \(4, 2\), want \(\.\.\., n_k, 3\)",
+        ),
+        (lambda: scores(A[0], A), ValueError, r"Q: got shape \(3,\), want 2 or more axes"),
+        (
+            lambda: scores(A[:, :0], A[:, :0]),
+            ValueError,
+            r"Q: got shape \(4, 0\), want at least one column",
+        ),
         (
             lambda: scores(A[None].repeat(2, 0), A[None].repeat(3, 0)),
             ValueError,
-            r"K .*\(3, 4, 3\)",
+            r"K: got shape \(3, 4, 3\)",
         ),
-        (lambda: scores(A, A, scale=np.inf), ValueError, "scale .*finite, got inf"),
-        (lambda: scores(A, A, scale="big"), TypeError, "scale .*'big'"),  # type: ignore[arg-type]
-        (lambda: scores(A, A, bias=A), ValueError, r"bias .*\(4, 4\), got \(4, 3\)"),
-        (lambda: scores(A, A, bias="b"), TypeError, "bias .*dtype <U1"),
-        (lambda: scores([["a"]], A), TypeError, "Q .*dtype <U1"),
-        (lambda: scores(A, A * 1j), TypeError, "K .*complex"),
-        (lambda: scores([[1], [2, 3]], A), TypeError, "Q .*list"),
-        (lambda: scores(A, torch.ones(4, 3, requires_grad=True)), TypeError, "K .*Tensor"),
-        (lambda: attention(A, A, A[:3]), ValueError, r"V .*\(\.\.\., 4, d_v\).*got \(3, 3\)"),
-        (lambda: attention(A, A, A, mask=A > 1), ValueError, r"mask .*\(4, 4\), got \(4, 3\)"),
-        (lambda: attention(A, A, A, mask=np.ones((2, 4, 4), bool)), ValueError, "mask .*broadcast"),
-        (lambda: softmax(A, A), TypeError, "mask .*bool.*float64.*as_mask"),  # type: ignore[arg-type]
-        (lambda: softmax(1.0), ValueError, "scores .*single number"),
-        (lambda: softmax(A, out=np.ones(3)), ValueError, r"out .*\(4, 3\), got \(3,\)"),
-        (lambda: softmax(A, out=A.astype("f4")), TypeError, "out .*float64.*float32"),
-        (lambda: softmax(A, out=[[0.0]]), TypeError, "out .*list"),  # type: ignore[arg-type]
-        (lambda: project(A, A), ValueError, r"W .*\(3, d\).*got \(4, 3\)"),
-        (lambda: project(A[0], A), ValueError, r"X .*\(n, d_model\), got \(3,\)"),
-        (lambda: rows_of([4]), ValueError, "rows .*0 to 3, got 4 to 4"),
-        (lambda: rows_of([-1, 0]), ValueError, "rows .*got -1 to 0"),
-        (lambda: rows_of([True]), ValueError, "rows .*integers, got dtype bool"),
-        (lambda: rows_of(2), ValueError, r"rows .*1-D.*shape \(\)"),
-        (lambda: rows_of([0], weights=READ_ONLY), ValueError, "attention .*writable"),
-        (lambda: rows_of([0], output=np.ones((4, 2))), ValueError, r"output .*\(4, 3\), got"),
-        (lambda: rows_of([0], mask=np.ones((3, 4), bool)), ValueError, r"mask .*got \(3, 4\)"),
-        (lambda: output_shift(A, A, A), ValueError, r"V .*\(\.\.\., 3, d_v\)"),
-        (lambda: output_shift(A, A[:3], A[:2]), ValueError, r"output .*\(4, 3\), got \(2, 3\)"),
+        (lambda: scores(A, A, scale=np.inf), ValueError, "scale: got inf, want a finite number"),
+        (lambda: scores(A, A, scale="big"), TypeError, "scale: .*'big'"),  # type: ignore[arg-type]
+        (lambda: scores(A, A, bias=A), ValueError, r"bias: got shape \(4, 3\), .*\(4, 4\)"),
+        (lambda: scores(A, A, bias="b"), TypeError, "bias: .*dtype <U1"),
+        (lambda: scores([["a"]], A), TypeError, "Q: .*dtype <U1"),
+        (lambda: scores(A, A * 1j), TypeError, "K: .*complex"),
+        (lambda: scores([[1], [2, 3]], A), TypeError, "Q: .*list"),
+        (lambda: scores(A, torch.ones(4, 3, requires_grad=True)), TypeError, "K: .*Tensor"),
+        (
+            lambda: attention(A, A, A[:3]),
+            ValueError,
+            r"V: got shape \(3, 3\), want \(\.\.\., 4, d_v\)",
+        ),
+        (
+            lambda: attention(A, A, A, mask=A > 1),
+            ValueError,
+            r"mask: got shape \(4, 3\), .*\(4, 4\)",
+        ),
+        (
+            lambda: attention(A, A, A, mask=np.ones((2, 4, 4), bool)),
+            ValueError,
+            "mask: .*broadcast",
+        ),
+        (lambda: softmax(A, A), TypeError, "mask: got dtype float64, want bool.*as_mask"),  # type: ignore[arg-type]
+        (lambda: softmax(1.0), ValueError, "scores: .*single number"),
+        (lambda: softmax(A, out=np.ones(3)), ValueError, r"out: got shape \(3,\), want \(4, 3\)"),
+        (lambda: softmax(A, out=A.astype("f4")), TypeError, "out: got dtype float32, want float64"),
+        (lambda: softmax(A, out=[[0.0]]), TypeError, "out: .*list"),  # type: ignore[arg-type]
+        (lambda: project(A, A), ValueError, r"W: got shape \(4, 3\), want \(3, d\)"),
+        (lambda: project(A[0], A), ValueError, r"X: got shape \(3,\), want \(n, d_model\)"),
+        (lambda: rows_of([4]), ValueError, "rows: got 4 to 4, want 0 to 3"),
+        (lambda: rows_of([-1, 0]), ValueError, "rows: .*got -1 to 0"),
+        (lambda: rows_of([True]), ValueError, "rows: got dtype bool .*integers"),
+        (lambda: rows_of(2), ValueError, r"rows: .*shape \(\), want 1-D"),
+        (lambda: rows_of([0], weights=READ_ONLY), ValueError, "attention: .*writable"),
+        (lambda: rows_of([0], output=np.ones((4, 2))), ValueError, r"output: got .*\(4, 3\)"),
+        (lambda: rows_of([0], mask=np.ones((3, 4), bool)), ValueError, r"mask: got shape \(3, 4\)"),
+        (lambda: output_shift(A, A, A), ValueError, r"V: .*\(\.\.\., 3, d_v\)"),
+        (
+            lambda: output_shift(A, A[:3], A[:2]),
+            ValueError,
+            r"output: got shape \(2, 3\), want \(4, 3\)",
+        ),
     ],
 )
 def test_errors_name_the_argument_the_shape_and_the_wish(call, error, words):

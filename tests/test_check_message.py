@@ -174,17 +174,17 @@ def test_nothing_leaks(capsys):
 @pytest.mark.parametrize(
     ("arguments", "error", "words"),
     [
-        ((right(Q, K), Q, K), TypeError, "fn must be a function"),
-        ((einsum, Q, K[:, :3]), ValueError, "K must have shape"),
-        ((einsum, Q[None], K), ValueError, "Q must have shape"),
-        ((einsum, Q[:0], K), ValueError, "Q must have shape"),
-        ((einsum, Q, K * np.nan), ValueError, "K must be finite"),
-        ((einsum, Q, K, CAUSAL[:5]), ValueError, "mask must have shape"),
+        ((right(Q, K), Q, K), TypeError, "fn: got ndarray, want a function"),
+        ((einsum, Q, K[:, :3]), ValueError, "K: got shape"),
+        ((einsum, Q[None], K), ValueError, "Q: got shape"),
+        ((einsum, Q[:0], K), ValueError, "Q: got shape"),
+        ((einsum, Q, K * np.nan), ValueError, "K: got nan, want finite"),
+        ((einsum, Q, K, CAUSAL[:5]), ValueError, "mask: got shape"),
         ((einsum, Q, K, CAUSAL * 0.5), ValueError, "mask"),
     ],
 )
 def test_unfit_arguments_are_refused(arguments, error, words):
     with pytest.raises(error, match=words):
         check(*arguments)
-    with pytest.raises(ValueError, match="scale must be finite"):
+    with pytest.raises(ValueError, match="scale: got inf, want a finite number"):
         check(einsum, Q, K, scale=np.inf)

@@ -89,9 +89,9 @@ def test_an_additive_mask_of_half_precision():
 
 @pytest.mark.parametrize("shape", [(), (2,), (2, 1), (3, 2), (1, 2, 3), (0,)])
 def test_other_shapes_are_refused(shape):
-    with pytest.raises(ValueError, match="mask must have shape") as caught:
+    with pytest.raises(ValueError, match="mask: got shape") as caught:
         as_mask(np.zeros(shape), 2, 3)
-    assert str(caught.value) == f"mask must have shape (3,), (1, 3) or (2, 3), got {shape}"
+    assert str(caught.value) == f"mask: got shape {shape}, want (3,), (1, 3) or (2, 3)"
 
 
 def test_a_name_is_no_mask():
@@ -221,19 +221,19 @@ def test_padding(attention_mask: Any):
 @pytest.mark.parametrize(
     ("call", "error", "words"),
     [
-        (lambda: padding_mask([[1, 0], [1, 1]]), ValueError, r"\(n_k,\).*got \(2, 2\)"),
-        (lambda: padding_mask(1), ValueError, r"attention_mask .*got \(\)"),
+        (lambda: padding_mask([[1, 0], [1, 1]]), ValueError, r"got shape \(2, 2\), want \(n_k,\)"),
+        (lambda: padding_mask(1), ValueError, r"attention_mask: got shape \(\)"),
         (lambda: padding_mask([0, -1]), ValueError, r"attention_mask\[1\] is -1; 1 keeps"),
         (lambda: padding_mask([np.nan]), ValueError, r"attention_mask\[0\] is nan"),
-        (lambda: padding_mask(["1"]), ValueError, "attention_mask has dtype <U1"),
-        (lambda: padding_mask([1], n_q=-1), ValueError, "n_q .*got -1"),
-        (lambda: causal_mask(2.5), TypeError, "n .*whole number, got 2.5"),  # type: ignore[arg-type]
-        (lambda: window_mask(3, width=-1), ValueError, "width .*0 or more, got -1"),
-        (lambda: prefix_mask(3, -1), ValueError, "length .*0 or more, got -1"),
-        (lambda: prefix_mask(3, 1.5), TypeError, "length .*whole number"),  # type: ignore[arg-type]
-        (lambda: block_mask([[0], [1]]), TypeError, "blocks must be a label for each"),  # type: ignore[list-item]
-        (lambda: block_mask([0], 1), TypeError, "key_blocks .*got 1"),  # type: ignore[arg-type]
-        (lambda: as_mask(None, 2, -3), ValueError, "n_k .*got -3"),
+        (lambda: padding_mask(["1"]), ValueError, "attention_mask: got dtype <U1"),
+        (lambda: padding_mask([1], n_q=-1), ValueError, "n_q: .*got -1"),
+        (lambda: causal_mask(2.5), TypeError, "n: got 2.5, want a whole number"),  # type: ignore[arg-type]
+        (lambda: window_mask(3, width=-1), ValueError, "width: got -1, want at least 0"),
+        (lambda: prefix_mask(3, -1), ValueError, "length: got -1, want at least 0"),
+        (lambda: prefix_mask(3, 1.5), TypeError, "length: .*whole number"),  # type: ignore[arg-type]
+        (lambda: block_mask([[0], [1]]), TypeError, "blocks: got .*, want a label for each token"),  # type: ignore[list-item]
+        (lambda: block_mask([0], 1), TypeError, "key_blocks: .*got 1"),  # type: ignore[arg-type]
+        (lambda: as_mask(None, 2, -3), ValueError, "n_k: .*got -3"),
     ],
 )
 def test_errors_name_the_argument(call, error, words):

@@ -250,7 +250,7 @@ def test_what_positions_do_not_touch_stays():
         ("seed", 1.5, "seed: got 1.5"),
         ("init", "zeros", "init: got 'zeros', want one of uniform, normal, identity"),
         ("positional", None, "positional: got None, want one of none"),
-        ("temperature", -0.1, "temperature: got -0.1, want a number of at least 0"),
+        ("temperature", -0.1, "temperature: got -0.1, want a finite number of at least 0"),
         ("temperature", "hot", "temperature: got 'hot', want a number"),
         ("temperature", True, "temperature: got True"),
         ("temperature", 10**400, "temperature: got inf"),

@@ -111,9 +111,9 @@ def given(
     q, k = np.array(Q, dtype=np.float64), np.array(K, dtype=np.float64)
     for name, array in (("Q", q), ("K", k)):
         if array.ndim != 2 or not array.size:
-            raise ValueError(f"{name} must have shape (n, d_k), n >= 1, got {array.shape}")
+            raise ValueError(f"{name}: got shape {array.shape}, want (n, d_k), n >= 1")
         if not np.isfinite(array).all():
-            raise ValueError(f"{name} must be finite, got {array[~np.isfinite(array)][0]}")
+            raise ValueError(f"{name}: got {array[~np.isfinite(array)][0]}, want finite numbers")
     hidden = as_mask(mask, len(q), len(k))
     handed: NDArray[Any] | None = None
     if takes == "never":

@@ -156,7 +156,7 @@ class Mistake:
         scores(Q, K, scale=scale)  # refuses what is no Q, K or scale, and names it
         q, k = np.asarray(Q, dtype=np.float64), np.asarray(K, dtype=np.float64)
         if q.ndim != 2 or k.ndim != 2:
-            raise ValueError(f"Q and K must have two axes, got shapes {q.shape} and {k.shape}")
+            raise ValueError(f"Q, K: got shapes {q.shape} and {k.shape}, want two axes each")
         hidden = as_mask(mask, len(q), len(k))
         factor = 1 / math.sqrt(q.shape[1]) if scale is None else float(scale)
         weights = follow(self.spellings[0].recipe, q, k, hidden, factor)

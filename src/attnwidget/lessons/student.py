@@ -75,8 +75,8 @@ class Student:
     def __init__(self, fn: Callable[..., Any]) -> None:
         if not callable(fn):
             raise TypeError(
-                f"fn must be a function, as in check(attention), not what one returns; "
-                f"got {type(fn).__name__}"
+                f"fn: got {type(fn).__name__}, want a function, as in check(attention), not what "
+                "a function returns"
             )
         self.fn = fn
         self.keyword: str | None = None

@@ -17,17 +17,16 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from attnwidget.maths.operands import (
+from attnwidget.maths.validate import (
     Float,
     check_lead,
     check_target,
-    check_temperature,
     check_values,
-    factor,
     matrices,
+    number,
     real,
     refuse_nan,
-    same_cells,
+    spread,
     visible_to,
 )
 
@@ -77,25 +76,23 @@ def scores(
     q, k = matrices("Q", Q), matrices("K", K)
     d_k = q.shape[-1]
     if d_k == 0:
-        raise ValueError(f"Q must have at least one column, got shape {q.shape}")
+        raise ValueError(f"Q: got shape {q.shape}, want at least one column")
     if k.shape[-1] != d_k:
-        raise ValueError(f"K must have shape (..., n_k, {d_k}) to match Q {q.shape}, got {k.shape}")
+        raise ValueError(f"K: got shape {k.shape}, want (..., n_k, {d_k}) as Q has {q.shape}")
     check_lead("K", k.shape, "Q", q.shape)
     # Scaling the queries costs n_q·d_k products, scaling the scores n_q·n_k.
-    dots: Float = np.matmul(q * factor(scale, d_k), np.swapaxes(k, -1, -2))
+    factor = 1 / math.sqrt(d_k) if scale is None else number("scale", scale)
+    dots: Float = np.matmul(q * factor, np.swapaxes(k, -1, -2))
     if softcap is not None:
         if not 0 < softcap < np.inf:
-            raise ValueError(f"softcap must be a positive number, got {softcap}")
+            raise ValueError(f"softcap: got {softcap}, want a positive number")
         dots /= softcap
         np.tanh(dots, out=dots)
         dots *= softcap
     if bias is not None:
         added = real("bias", bias)
         dots = dots.astype(np.result_type(dots, added), copy=False)
-        try:
-            dots += added
-        except ValueError as error:
-            raise ValueError(f"bias must broadcast to {dots.shape}, got {added.shape}") from error
+        dots += spread("bias", added, dots.shape)
     return dots
 
 
@@ -125,17 +122,17 @@ def softmax(
     array([[0.5, 0.5, 0. ]])
     """
     s = real("scores", scores)
-    heat = check_temperature(temperature)
+    heat = number("temperature", temperature, at_least=0)
     if s.ndim == 0:
-        raise ValueError("scores must have shape (..., n_k), got a single number")
+        raise ValueError("scores: got a single number, want shape (..., n_k)")
     hidden = None if mask is None else visible_to(mask, s.shape)
     if out is None:
         out = np.empty(s.shape, s.dtype)
     else:
         check_target("out", out, s.shape)
         if out.dtype != s.dtype:
-            raise TypeError(f"out must have dtype {s.dtype} like the scores, got {out.dtype}")
-        if not same_cells(out, s) and np.may_share_memory(out, s):
+            raise TypeError(f"out: got dtype {out.dtype}, want {s.dtype} as the scores have")
+        if not _same_cells(out, s) and np.may_share_memory(out, s):
             s = s.copy()
     if s.size == 0:
         return out
@@ -195,12 +192,12 @@ def attend_rows(
     index = np.asarray(rows)
     if index.ndim != 1 or (index.size and index.dtype.kind not in "iu"):
         raise ValueError(
-            f"rows must be 1-D integers, got dtype {index.dtype} and shape {index.shape}"
+            f"rows: got dtype {index.dtype} and shape {index.shape}, want 1-D integers"
         )
     if index.size == 0:
         return
     if index.min() < 0 or index.max() >= n_q:
-        raise ValueError(f"rows must be from 0 to {n_q - 1}, got {index.min()} to {index.max()}")
+        raise ValueError(f"rows: got {index.min()} to {index.max()}, want 0 to {n_q - 1}")
     check_values(v, s.shape)
     check_target("attention", attention, s.shape)
     lead = np.broadcast_shapes(s.shape[:-2], v.shape[:-2])
@@ -220,12 +217,11 @@ def project(X: ArrayLike, W: ArrayLike) -> Float:
     """
     x, w = real("X", X), real("W", W)
     if x.ndim != 2:
-        raise ValueError(f"X must have shape (n, d_model), got {x.shape}")
+        raise ValueError(f"X: got shape {x.shape}, want (n, d_model)")
     d_model = x.shape[1]
     if w.ndim not in (2, 3) or w.shape[-2] != d_model:
         raise ValueError(
-            f"W must have shape ({d_model}, d) or (h, {d_model}, d) to match X {x.shape}, "
-            f"got {w.shape}"
+            f"W: got shape {w.shape}, want ({d_model}, d) or (h, {d_model}, d) as X has {x.shape}"
         )
     projected: Float = np.matmul(x, w)
     return projected
@@ -237,7 +233,7 @@ def _softmax_block(
     """Softmax over the last axis of a block that fits in the cache; no unmasked NaN."""
     work = s
     if hidden is not None:
-        if not same_cells(out, s):
+        if not _same_cells(out, s):
             np.copyto(out, s)
         np.copyto(out, -np.inf, where=hidden)
         work = out
@@ -277,3 +273,8 @@ def _blocks(shape: tuple[int, ...], limit: int) -> Iterator[tuple[int | slice, .
     for first in range(shape[0]):
         for rest in _blocks(shape[1:], limit):
             yield (first, *rest)
+
+
+def _same_cells(a: Float, b: Float) -> bool:
+    """Whether two arrays are the same memory in the same order."""
+    return a is b or (a.ctypes.data == b.ctypes.data and a.strides == b.strides)

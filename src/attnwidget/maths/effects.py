@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from attnwidget.maths.attention import softmax
-from attnwidget.maths.operands import Float, check_temperature, check_values, matrices, visible_to
+from attnwidget.maths.validate import Float, check_values, matrices, number, spread, visible_to
 
 __all__ = ["output_shift"]
 
@@ -42,14 +42,14 @@ def output_shift(
     lead = np.broadcast_shapes(p.shape[:-2], v.shape[:-2])
     wanted = (*lead, p.shape[-2], v.shape[-1])
     if o.shape != wanted:
-        raise ValueError(f"output must have shape {wanted}, got {o.shape}")
+        raise ValueError(f"output: got shape {o.shape}, want {wanted}")
     n_q, n_k = p.shape[-2:]
     p = np.broadcast_to(p, (*lead, n_q, n_k))
     v = np.broadcast_to(v, (*lead, *v.shape[-2:]))
     shift = np.zeros(p.shape, np.result_type(p, v, o))
-    check_temperature(temperature)
+    temperature = number("temperature", temperature, at_least=0)
     hidden = None if mask is None else visible_to(mask, shift.shape)
-    s = None if scores is None else _scores_like(scores, shift.shape)
+    s = None if scores is None else spread("scores", matrices("scores", scores), shift.shape)
     step = max(1, _BLOCK // max(1, n_k))
     for head in np.ndindex(*lead) if shift.size else ():
         values = v[head].astype(np.float64)
@@ -70,14 +70,6 @@ def output_shift(
             rows[i, j] = np.sqrt(np.square(moved[i] - np.matmul(rest, values)).sum(1))
             shift[cut] = rows
     return shift
-
-
-def _scores_like(scores: ArrayLike, shape: tuple[int, ...]) -> Float:
-    s = matrices("scores", scores)
-    try:
-        return np.broadcast_to(s, shape)
-    except ValueError as error:
-        raise ValueError(f"scores must broadcast to {shape}, got {s.shape}") from error
 
 
 def _shift_rows(

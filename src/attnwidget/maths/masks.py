@@ -6,7 +6,6 @@ Every function returns a fresh bool array (n_q, n_k) in which **True means maske
 
 from __future__ import annotations
 
-import operator
 import re
 from collections.abc import Hashable, Sequence
 from typing import Any
@@ -14,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from attnwidget.maths.validate import plain
+from attnwidget.maths.validate import plain, size
 
 __all__ = [
     "as_mask",
@@ -51,7 +50,7 @@ def as_mask(mask: ArrayLike | None, n_q: int, n_k: int) -> Mask:
     array([[0, 0, 1],
            [0, 0, 1]])
     """
-    n_q, n_k = _length("n_q", n_q), _length("n_k", n_k)
+    n_q, n_k = size("n_q", n_q, at_least=0), size("n_k", n_k, at_least=0)
     if mask is None:
         return np.zeros((n_q, n_k), dtype=np.bool_)
     if isinstance(mask, str):
@@ -64,7 +63,7 @@ def as_mask(mask: ArrayLike | None, n_q: int, n_k: int) -> Mask:
         array = _array("mask", mask)
     if array.shape not in ((n_k,), (1, n_k), (n_q, n_k)):
         raise ValueError(
-            f"mask must have shape ({n_k},), (1, {n_k}) or ({n_q}, {n_k}), got {array.shape}"
+            f"mask: got shape {array.shape}, want ({n_k},), (1, {n_k}) or ({n_q}, {n_k})"
         )
     if array.dtype.kind == "b":
         hidden = array
@@ -73,7 +72,7 @@ def as_mask(mask: ArrayLike | None, n_q: int, n_k: int) -> Mask:
         _refuse("mask", array, ~hidden & (array != 0), _RULE)
     else:
         first = f", first value {array.flat[0]!r}" if array.size else ""
-        raise ValueError(f"mask has dtype {array.dtype}{first}; {_RULE}")
+        raise ValueError(f"mask: got dtype {array.dtype}{first}; {_RULE}")
     return np.broadcast_to(hidden, (n_q, n_k)).copy()
 
 
@@ -104,13 +103,13 @@ def padding_mask(attention_mask: ArrayLike, n_q: int | None = None) -> Mask:
     """
     array = _array("attention_mask", attention_mask)
     if array.ndim not in (1, 2) or (array.ndim == 2 and array.shape[0] != 1):
-        raise ValueError(f"attention_mask must have shape (n_k,) or (1, n_k), got {array.shape}")
+        raise ValueError(f"attention_mask: got shape {array.shape}, want (n_k,) or (1, n_k)")
     rule = "1 keeps a token and 0 marks padding"
     if array.dtype.kind not in "biuf":
-        raise ValueError(f"attention_mask has dtype {array.dtype}; {rule}")
+        raise ValueError(f"attention_mask: got dtype {array.dtype}; {rule}")
     _refuse("attention_mask", array, (array != 0) & (array != 1), rule)
     n_k = array.shape[-1]
-    rows = n_k if n_q is None else _length("n_q", n_q)
+    rows = n_k if n_q is None else size("n_q", n_q, at_least=0)
     return np.broadcast_to(array == 0, (rows, n_k)).copy()
 
 
@@ -126,7 +125,7 @@ def window_mask(n: int, width: int = 1, n_k: int | None = None) -> Mask:
            [1, 1, 0, 0]])
     """
     i, j = _positions(n, n_k)
-    far: Mask = np.abs(i - j) > _length("width", width)
+    far: Mask = np.abs(i - j) > size("width", width, at_least=0)
     return far
 
 
@@ -142,7 +141,7 @@ def prefix_mask(n: int, length: int, n_k: int | None = None) -> Mask:
            [0, 0, 0, 0]])
     """
     i, j = _positions(n, n_k)
-    hidden: Mask = (j > i) & (j >= _length("length", length))
+    hidden: Mask = (j > i) & (j >= size("length", length, at_least=0))
     return hidden
 
 
@@ -187,8 +186,8 @@ def sentence_blocks(tokens: Sequence[str]) -> tuple[int, ...]:
 
 
 def _positions(n: int, n_k: int | None) -> tuple[NDArray[np.int_], NDArray[np.int_]]:
-    rows = _length("n", n)
-    columns = rows if n_k is None else _length("n_k", n_k)
+    rows = size("n", n, at_least=0)
+    columns = rows if n_k is None else size("n_k", n_k, at_least=0)
     return np.arange(rows)[:, None], np.arange(columns)[None, :]
 
 
@@ -198,17 +197,7 @@ def _numbered(name: str, labels: Any, seen: dict[Hashable, int]) -> NDArray[np.i
     try:
         return np.array([seen.setdefault(label, len(seen)) for label in each], dtype=np.int_)
     except TypeError as error:
-        raise TypeError(f"{name} must be a label for each token, got {labels!r}") from error
-
-
-def _length(name: str, value: int) -> int:
-    try:
-        number = operator.index(value)
-    except TypeError as error:
-        raise TypeError(f"{name} must be a whole number, got {value!r}") from error
-    if number < 0:
-        raise ValueError(f"{name} must be 0 or more, got {number}")
-    return number
+        raise TypeError(f"{name}: got {labels!r}, want a label for each token") from error
 
 
 def _array(name: str, value: ArrayLike) -> NDArray[Any]:

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from attnwidget.maths.operands import Float
+from attnwidget.maths.validate import Float
 
 
 def output_norms(V: NDArray, W_o: NDArray) -> Float:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from attnwidget.maths.operands import matrices
-from attnwidget.maths.validate import number, size
+from attnwidget.maths.validate import matrices, number, size
 
 __all__ = ["POSITIONAL", "alibi", "alibi_slopes", "rotary", "sinusoidal"]
 
@@ -42,7 +41,7 @@ def rotary(x: ArrayLike, base: float = 10000.0) -> NDArray[np.float64]:
     array = matrices("x", x).astype(np.float64)
     n, d = array.shape[-2:]
     if d % 2:
-        raise ValueError(f"x must have an even number of columns to turn in pairs, got {d}")
+        raise ValueError(f"x: got {d} columns, want an even number: columns are turned in pairs")
     angle = np.arange(n)[:, None] * number("base", base, at_least=1) ** (-np.arange(0, d, 2) / d)
     cos, sin = np.cos(angle), np.sin(angle)
     turned = np.empty_like(array)

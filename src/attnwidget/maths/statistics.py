@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from attnwidget.maths.operands import matrices
+from attnwidget.maths.validate import matrices
 
 if TYPE_CHECKING:
     from collections.abc import Callable

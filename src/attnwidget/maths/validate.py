@@ -1,15 +1,18 @@
-"""Input checks that name the argument, what it was and what would be right."""
+"""Checks of arguments, with one wording of errors: ``name: got X, want Y``.
+
+The arrays that a user gives are copied and are finite (`floats`). The arrays that the maths takes
+are not copied, and may be infinite (`real`, `matrices`).
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection, Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
-if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
-
-    from numpy.typing import NDArray
+Float = NDArray[np.floating[Any]]
 
 
 def floats(name: str, value: Any, shape: Sequence[int | None] | None = None) -> NDArray:
@@ -146,6 +149,94 @@ def number(name: str, value: Any, *, at_least: float = -np.inf) -> float:
     except (TypeError, ValueError):
         raise TypeError(f"{name}: got {value!r}, want a number") from None
     if not np.isfinite(got) or got < at_least:
-        wanted = "a finite number" if at_least == -np.inf else f"a number of at least {at_least:g}"
-        raise ValueError(f"{name}: got {got:g}, want {wanted}")
+        least = "" if at_least == -np.inf else f" of at least {at_least:g}"
+        raise ValueError(f"{name}: got {got:g}, want a finite number{least}")
     return got
+
+
+# Operands of the maths
+
+
+def real(name: str, value: ArrayLike) -> Float:
+    """Return `value` as float32 or float64, itself where it already is."""
+    try:
+        array = np.asarray(value)
+    except (TypeError, ValueError, RuntimeError) as error:
+        got = type(value).__name__
+        raise TypeError(f"{name}: got {got}, want an array of real numbers ({error})") from error
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"{name}: got dtype {array.dtype}, want real numbers")
+    single = array.dtype.kind == "f" and array.dtype.itemsize <= 4
+    return array.astype(np.float32 if single else np.float64, copy=False)
+
+
+def matrices(name: str, value: ArrayLike) -> Float:
+    """Return `value` as floats with two or more axes."""
+    array = real(name, value)
+    if array.ndim < 2:
+        raise ValueError(f"{name}: got shape {array.shape}, want 2 or more axes (..., n, d)")
+    return array
+
+
+def check_lead(name: str, shape: tuple[int, ...], other: str, other_shape: tuple[int, ...]) -> None:
+    """Raise ValueError where the leading axes do not broadcast."""
+    try:
+        np.broadcast_shapes(shape[:-2], other_shape[:-2])
+    except ValueError as error:
+        raise ValueError(
+            f"{name}: got shape {shape}, want leading axes that broadcast with {other} "
+            f"{other_shape}"
+        ) from error
+
+
+def check_values(v: Float, shape: tuple[int, ...], other: str = "scores") -> None:
+    """Raise ValueError where V does not have a row for each key."""
+    n_k = shape[-1]
+    if v.shape[-2] != n_k:
+        raise ValueError(
+            f"V: got shape {v.shape}, want (..., {n_k}, d_v): a row for each key of {other} {shape}"
+        )
+    check_lead("V", v.shape, other, shape)
+
+
+def spread(name: str, array: NDArray, shape: tuple[int, ...]) -> NDArray:
+    """Return `array` broadcast to `shape`; ValueError where it does not broadcast."""
+    try:
+        return np.broadcast_to(array, shape)
+    except ValueError as error:
+        raise ValueError(
+            f"{name}: got shape {array.shape}, want a shape that broadcasts to {shape}"
+        ) from error
+
+
+def visible_to(mask: NDArray[np.bool_], shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Return the bool `mask` broadcast to `shape`; True = masked."""
+    hidden = np.asarray(mask)
+    if hidden.dtype != np.bool_:
+        raise TypeError(
+            f"mask: got dtype {hidden.dtype}, want bool with True = masked; "
+            "masks.as_mask turns other forms into it"
+        )
+    return spread("mask", hidden, shape)
+
+
+def check_target(name: str, target: Float, shape: tuple[int, ...]) -> None:
+    """Raise where `target` cannot be written into."""
+    if not isinstance(target, np.ndarray) or target.dtype.kind != "f":
+        got = f"dtype {target.dtype}" if isinstance(target, np.ndarray) else type(target).__name__
+        raise TypeError(f"{name}: got {got}, want a NumPy array of floats to write into")
+    if target.shape != shape:
+        raise ValueError(f"{name}: got shape {target.shape}, want {shape}")
+    if not target.flags.writeable:
+        raise ValueError(f"{name}: got a read-only array of shape {shape}, want a writable array")
+
+
+def refuse_nan(s: Float, hidden: NDArray[np.bool_] | None) -> None:
+    """Raise ValueError for a NaN that no mask hides."""
+    # One pass that needs no array of its own: a maximum carries NaN.
+    if not np.isnan(s.max()):
+        return
+    bad = np.isnan(s) if hidden is None else np.isnan(s) & ~hidden
+    if bad.any():
+        where = tuple(int(axis) for axis in np.argwhere(bad)[0])
+        raise ValueError(f"scores: got NaN at {where}, want numbers where no mask hides them")
