@@ -24,7 +24,7 @@ import numpy as np
 import torch
 
 from attnwidget import AttentionWidget
-from attnwidget.session.maps import Computation
+from attnwidget.session.maps import HeadMaps
 from attnwidget.sources.api import HeadInputs
 
 D = 64
@@ -50,23 +50,22 @@ def measure(n: int, heads: int) -> None:
     hidden = np.zeros((n, n), bool)
 
     def ours():
-        return Computation(inputs, hidden.copy())
+        return HeadMaps(inputs, hidden.copy())
 
     def theirs():
         weights = torch.softmax(q @ k.mT * D**-0.5, -1)
         return weights, weights @ v
 
     weights, output = theirs()
-    computation = ours()
-    assert abs(computation.attention - weights.numpy()).max() < 1e-5
-    assert abs(computation.output - output.numpy()).max() < 1e-4
-    computation = ours()
+    assert abs(ours().attention - weights.numpy()).max() < 1e-5
+    assert abs(ours().output - output.numpy()).max() < 1e-4
+    maps = ours()
     cell = iter(range(1, n * n, 7919))
 
     def one_cell():
-        mask = computation.mask.copy()
+        mask = maps.mask.copy()
         mask.flat[next(cell) % mask.size] ^= True
-        computation.remask(mask)
+        maps.remasked(mask)
 
     widget = AttentionWidget([f"t{i}" for i in range(n)], d_model=D)
     one = HeadInputs(widget.Q, widget.K, widget.V, widget.scale)
@@ -77,7 +76,7 @@ def measure(n: int, heads: int) -> None:
         widget.toggle(at // n % n, at % n)
 
     took = turns(7, ours=ours, theirs=theirs, one_cell=one_cell)
-    alone = turns(7, full=lambda: Computation(one, hidden.copy()), toggle=toggle)
+    alone = turns(7, full=lambda: HeadMaps(one, hidden.copy()), toggle=toggle)
     print(
         f"{n:5} {took['ours'] * 1e3:9.1f} {took['theirs'] * 1e3:9.1f} "
         f"{took['ours'] / took['theirs']:6.2f} {took['one_cell'] * 1e3:12.2f} "

@@ -51,7 +51,7 @@ from attnwidget import AttentionWidget
 logging.set_verbosity_error()
 torch.set_num_threads(1)
 model, tokenizer = decoder({{layers}})
-source = AttentionWidget.from_model(model, tokenizer, text({{n}}))._source
+source = AttentionWidget.from_model(model, tokenizer, text({{n}})).store.now.source
 """
 # The pass of the model is over: what is timed is what BertViz is timed for.
 CELL = "w = AttentionWidget._of(source, view=view)\nw"
@@ -278,7 +278,7 @@ def main() -> None:
                 for n in options.sizes:
                     ours, first = in_page(lab, browser, layers, n, options.runs)
                     widget = AttentionWidget.from_model(model, tokenizer, text(n))
-                    ours["Python"] = opening(widget._source, options.runs)
+                    ours["Python"] = opening(widget.store.now.source, options.runs)
                     theirs = beside(browser, widget, n, Path(home), options)
                     show(n, ours, theirs, first, options.limit)
                     widget.close()

@@ -48,7 +48,7 @@ def test_a_closed_widget_its_source_and_its_model_are_freed(shown):
     w._handle_custom_msg({"type": "grid", "id": "page:1"}, [])
     assert len(heard) == 1
     assert shown[-1].sent
-    references = {"widget": w, "source": w._source, "model": model}
+    references = {"widget": w, "source": w.store.now.source, "model": model}
     references = {name: weakref.ref(thing) for name, thing in references.items()}
     w.close()
     heard.clear()
@@ -65,7 +65,7 @@ def test_closed_widgets_that_were_compared_are_freed_with_their_models(shown):
     c.layer = 1
     assert shown[-1].sent
     things = {"a": a, "b": b, "comparison": c, "model of a": first, "model of b": second}
-    things |= {"source of a": a._source, "source of b": b._source}
+    things |= {"source of a": a.store.now.source, "source of b": b.store.now.source}
     references = {name: weakref.ref(thing) for name, thing in things.items()}
     for each in (c, a, b):
         each.close()

@@ -86,7 +86,7 @@ def test_a_page_asks_and_gets_every_head_of_a_model():
 
 def test_a_sentence_has_a_grid_of_its_heads_and_other_keys_no_token_statistics():
     w = AttentionWidget("a b c", key_tokens="x y z u", n_heads=2)
-    grid = make_grid([0], w._source.weights, w.tokens)
+    grid = make_grid([0], w.store.now.source.weights, w.tokens)
     assert grid.maps.shape == (1, 2, 3, 4)
     assert np.isnan(grid.statistics["entropy"]).all()
 

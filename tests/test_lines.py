@@ -102,7 +102,7 @@ def test_only_what_is_still_so_comes_ahead(made, monkeypatch):
     assert w.get_state()["_ahead"] is None
     w.layer = 0
     assert w.get_state()["_ahead"] is None
-    monkeypatch.setattr("attnwidget.widget.asking._AHEAD", 10)
+    monkeypatch.setattr("attnwidget.widget.messages._AHEAD", 10)
     assert made(view="lines").get_state()["_ahead"] is None
     # A sentence's maps are on the page.
     assert AttentionWidget("a b", view="lines").get_state()["_ahead"] is None

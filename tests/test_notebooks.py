@@ -294,9 +294,9 @@ cross.tokens = "the black cat sleeps well"
 assert cross.attention.shape == (5, 4) and cross.output.shape == (5, 2)"""),
     Claim("pick-widget", "find-question", """
 looked = AttentionWidget.from_model(model, tokenizer, sentence)
-back = [np.diag(looked._source.weights(0)[h], -1).min() for h in range(12)]
-assert max(back) > 0.9 and looked._source.weights(0)[2][0].argmax() == 0
-after = np.array([np.diag(head, 1).mean() for head in looked._source.weights(1)])
+back = [np.diag(looked.store.now.source.weights(0)[h], -1).min() for h in range(12)]
+assert max(back) > 0.9 and looked.store.now.source.weights(0)[2][0].argmax() == 0
+after = np.array([np.diag(head, 1).mean() for head in looked.store.now.source.weights(1)])
 said = [f"Head {np.argmax(back)}.", f"Layer 1, head {after.argmax()} mostly"]"""),
     Claim("cls", "cls-question", """
 said = [f"{length[1:].mean() / length[0]:.0f} times shorter"]

@@ -7,8 +7,8 @@ from functools import partial
 import pytest
 from models import ENCODERS, N_LAYERS, tokenizer
 
-from attnwidget.capture.progress import progress
-from attnwidget.capture.source import ModelSource
+from attnwidget import AttentionWidget
+from attnwidget.widget.progress import progress
 
 
 def test_a_long_pass_says_how_far_it_is(capsys):
@@ -39,11 +39,11 @@ def test_an_interrupted_pass_takes_its_bar_with_it(capsys):
 
 
 def test_a_capture_counts_its_layers(capsys, monkeypatch):
-    monkeypatch.setattr("attnwidget.capture.run.progress", partial(progress, delay=0))
-    ModelSource.capture(ENCODERS["bert"](), tokenizer(), "the cat sat")
+    monkeypatch.setattr("attnwidget.widget.widget.progress", partial(progress, delay=0))
+    AttentionWidget.from_model(ENCODERS["bert"](), tokenizer(), "the cat sat")
     assert f"1/{N_LAYERS}" in capsys.readouterr().err
 
 
 def test_a_short_pass_says_nothing(capsys):
-    ModelSource.capture(ENCODERS["bert"](), tokenizer(), "the cat sat")
+    AttentionWidget.from_model(ENCODERS["bert"](), tokenizer(), "the cat sat")
     assert capsys.readouterr().err == ""

@@ -75,7 +75,7 @@ def test_above_eight_million_cells_a_page_has_to_be_asked_for(sent):
 
 
 def test_a_widget_that_was_never_displayed_is_closed(sent, monkeypatch):
-    monkeypatch.setattr("attnwidget.widget.state.LARGEST", 20)
+    monkeypatch.setattr("attnwidget.widget.mirror.LARGEST", 20)
     w = AttentionWidget.from_model(DECODERS["gpt2"](), tokenizer(), TEXT)
     w.toggle(3, 1)
     w.close()
@@ -160,7 +160,7 @@ MODELS = {**ENCODERS, **DECODERS}
 @pytest.mark.parametrize("head", [None, 2])
 def test_rows_and_columns_are_those_of_the_whole(name, head):
     w = AttentionWidget.from_model(MODELS[name](), tokenizer(), TEXT)
-    whole = w._source.weights(1)
+    whole = w.store.now.source.weights(1)
     whole = whole if head is None else whole[head]
     for rows in (None, *PICKS):
         for cols in (None, *PICKS):

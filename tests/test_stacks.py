@@ -160,6 +160,6 @@ def test_two_sentences_are_read_together() -> None:
     model, words = FAMILIES["bert"](), tokenizer()
     w = AttentionWidget.from_model(model, words, ("the cat", "a dog saw"))
     assert list(w.tokens) == ["the", "cat", "a", "dog", "saw"]
-    text = w._source.text
+    text = w.store.now.source.text
     assert text is not None
     assert text.second == 2

@@ -14,6 +14,17 @@ import tomllib
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "attnwidget"
 HEAVY = {"torch", "transformers", "bertviz"}
+# Which folder alone may import a library.
+HOMES = {
+    "anywidget": {"widget"},
+    "ipywidgets": {"widget"},
+    "traitlets": {"widget"},
+    "IPython": {"widget"},
+    "tqdm": {"widget"},
+    "torch": {"capture", "bertviz"},
+    "transformers": {"capture", "bertviz"},
+    "bertviz": {"bertviz"},
+}
 
 # Each folder and the folders that it may import; a folder may import itself, without a circle.
 ARROWS = {
@@ -22,8 +33,8 @@ ARROWS = {
     "capture": {"maths", "sources"},
     "lessons": {"maths", "sources"},
     "bertviz": {"maths", "sources"},
-    "session": {"maths", "sources", "lessons", "widget"},
-    "wire": {"maths", "sources", "lessons", "session"},
+    "session": {"maths", "sources", "lessons", "bertviz"},
+    "wire": {"maths", "sources", "lessons", "bertviz", "session"},
     "widget": {"maths", "sources", "capture", "lessons", "bertviz", "session", "wire"},
     "": {"maths", "widget"},
 }
@@ -62,6 +73,15 @@ def test_no_modules_import_each_other_in_a_circle():
     list(TopologicalSorter(graph).static_order())
 
 
+def run_time_imports(path: Path) -> set[str]:
+    """Return what the file `path` imports when it runs: not for types alone."""
+    tree = ast.parse(path.read_text())
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            node.body = []
+    return imports(tree)
+
+
 @pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=module_name)
 def test_heavy_libraries_are_imported_inside_functions_only(path):
     tree = ast.parse(path.read_text())
@@ -72,6 +92,28 @@ def test_heavy_libraries_are_imported_inside_functions_only(path):
     ]
     outer = ast.Module([n for n in top if not isinstance(n, ast.FunctionDef | ast.ClassDef)], [])
     assert not {name.split(".")[0] for name in imports(outer)} & HEAVY
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=module_name)
+def test_a_library_is_imported_in_its_folder_alone(path):
+    folder = module_name(path).partition(".")[0]
+    names = {name.split(".")[0] for name in run_time_imports(path)}
+    assert [name for name in names & HOMES.keys() if folder not in HOMES[name]] == []
+
+
+def test_the_session_needs_no_jupyter():
+    code = (
+        "import sys, numpy as np; "
+        "from attnwidget.session.session import Session; "
+        "from attnwidget.session.commands import PaintCells; "
+        "from attnwidget.sources.lab import LabSource; "
+        "session = Session(LabSource.create('The cat sat')); "
+        "session.do(PaintCells(np.array([5]), np.array([], int))); "
+        "assert session.now.maps.mask[1, 2]; "
+        "print(sorted({'anywidget', 'ipywidgets', 'traitlets', 'IPython'} & {*sys.modules}))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
 
 
 def test_importing_is_light():

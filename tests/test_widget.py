@@ -13,7 +13,7 @@ import traitlets
 from recording import RecordingComm
 
 from attnwidget import AttentionWidget, causal_mask
-from attnwidget.widget.traits import CMAPS
+from attnwidget.session.commands import CMAPS
 
 ROOT = Path(__file__).parents[1]
 
@@ -290,9 +290,13 @@ def test_an_observer_that_raises_leaves_nothing_half_sent(w):
         w.toggle(1, 1)
     np.testing.assert_allclose(page_after(w)["attention"], w.attention, atol=1e-6)
     assert w.history == (2, 0)
-    w.set_state(edits({"seq": 1, "on": [0, 1]}, {"seq": 2, "on": [1, 1]}))
+    w.comm = RecordingComm()
+    with pytest.raises(RuntimeError, match="mine"):
+        w.set_state(edits({"seq": 1, "on": [0, 1]}, {"seq": 2, "on": [1, 1]}))
     assert w.mask[0, :2].all()
-    assert "mine" in w.error
+    assert not w.error  # nothing was refused
+    (state,) = w.comm.states()
+    assert set(state) == {"_patch", "history", "revision"}
 
 
 @pytest.mark.parametrize(
@@ -404,7 +408,9 @@ def test_threads_may_set_numbers_settings_and_sentences_at_once(w):
 def test_a_slip_in_a_name_is_no_new_attribute(w):
     with pytest.raises(AttributeError, match="no 'maks'; did you mean 'mask'"):
         w.maks = causal_mask(6)
-    w.my_own_note = "other names are the user's"
+    with pytest.raises(AttributeError, match="no 'foo'; want a trait"):
+        w.foo = 3
+    w._my_own_note = "private names are the user's"
 
 
 def unmasked(Q, K, mask=None):

@@ -18,6 +18,7 @@ from transformers import PreTrainedModel
 from attnwidget import AttentionWidget
 from attnwidget.capture.generate import write
 from attnwidget.capture.source import ModelSource
+from attnwidget.session.session import Session
 from attnwidget.widget.live import Growing
 
 OPTIONS = {"max_new_tokens": 6, "min_new_tokens": 6, "do_sample": False}
@@ -147,7 +148,7 @@ def test_an_interrupt_while_a_step_is_drawn_leaves_the_page_whole(
             raise KeyboardInterrupt
 
     def make(source: Any) -> AttentionWidget:
-        w = AttentionWidget._of(source)
+        w = AttentionWidget(Session(source))
         page.update(w.get_state())
         w.comm = comm
         w.observe(stop, name)

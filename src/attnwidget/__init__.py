@@ -1,5 +1,7 @@
 """attnwidget: self-attention in a notebook cell, live."""
 
+from typing import TYPE_CHECKING, Any
+
 from attnwidget.maths.masks import (
     as_mask,
     block_mask,
@@ -9,7 +11,9 @@ from attnwidget.maths.masks import (
     sentence_blocks,
     window_mask,
 )
-from attnwidget.widget.widget import AttentionWidget
+
+if TYPE_CHECKING:
+    from attnwidget.widget.widget import AttentionWidget
 
 __version__ = "0.1.0"
 
@@ -24,3 +28,12 @@ __all__ = [
     "sentence_blocks",
     "window_mask",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the widget when it is first asked for: the maths and the session need no Jupyter."""
+    if name == "AttentionWidget":
+        from attnwidget.widget.widget import AttentionWidget
+
+        return AttentionWidget
+    raise AttributeError(f"module 'attnwidget' has no attribute {name!r}")

@@ -112,13 +112,13 @@ def test_heads_by_keyboard(root, opened):
 # Each answer holds a layer, and waits for a permit.
 GATED = """import threading
 from attnwidget.maths import thumbnails
-from attnwidget.widget import asking
+from attnwidget.widget import messages
 thumbnails.PART = 12 * len(w.tokens) ** 2
-gate, make_grid = threading.Semaphore(2), asking.make_grid
+gate, make_grid = threading.Semaphore(2), messages.make_grid
 def gated(*arguments):
     gate.acquire()
     return make_grid(*arguments)
-asking.make_grid = gated"""
+messages.make_grid = gated"""
 
 
 def test_a_stop_keeps_the_layers_that_came_and_the_kernel_answers_meanwhile(lab, maps):

@@ -9,7 +9,7 @@ against what the attention returned, and attention modules that ran without a re
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,6 @@ from attnwidget.capture.coverage import Missing, in_words, one_map_a_run
 from attnwidget.capture.fallback import watching
 from attnwidget.capture.intercept import listening
 from attnwidget.capture.lend import borrowed
-from attnwidget.capture.progress import progress
 from attnwidget.capture.proof import proven_together
 from attnwidget.capture.recorder import Recorder
 from attnwidget.capture.records import Call, one_a_layer
@@ -37,21 +36,34 @@ class Capture:
     missing: list[Missing]
 
 
+# Something that watches a pass of a model: it gives the function that is called after each layer.
+Watch = Callable[["PreTrainedModel"], AbstractContextManager[Callable[[], None]]]
+
+
+@contextmanager
+def unwatched(_model: PreTrainedModel) -> Iterator[Callable[[], None]]:
+    """Give a function that does nothing."""
+    yield lambda: None
+
+
 def run(
-    model: PreTrainedModel, inputs: Mapping[str, torch.Tensor], batch_index: int = 0
+    model: PreTrainedModel,
+    inputs: Mapping[str, torch.Tensor],
+    batch_index: int = 0,
+    watch: Watch = unwatched,
 ) -> Capture:
     """Run `model` once on `inputs` and return its attention calls.
 
     The pass is ``model(**inputs)`` in evaluation mode and without gradients. Each call is that of
-    the text `batch_index` of the batch. Whatever happens, the model is left as it was found; a pass
-    that takes seconds shows how far it is, and may be interrupted. Raises ValueError where no
-    attention of the model could be recorded.
+    the text `batch_index` of the batch. Whatever happens, the model is left as it was found.
+    `watch` hears of each layer; the pass may be interrupted. Raises ValueError where no attention
+    of the model could be recorded.
     """
     calls: list[Call] = []
     feed = placed(model, inputs)
     if model.config.model_type == "prophetnet":  # transformers' own pass fails with a cache
         feed.setdefault("use_cache", False)
-    with progress(model) as step:
+    with watch(model) as step:
 
         def keep(call: Call) -> None:
             calls.append(call)

@@ -17,7 +17,7 @@ from attnwidget.capture.inputs import Reading, read
 from attnwidget.capture.output_projection import output_projection
 from attnwidget.capture.positions import parts_shown
 from attnwidget.capture.records import Call, hidden
-from attnwidget.capture.run import Capture, run
+from attnwidget.capture.run import Capture, Watch, run, unwatched
 from attnwidget.capture.stack_calls import HeadError, StackCalls
 from attnwidget.capture.stack_labels import SINK, StackLabels, stack_labels
 from attnwidget.capture.supported import check_model
@@ -78,6 +78,7 @@ class ModelSource(BaseSource):
         batch_index: int = 0,
         tokenize: Mapping[str, Any] | None = None,
         strict: bool = False,
+        watch: Watch = unwatched,
     ) -> ModelSource:
         """Run `model` once on `text` or `inputs`, and keep what every attention layer was given.
 
@@ -86,7 +87,8 @@ class ModelSource(BaseSource):
         is left as it was found, after an error too. Special tokens are the tokenizer's own, and
         nothing is cut off, unless `tokenize`, options of the tokenizer's call, says otherwise.
         Each layer's weights are proven against the output of the model's own attention: a layer
-        where they differ is named in `notice`, and refused where `strict`.
+        where they differ is named in `notice`, and refused where `strict`. `watch` hears of each
+        layer of the pass.
 
         Raises TypeError for a wrong type and ValueError where the model is not supported, the
         tokenizer is another model's, the text is empty or longer than the model's positions, or,
@@ -94,7 +96,8 @@ class ModelSource(BaseSource):
         """
         check_model(model)
         reading = read(model, tokenizer, text, inputs, batch_index, tokenize)
-        source = cls.of_capture(model, run(model, reading.inputs, batch_index), reading)
+        capture = run(model, reading.inputs, batch_index, watch)
+        source = cls.of_capture(model, capture, reading)
         source.check_proof(strict)
         return source
 

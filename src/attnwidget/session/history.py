@@ -1,15 +1,14 @@
-"""Undo and redo: of the mask and of every input, whoever changed it."""
+"""Undo and redo: of the mask and of every input, whoever changed them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Mapping
-
     from numpy.typing import NDArray
 
     from attnwidget.sources.api import Source
@@ -18,10 +17,11 @@ LIMIT = 100
 
 
 @dataclass(frozen=True, eq=False)
-class Snapshot:
+class Step:
     """A state to return to. Sources never change, so a reference is enough.
 
-    `layer` and `head` are those that were shown, `aside` the masks of stacks that were not shown.
+    `layer` and `head` are those that were on screen, `bits` the mask by hand at a bit a cell,
+    `aside` the masks of other stacks.
     """
 
     source: Source
@@ -32,18 +32,6 @@ class Snapshot:
     shape: tuple[int, ...]
     bits: NDArray[np.uint8]
 
-    @classmethod
-    def of(
-        cls,
-        source: Source,
-        shown: tuple[int, int],
-        presets: Mapping[str, Any],
-        mask: NDArray[np.bool_],
-        aside: Mapping[Any, Any],
-    ) -> Snapshot:
-        """Remember `mask` packed to a bit a cell."""
-        return cls(source, *shown, presets, aside, mask.shape, np.packbits(mask))
-
     @property
     def mask(self) -> NDArray[np.bool_]:
         """The mask as it was."""
@@ -51,37 +39,40 @@ class Snapshot:
         return np.unpackbits(self.bits, count=count).reshape(self.shape).astype(bool)
 
 
+@dataclass(frozen=True)
 class History:
-    """The states before and after the one in force."""
+    """The states before and after the state in force. Edits of one stroke undo together."""
 
-    def __init__(self) -> None:
-        self._past: list[Snapshot] = []
-        self._future: list[Snapshot] = []
-        self._stroke: Hashable = None
+    past: tuple[Step, ...] = ()
+    future: tuple[Step, ...] = ()
+    stroke: Hashable = None
 
     @property
     def depth(self) -> tuple[int, int]:
         """How many steps can be undone and redone."""
-        return len(self._past), len(self._future)
+        return len(self.past), len(self.future)
 
-    def record(self, before: Snapshot, stroke: Hashable = None) -> None:
-        """Remember the state before an edit; edits of one stroke undo together."""
-        if stroke is None or stroke != self._stroke:
-            self._past = [*self._past[1 - LIMIT :], before]
-        self._future = []
-        self._stroke = stroke
+    def recorded(self, before: Step, stroke: Hashable = None) -> History:
+        """Return the history with the state `before` an edit of a `stroke`."""
+        past = self.past
+        if stroke is None or stroke != self.stroke:
+            past = (*past[1 - LIMIT :], before)
+        return History(past, (), stroke)
 
-    def undo(self, now: Snapshot) -> Snapshot | None:
-        """Return the state before `now`, or None where there is none."""
-        return self._move(now, self._past, self._future)
-
-    def redo(self, now: Snapshot) -> Snapshot | None:
-        """Return the state that was undone last, or None where there is none."""
-        return self._move(now, self._future, self._past)
-
-    def _move(self, now: Snapshot, take: list[Snapshot], keep: list[Snapshot]) -> Snapshot | None:
-        self._stroke = None
-        if not take:
+    def undone(self, now: Step) -> tuple[History, Step] | None:
+        """Return the history after an undo, and the state to return to; None without a past."""
+        if not self.past:
             return None
-        keep.append(now)
-        return take.pop()
+        return History(self.past[:-1], (*self.future, now)), self.past[-1]
+
+    def redone(self, now: Step) -> tuple[History, Step] | None:
+        """Return the history after a redo, and the state to return to; None without a future."""
+        if not self.future:
+            return None
+        return History((*self.past, now), self.future[:-1]), self.future[-1]
+
+    def with_one_step(self, before: History) -> History:
+        """Return this history with all that was recorded since `before` as one step."""
+        new = len(self.past) - len(before.past)
+        is_longer = new > 1 and self.past[: len(before.past)] == before.past
+        return replace(self, past=self.past[: len(before.past) + 1]) if is_longer else self

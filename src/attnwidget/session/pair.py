@@ -1,4 +1,4 @@
-"""What of two widgets can be compared: their stacks, layers and heads, and one head's maps."""
+"""Align the stacks, layers and heads of two states, and the maps of one head of each."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from attnwidget.session.maps import Computation
-from attnwidget.widget.showing import AttentionShown
+from attnwidget.session.maps import HeadMaps
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
+    from attnwidget.session.snapshot import Snapshot
     from attnwidget.sources.api import Source
 
 
 @dataclass(frozen=True, eq=False)
 class Side:
-    """One of the two widgets, as it was at one moment: a source is never changed in place.
+    """One of the two states that are compared.
 
     `attention` is (n_q, n_k) of the head `shown` (layer, head, kind), or (h, n_q, n_k) of all of
     them; `mask` is True where it masks, `edits` says in words what was done to it by hand.
@@ -34,19 +34,16 @@ class Side:
     title: str
 
     @classmethod
-    def of(cls, widget: AttentionShown) -> Side:
-        """Take the widget as it is now."""
-        with widget._mutex:
-            source, maps = widget._source, widget._computation
-            layer, head, kind = widget.shown
-            own = maps.mask if widget.locked is None else maps.mask & ~widget.locked
-            n = int(own.sum())
-            edits = [f"{n} cell{'s' * (n != 1)} masked"] if n else []
-            if not source.is_own(layer, head):
-                edits.append("numbers set by hand")
-            words = " and ".join(edits)
-            title: str = widget.title
-            return cls(source, (layer, head, kind), maps.attention, maps.mask, words, title)
+    def of(cls, now: Snapshot) -> Side:
+        """Take a session's state."""
+        maps, locked = now.maps, now.inputs.locked
+        own = maps.mask if locked is None else maps.mask & ~locked
+        n = int(own.sum())
+        edits = [f"{n} cell{'s' * (n != 1)} masked"] if n else []
+        if not now.source.is_own(now.layer, now.head):
+            edits.append("numbers set by hand")
+        words = " and ".join(edits)
+        return cls(now.source, now.shown, maps.attention, maps.mask, words, now.title)
 
     def shows(self, kind: str, layer: int, head: int) -> bool:
         """Whether the widget itself holds this head's map, with its edits."""
@@ -61,7 +58,7 @@ class Side:
             return self.attention[head] if stacked else self.attention, self.mask
         inputs = self.source.of(kind).head(layer, head)
         free = np.zeros(inputs.shape, bool)
-        maps = Computation(inputs, free if inputs.locked is None else inputs.locked)
+        maps = HeadMaps(inputs, free if inputs.locked is None else inputs.locked)
         return maps.attention, maps.mask
 
     def tokens(self, kind: str) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -32,7 +32,7 @@ def page_bytes(inputs: HeadInputs) -> int:
 
 def cells(source: Source) -> int:
     """Return how many cells a map of the stack shown has."""
-    n_q, n_k = _shape(source)
+    n_q, n_k = map_shape(source)
     return n_q * n_k
 
 
@@ -40,7 +40,7 @@ def check_size(source: Source, layer: int, large: bool) -> None:
     """Raise ValueError where a map of `layer` is too large for a page and not asked for."""
     if large or cells(source) <= LARGEST:
         return
-    n_q, n_k = _shape(source)
+    n_q, n_k = map_shape(source)
     size = _DERIVED_BYTES * n_q * n_k if source.is_derived else page_bytes(source.head(layer, 0))
     raise ValueError(
         f"large: got {n_q:,} × {n_k:,} tokens, {cells(source):,} cells a map, want at most "
@@ -65,6 +65,7 @@ def megabytes(size: int) -> str:
     return f"{size / 1e6:,.0f} MB"
 
 
-def _shape(source: Source) -> tuple[int, int]:
+def map_shape(source: Source) -> tuple[int, int]:
+    """Return (n_q, n_k) of the maps of the stack shown."""
     keys = source.tokens if source.key_tokens is None else source.key_tokens
     return len(source.tokens), len(keys)

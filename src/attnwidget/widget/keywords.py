@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
-from typing import Any
+import functools
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ParamSpec, TypeVar
 
 _MODEL = "a model is opened by AttentionWidget.from_model(model, tokenizer, text)"
 _TENSORS = "what the model is called with goes into inputs={...}"
@@ -50,21 +52,32 @@ _OF_GENERATE = {
 }  # fmt: skip
 
 
-def refuse_unknown(function: Any, unknown: Mapping[str, Any]) -> None:
-    """Raise TypeError for keywords that `function` doesn't have, and say what would be right."""
-    if unknown:
-        name = next(iter(unknown))
-        raise TypeError(f"unknown keyword {name!r}{_hint(function, name, unknown[name])}")
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
-def _hint(function: Any, name: str, value: Any) -> str:
-    meant = _MEANT.get(function.__name__, {}).get(name)
+def with_hints(function: Callable[P, R]) -> Callable[P, R]:
+    """Return `function`, which says of a keyword that it lacks what would be right."""
+    known = [name for name in inspect.signature(function).parameters if name not in {"self", "cls"}]
+
+    @functools.wraps(function)
+    def call(*arguments: P.args, **keywords: P.kwargs) -> R:
+        for name, value in keywords.items():
+            if name not in known:
+                hint = _hint(function.__name__, known, name, value)
+                raise TypeError(f"unknown keyword {name!r}{hint}")
+        return function(*arguments, **keywords)
+
+    return call
+
+
+def _hint(function: str, known: Sequence[str], name: str, value: Any) -> str:
+    meant = _MEANT.get(function, {}).get(name)
     if meant is not None:
         return f": {meant}"
-    known = [k for k in function.__annotations__ if k not in {"return", "unknown"}]
     for options, where in ((_OF_TOKENIZER, "tokenize"), (_OF_GENERATE, "generate")):
         if name in options and where in known:
-            shown = repr(value) if isinstance(value, (bool, int, float, str)) else "..."
-            return f": it goes into {where}={{{name!r}: {shown}}}"
+            example = repr(value) if isinstance(value, (bool, int, float, str)) else "..."
+            return f": it goes into {where}={{{name!r}: {example}}}"
     near = difflib.get_close_matches(name, known, n=1)
     return f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(known)}"

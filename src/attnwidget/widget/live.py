@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from attnwidget.session.commands import ShowSource
 from attnwidget.session.size import LARGEST, check_size
 from attnwidget.sources.api import stack
 from attnwidget.widget.notebook import show_now
@@ -64,11 +65,11 @@ class Growing:
         """
         if self._widget is None:
             self.last(source)
-        elif self._widget._mutex.acquire(blocking=False):
+        elif self._widget.store.lock.acquire(blocking=False):
             try:
                 self.last(source)
             finally:
-                self._widget._mutex.release()
+                self._widget.store.lock.release()
 
     def last(self, source: Source) -> Any:
         """Show `source`, and return the widget."""
@@ -78,7 +79,7 @@ class Growing:
             self._widget = self._make(self._of_kind(source))
             show_now(self._widget)
         else:
-            self._widget._show(self._of_kind(source))
+            self._widget.store.do(ShowSource(self._of_kind(source)))
         self._shown = time.monotonic()
         return self._widget
 

@@ -1,50 +1,40 @@
-"""AttentionWidget: how one is made, and what it can be asked."""
+"""AttentionWidget: a session on screen, and what a program may ask of it."""
 
 from __future__ import annotations
 
 import difflib
-import os
-from pathlib import Path
+import secrets
 from typing import TYPE_CHECKING, Any
 
 import traitlets
 
+from attnwidget.session.commands import REDO, UNDO, Reset, Set, Toggle
+from attnwidget.session.session import Session
 from attnwidget.sources.given import GivenSource
 from attnwidget.sources.lab import LabSource
 from attnwidget.sources.outputs import read_outputs
-from attnwidget.widget.asking import AttentionAsking
-from attnwidget.widget.keywords import refuse_unknown
+from attnwidget.sources.picking import pick
+from attnwidget.widget.bundle import built
+from attnwidget.widget.field import Field
+from attnwidget.widget.keywords import with_hints
 from attnwidget.widget.live import Growing
+from attnwidget.widget.mirror import SessionMirror
+from attnwidget.widget.progress import progress
+from attnwidget.wire.schema import SCHEMA
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
-    from numpy.typing import ArrayLike
+    from numpy.typing import ArrayLike, NDArray
 
-    from attnwidget.sources.api import Source
+    from attnwidget.bertviz.page import Document
+    from attnwidget.lessons.check import CheckResult
+    from attnwidget.lessons.report import Report
+    from attnwidget.sources.api import Layer
     from attnwidget.widget.comparison import AttentionComparison
 
-_STATIC = Path(__file__).parents[1] / "static"
 
-
-def _static(name: str, without: str) -> Any:
-    """Return a trait of a built file's text; of a checkout that was never built, a line says so.
-
-    With ``ANYWIDGET_HMR=1`` it is the path: anywidget then watches the file and reloads it. For a
-    path, anywidget connects each widget to the watcher and never disconnects it, so that no widget
-    would be freed after it is closed.
-    """
-    path = _STATIC / name
-    if not path.exists():
-        text = without % "attnwidget was not built: run `make build`"
-    elif os.environ.get("ANYWIDGET_HMR") == "1":
-        return path
-    else:
-        text = path.read_text(encoding="utf-8")
-    return traitlets.Unicode(text).tag(sync=True)
-
-
-class AttentionWidget(AttentionAsking):
+class AttentionWidget(SessionMirror):
     """Self-attention of a sentence, live: click a cell, and that query no longer sees that key.
 
     Parameters
@@ -84,7 +74,7 @@ class AttentionWidget(AttentionAsking):
         What the scores are divided by before the softmax; 0 is the argmax limit.
     title, cmap, color_scale, quantity, view:
         What is shown, and how: see `VIEWS`, `CMAPS`, `COLOR_SCALES`, `QUANTITIES` in
-        `attnwidget.widget.traits`.
+        `attnwidget.session.commands`.
 
     Raises
     ------
@@ -92,13 +82,69 @@ class AttentionWidget(AttentionAsking):
         For anything that doesn't fit, naming the argument, what was got and what is wanted.
     """
 
-    _esm = _static("widget.js", "export default { render({ el }) { el.textContent = %r } }")
-    _css = _static("widget.css", "/* %s */")
+    _esm = built("widget.js", "export default { render({ el }) { el.textContent = %r } }")
+    _css = built("widget.css", "/* %s */")
     _anywidget_id = traitlets.Unicode("attnwidget.widget.widget.AttentionWidget").tag(sync=True)
 
+    tokens: Field[tuple[str, ...]] = Field(SCHEMA)
+    key_tokens: Field[tuple[str, ...] | None] = Field(SCHEMA)
+    embeddings: Field[NDArray | None] = Field(SCHEMA)
+    key_embeddings: Field[NDArray | None] = Field(SCHEMA)
+    W_q: Field[NDArray | None] = Field(SCHEMA)
+    W_k: Field[NDArray | None] = Field(SCHEMA)
+    W_v: Field[NDArray | None] = Field(SCHEMA)
+    Q: Field[NDArray | None] = Field(SCHEMA)
+    K: Field[NDArray | None] = Field(SCHEMA)
+    V: Field[NDArray | None] = Field(SCHEMA)
+    bias: Field[NDArray | None] = Field(SCHEMA)
+    softcap: Field[float | None] = Field(SCHEMA)
+    scale: Field[float] = Field(SCHEMA)
+    temperature: Field[float] = Field(SCHEMA)
+    scores: Field[NDArray] = Field(SCHEMA)
+    mask: Field[NDArray] = Field(SCHEMA)
+    attention: Field[NDArray] = Field(SCHEMA)
+    output: Field[NDArray | None] = Field(SCHEMA)
+    locked: Field[NDArray | None] = Field(SCHEMA)
+    row_mass: Field[NDArray | None] = Field(SCHEMA)
+    output_norms: Field[NDArray | None] = Field(SCHEMA)
+    presets: Field[Mapping[str, Any]] = Field(SCHEMA)
+    d_model: Field[int | None] = Field(SCHEMA)
+    d_k: Field[int | None] = Field(SCHEMA)
+    d_v: Field[int | None] = Field(SCHEMA)
+    n_heads: Field[int | None] = Field(SCHEMA)
+    seed: Field[int | None] = Field(SCHEMA)
+    init: Field[str | None] = Field(SCHEMA)
+    positional: Field[str | None] = Field(SCHEMA)
+    given: Field[tuple[str, ...]] = Field(SCHEMA)
+    overridden: Field[Mapping[str, Any] | None] = Field(SCHEMA)
+    special: Field[tuple[bool, ...]] = Field(SCHEMA)
+    sentence_b_start: Field[int | None] = Field(SCHEMA)
+    merge: Field[str | None] = Field(SCHEMA)
+    hide_special: Field[bool | None] = Field(SCHEMA)
+    layers: Field[tuple[Layer, ...]] = Field(SCHEMA)
+    derived_layers: Field[tuple[Layer, ...]] = Field(SCHEMA)
+    kind: Field[str] = Field(SCHEMA)
+    layer: Field[int] = Field(SCHEMA)
+    head: Field[int] = Field(SCHEMA)
+    shown: Field[tuple[int, int, str]] = Field(SCHEMA)
+    view: Field[str] = Field(SCHEMA)
+    cmap: Field[str] = Field(SCHEMA)
+    color_scale: Field[str] = Field(SCHEMA)
+    quantity: Field[str] = Field(SCHEMA)
+    selection: Field[tuple[int, int] | None] = Field(SCHEMA)
+    mistake: Field[str | None] = Field(SCHEMA)
+    report: Field[Report | None] = Field(SCHEMA)
+    bertviz_views: Field[tuple[str, ...]] = Field(SCHEMA)
+    title: Field[str] = Field(SCHEMA)
+    subtitle: Field[str] = Field(SCHEMA)
+    notice: Field[str] = Field(SCHEMA)
+    revision: Field[int] = Field(SCHEMA)
+    history: Field[tuple[int, int]] = Field(SCHEMA)
+
+    @with_hints
     def __init__(
         self,
-        sentence_or_tokens: str | Iterable[str],
+        sentence_or_tokens: str | Iterable[str] | Session,
         *,
         key_tokens: str | Iterable[str] | None = None,
         embeddings: ArrayLike | None = None,
@@ -125,9 +171,10 @@ class AttentionWidget(AttentionAsking):
         color_scale: str = "unit",
         quantity: str = "attention",
         view: str = "heatmap",
-        **unknown: Any,
     ) -> None:
-        refuse_unknown(type(self).__init__, unknown)
+        if isinstance(sentence_or_tokens, Session):
+            super().__init__(sentence_or_tokens)
+            return
         source = LabSource.create(
             sentence_or_tokens,
             key_tokens=key_tokens,
@@ -149,10 +196,12 @@ class AttentionWidget(AttentionAsking):
             K=K,
             V=V,
         )
-        shown = {"cmap": cmap, "color_scale": color_scale, "quantity": quantity, "view": view}
-        self._open(source, mask=mask, presets=presets, title=title, **shown)
+        look: dict[str, Any] = {"cmap": cmap, "color_scale": color_scale}
+        look |= {"quantity": quantity, "view": view}
+        super().__init__(Session(source, mask=mask, presets=presets, title=title, **look))
 
     @classmethod
+    @with_hints
     def from_model(
         cls,
         model: Any,
@@ -174,7 +223,6 @@ class AttentionWidget(AttentionAsking):
         color_scale: str = "unit",
         quantity: str = "attention",
         view: str = "heatmap",
-        **unknown: Any,
     ) -> AttentionWidget:
         """Open a Hugging Face model on `text`: one forward pass, every layer and head.
 
@@ -216,30 +264,24 @@ class AttentionWidget(AttentionAsking):
         from attnwidget.capture.source import ModelSource
         from attnwidget.capture.unwrap import unwrapped
 
-        refuse_unknown(cls.from_model, unknown)
         if not isinstance(large, bool):
             raise TypeError(f"large: got {large!r}, want True or False")
         model, tokenizer = unwrapped(model, tokenizer)
-        state: dict[str, Any] = {
-            "large": large,
-            "layer": layer,
-            "head": head,
-            "mask": mask,
-            "title": title,
-            "cmap": cmap,
-        }
-        state |= {"color_scale": color_scale, "quantity": quantity, "view": view}
+        look: dict[str, Any] = {"title": title, "cmap": cmap, "color_scale": color_scale}
+        look |= {"quantity": quantity, "view": view}
+        at: dict[str, Any] = {"layer": layer, "head": head, "mask": mask, "large": large}
         read: dict[str, Any] = {"inputs": inputs, "batch_index": batch_index, "tokenize": tokenize}
         read["strict"] = strict
         if generate is not None:
             from attnwidget.capture.generate import write
 
-            shown = Growing(lambda source: cls._of(source, **state), kind, large)
-            return shown.last(write(model, tokenizer, text, generate, shown.grow, **read))
-        source = ModelSource.capture(model, tokenizer, text, **read)
-        return cls._of(source if kind is None else source.of(kind), **state)
+            growing = Growing(lambda source: cls(Session(source, **at, **look)), kind, large)
+            return growing.last(write(model, tokenizer, text, generate, growing.grow, **read))
+        source = ModelSource.capture(model, tokenizer, text, **read, watch=progress)
+        return cls(Session(source if kind is None else source.of(kind), **at, **look))
 
     @classmethod
+    @with_hints
     def from_arrays(
         cls,
         attention: ArrayLike,
@@ -254,7 +296,6 @@ class AttentionWidget(AttentionAsking):
         cmap: str = "viridis",
         color_scale: str = "unit",
         view: str = "heatmap",
-        **unknown: Any,
     ) -> AttentionWidget:
         """Show weights that were computed elsewhere: NumPy, torch or JAX arrays, or lists.
 
@@ -267,12 +308,14 @@ class AttentionWidget(AttentionAsking):
         TypeError, ValueError
             For weights that are negative, NaN, or don't fit the tokens.
         """
-        refuse_unknown(cls.from_arrays, unknown)
         source = GivenSource.create(attention, tokens, key_tokens)
-        shown = {"title": title, "cmap": cmap, "color_scale": color_scale, "view": view}
-        return cls._of(source, mask=mask, presets=presets, layer=layer, head=head, **shown)
+        look: dict[str, Any] = {"title": title, "cmap": cmap, "color_scale": color_scale}
+        look["view"] = view
+        at: dict[str, Any] = {"layer": layer, "head": head, "mask": mask, "presets": presets}
+        return cls(Session(source, **at, **look))
 
     @classmethod
+    @with_hints
     def from_outputs(
         cls,
         outputs: Any,
@@ -281,13 +324,20 @@ class AttentionWidget(AttentionAsking):
         *,
         kind: str | None = None,
         batch_index: int = 0,
-        **shown: Any,
+        layer: int = 0,
+        head: int = 0,
+        mask: ArrayLike | None = None,
+        presets: Any = None,
+        title: str | None = None,
+        cmap: str = "viridis",
+        color_scale: str = "unit",
+        view: str = "heatmap",
     ) -> AttentionWidget:
         """Show attentions that a transformers model has returned: all its layers and heads.
 
         `outputs` is what the model returned under ``output_attentions=True``, or its tuple of
         tensors, one a layer, (b, h, n_q, n_k). Of an encoder-decoder, `kind` is "encoder",
-        "decoder" or "cross". What else is `shown` is as in `from_arrays`.
+        "decoder" or "cross". The other keywords are those of `from_arrays`.
 
         Raises
         ------
@@ -295,7 +345,10 @@ class AttentionWidget(AttentionAsking):
             For outputs without weights (what to do is said), of the wrong rank, or with NaN.
         """
         weights = read_outputs(outputs, kind, batch_index)
-        return cls.from_arrays(weights, tokens, key_tokens, **shown)
+        look: dict[str, Any] = {"title": title, "cmap": cmap, "color_scale": color_scale}
+        look["view"] = view
+        at: dict[str, Any] = {"layer": layer, "head": head, "mask": mask, "presets": presets}
+        return cls.from_arrays(weights, tokens, key_tokens, **at, **look)
 
     @staticmethod
     def compare(a: AttentionWidget, b: AttentionWidget, /, **shown: Any) -> AttentionComparison:
@@ -313,26 +366,124 @@ class AttentionWidget(AttentionAsking):
 
         return AttentionComparison(a, b, **shown)
 
-    @classmethod
-    def _of(cls, source: Source, **state: Any) -> AttentionWidget:
-        self = cls.__new__(cls)
-        self._open(source, **state)
-        return self
+    def toggle(self, query: int, key: int) -> None:
+        """Mask cell (`query`, `key`), or free it: positions from 0, rows are queries.
 
-    def add_traits(self, **traits: Any) -> None:
-        """Add the traits that the widget does not have yet.
-
-        anywidget adds `_esm`, `_css` and an id to each widget, and traitlets makes a class for each
-        widget that is added to: half of the time that a widget takes. This class has these traits.
+        Raises
+        ------
+        TypeError, ValueError
+            For a position outside the map, or a cell that the model itself masks.
         """
-        new = {name: trait for name, trait in traits.items() if not self.has_trait(name)}
-        if new:
-            super().add_traits(**new)
+        self.store.do(Toggle(query, key))
+
+    def undo(self) -> bool:
+        """Take back the last edit, of mask or numbers, here or in the browser; False if none."""
+        change = self.store.do(UNDO)
+        return change.after is not change.before
+
+    def redo(self) -> bool:
+        """Make the edit again that was undone last; False if there is none."""
+        change = self.store.do(REDO)
+        return change.after is not change.before
+
+    def reset(self) -> bool:
+        """Take back every number set by hand since the widget was made; False if none was.
+
+        The mask and the settings (sizes, seed, temperature, ...) stay as they are.
+        """
+        change = self.store.do(Reset())
+        return change.after is not change.before
+
+    def randomise(self) -> int:
+        """Draw new embeddings and weights from another seed, and return it."""
+        seed = secrets.randbelow(10_000)
+        seed += seed == self.seed
+        self.store.do(Set("seed", seed))
+        return seed
+
+    @property
+    def output_shift(self) -> NDArray:
+        """How far masking each cell would move its query's output, shaped like `attention`.
+
+        Euclidean, in the units of `output`; 0 where a cell is masked. See
+        `attnwidget.maths.effects.output_shift`. ValueError for weights given as they are.
+        """
+        shift = self.store.now.output_shift
+        if shift is None:
+            raise ValueError("output_shift: it needs V; given weights have none")
+        return shift
+
+    def check(self, fn: Callable[..., Any], mask: ArrayLike | None = None) -> CheckResult:
+        """Try a student's own ``fn(Q, K)`` or ``fn(Q, K, mask)`` and name its mistake.
+
+        `fn` is to return the attention weights, (n_q, n_k). It runs on copies of the shown head's
+        Q and K, on `mask` (this widget's own where None) handed over as it is written, and on
+        inputs of other shapes and sizes. The record says `ok`, `mistake`, `message` and
+        `difference` (got - expected); it is true where `fn` is right. See
+        `attnwidget.lessons.check`.
+        The widget shows it, with the difference as a map, until it is dismissed.
+
+        Raises
+        ------
+        TypeError, ValueError
+            Where `fn` can't be called, or `mask` is no mask for this map. What `fn` itself does
+            wrong, raising included, is in the record.
+        """
+        return self.store.check(fn, mask)
+
+    def weights(
+        self,
+        layer: int,
+        head: int | None = None,
+        *,
+        kind: str | None = None,
+        rows: Any = None,
+        cols: Any = None,
+    ) -> NDArray:
+        """Return the attention of a layer as the source computes it, without edits of the mask.
+
+        (h, n_q, n_k), or (n_q, n_k) of one `head`; `rows` (queries) and `cols` (keys) pick from it:
+        a position, a slice or a list. `kind` is the stack, the one shown where None; `layers`
+        lists them. What flows into a sink is left out. Of a captured model, only the `head` asked
+        for is computed, and only its `rows`. Raises ValueError for a kind, layer, head or position
+        that isn't there.
+        """
+        return pick(self.store.source_of(kind), layer, head, rows, cols)
+
+    def bertviz(self, kind: str = "head", **options: Any) -> Document:
+        """Return BertViz's own ``"head"``, ``"model"`` or ``"neuron"`` view as one offline page.
+
+        It shows what the source itself computes, without edits of the mask; an encoder-decoder
+        with all its stacks. The document is a `str`; in a notebook cell it draws itself, and
+        ``.save(path)`` writes it. `options` are BertViz's: `include_layers`, `heads`,
+        `include_heads`, `display_mode` (or `theme`), `prettify_tokens`, `sentence_b_start`; see
+        `attnwidget.bertviz.document.document`. The neuron view is there for BERT, RoBERTa and
+        GPT-2.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For another kind or option, or maps that BertViz can't draw, saying why.
+        ImportError
+            Without ``attnwidget[models]``.
+        """
+        from attnwidget.bertviz.of_source import bertviz_document
+
+        now = self.store.now
+        return bertviz_document(now.source, kind, now.layer, now.head, options)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        """Set a trait; a name that is nearly one is a slip, not a new attribute."""
-        if not name.startswith("_") and not hasattr(type(self), name):
+        """Set a trait; any other public name is a slip, unless it is a subclass's own."""
+        if not name.startswith("_") and not hasattr(type(self), name) and name != "store":
             near = difflib.get_close_matches(name, self.trait_names(), n=1)
-            if near:
-                raise AttributeError(f"the widget has no {name!r}; did you mean {near[0]!r}?")
+            if near or type(self) is AttentionWidget:
+                hint = f"did you mean {near[0]!r}?" if near else "want a trait of the widget"
+                raise AttributeError(f"the widget has no {name!r}; {hint}")
         super().__setattr__(name, value)
+
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        """Refuse a subclass that puts something else in the place of a field."""
+        super().__init_subclass__(**keywords)
+        for name in SCHEMA:
+            if name in cls.__dict__:
+                raise TypeError(f"{name}: it is a field of AttentionWidget, want another name")

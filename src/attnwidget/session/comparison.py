@@ -1,0 +1,313 @@
+"""Two sessions compared: the same head of both, aligned by token, and what changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from attnwidget.maths.alignment import ALIGNMENTS, align, check_common, matched, spread
+from attnwidget.maths.validate import cell, choice, index
+from attnwidget.session.commands import CMAPS
+from attnwidget.session.pair import Side, edit_notes, largest_changes, names, offers, peak
+from attnwidget.session.store import Command, Store
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from attnwidget.session.pair import Offer
+    from attnwidget.session.session import Session
+    from attnwidget.session.snapshot import Snapshot
+    from attnwidget.session.store import Change
+
+TITLE = "Attention compared"
+PICKED = ("kind", "layer", "head", "align")
+_CHOICES = {"cmap": CMAPS, "color_scale": ("unit", "map")}
+
+
+@dataclass(frozen=True, eq=False)
+class Aligned:
+    """One head of both sides: maps with gaps (NaN) where a side has no cell, and its words.
+
+    `a`, `b` (rows, columns) are float32; `masked_a`, `masked_b` are True where a side masks. `rows`
+    and `columns` are pairs of positions, None where a side has none.
+    """
+
+    rows: Any
+    columns: Any
+    a: NDArray
+    b: NDArray
+    masked_a: NDArray
+    masked_b: NDArray
+    changes: tuple[tuple[int, int], ...]
+    labels: tuple[tuple[str, str], ...]
+    notice: str
+
+
+@dataclass(frozen=True, eq=False)
+class PairState:
+    """What is compared, and how it is shown.
+
+    `latest` are the states of the two sessions; `sides` are those that are shown, which differ
+    while the latest cannot be compared: `stale` says why.
+    """
+
+    sides: Mapping[str, Side]
+    latest: Mapping[str, Side]
+    named: tuple[str, str] | None
+    kind: str = ""
+    layer: int = 0
+    head: int = 0
+    align: str = "token"
+    cmap: str = "viridis"
+    color_scale: str = "unit"
+    selection: tuple[int, int] | None = None
+    title: str = TITLE
+    stale: str = ""
+    revision: int = 1
+    before: Aligned | None = field(default=None, repr=False)
+
+    def evolve(self, **changes: Any) -> PairState:
+        """Return the state with other fields; the maps are kept where they stay as they are."""
+        kept = self.__dict__.get("aligned")
+        after = replace(self, before=kept or self.before, **changes)
+        if kept is not None and not {"sides", *PICKED} & changes.keys():
+            after.__dict__["aligned"] = kept
+        return after
+
+    @cached_property
+    def offers(self) -> dict[str, Offer]:
+        """What both sides have, by the name of the stack."""
+        return offers(self.sides["a"], self.sides["b"])
+
+    @property
+    def offer(self) -> Offer:
+        """What both sides have of the stack shown."""
+        return self.offers[self.kind]
+
+    @property
+    def offered(self) -> dict[str, list[Any]]:
+        """The stacks, layers and heads to choose from."""
+        heads = self.offer.heads
+        return {
+            "kind": list(self.offers),
+            "layer": list(heads),
+            "head": list(range(heads[self.layer])),
+        }
+
+    @property
+    def shown(self) -> tuple[str, int, int]:
+        """The stack, the layer and the head that the maps belong to."""
+        return self.kind, self.layer, self.head
+
+    def tokens(self) -> list[tuple[Sequence[str], Sequence[str]]]:
+        """Return the queries of A and B, then the keys."""
+        offer = self.offer
+        of_a, of_b = self.sides["a"].tokens(offer.kind_a), self.sides["b"].tokens(offer.kind_b)
+        return list(zip(of_a, of_b, strict=True))
+
+    def check_tokens(self) -> None:
+        """Raise ValueError where the sides have no token in common."""
+        for what, (a, b) in zip(("query", "key"), self.tokens(), strict=True):
+            check_common(a, b, self.align, what)
+
+    @cached_property
+    def aligned(self) -> Aligned:
+        """The maps of both sides. Raises ValueError for a head that cannot be shown."""
+        sides, offer = self.sides, self.offer
+        kinds = {"a": offer.kind_a, "b": offer.kind_b}
+        (a_rows, b_rows), (a_columns, b_columns) = self.tokens()
+        rows = align(a_rows, b_rows, self.align)
+        columns = align(a_columns, b_columns, self.align)
+        maps, masked = {}, {}
+        for name, side in sides.items():
+            weights, mask = side.maps(kinds[name], self.layer, self.head)
+            weights = spread(weights.astype(np.float32), rows, columns, name, np.nan)
+            maps[name] = self._as_before(name, weights)
+            masked[name] = _frozen(spread(mask, rows, columns, name, False))
+        changes = largest_changes(maps["b"] - maps["a"])
+        doubts = {name: side.source.doubt for name, side in sides.items()}
+        notes = [f"{name.upper()}: {doubt}" for name, doubt in doubts.items() if doubt]
+        notes += [*matched(rows, columns), *offer.notes]
+        notes += edit_notes(sides, kinds, self.layer, self.head)
+        if not changes:
+            notes.append("A and B are equal wherever both have a cell.")
+        titles = self.named or names(sides["a"], sides["b"], (a_rows, b_rows))
+        labels = (("A", titles[0]), ("B", titles[1]), ("B − A", "what changed"))
+        return Aligned(
+            rows, columns, maps["a"], maps["b"], masked["a"], masked["b"], changes, labels,
+            " ".join(notes),
+        )  # fmt: skip
+
+    def _as_before(self, name: str, weights: NDArray) -> NDArray:
+        """Return the same array as before where no number differs, because NaN equals nothing."""
+        before: NDArray | None = None if self.before is None else getattr(self.before, name)
+        if before is not None and np.array_equal(weights, before, equal_nan=True):
+            return before
+        return _frozen(weights)
+
+    @property
+    def peaks(self) -> tuple[float, float]:
+        """Where the colours of the maps and of the difference end."""
+        a, b = self.aligned.a, self.aligned.b
+        top = peak(a, b) if self.color_scale == "map" else 0.0
+        return top or 1.0, peak(b - a)
+
+
+@dataclass(frozen=True)
+class Pick:
+    """Set what is compared, or how it is shown."""
+
+    name: str
+    value: Any
+
+    @property
+    def may_wait(self) -> str:
+        """Return the name: a later value of the same group replaces a refused value."""
+        return self.name
+
+    def apply(self, now: PairState) -> PairState:
+        """Return the state with the value in force."""
+        name, value = self.name, self.value
+        if name == "selection":
+            value = None if value is None else cell(name, value, now.aligned.a.shape)
+        elif name == "title":
+            if not isinstance(value, str | None):
+                raise TypeError(f"title: got {type(value).__name__}, want a str or None")
+            value = TITLE if value is None else value
+        elif name in _CHOICES:
+            value = choice(name, value, _CHOICES[name])
+        else:
+            return self._picked(now)
+        return now if value == getattr(now, name) else now.evolve(**{name: value})
+
+    def _picked(self, now: PairState) -> PairState:
+        name, value = self.name, self.value
+        if name == "align":
+            value = choice(name, value, ALIGNMENTS)
+        elif name == "kind":
+            value = choice(name, value, tuple(now.offers))
+        elif name == "layer":
+            value = index(name, value, now.offer.heads)
+        else:
+            value = index(name, value, range(now.offer.heads[now.layer]))
+        if value == getattr(now, name):
+            return now
+        after = now.evolve(**{name: value})
+        layer, head = after.offer.nearest(after.layer, after.head)
+        after = after.evolve(layer=layer, head=head)
+        after.check_tokens()
+        return _with_selection(after)
+
+
+@dataclass(frozen=True, eq=False)
+class Follow:
+    """Take in what one of the sessions shows now; what cannot be compared is said in `stale`."""
+
+    sides: Mapping[str, Side]
+    may_wait: str = ""
+
+    def apply(self, now: PairState) -> PairState:
+        """Return the state with the latest sides."""
+        latest = {**now.latest, **self.sides}
+        try:
+            after = now.evolve(sides=latest, latest=latest, stale="")
+            kind = now.kind if now.kind in after.offers else next(iter(after.offers))
+            layer, head = after.offers[kind].nearest(now.layer, now.head)
+            after = after.evolve(kind=kind, layer=layer, head=head)
+            after.check_tokens()
+            return _with_selection(after)
+        except (TypeError, ValueError) as error:
+            return now.evolve(latest=latest, stale=f"Shown is what was there before: {error}")
+
+
+def _with_selection(now: PairState) -> PairState:
+    """Return the state without a selection that its maps do not have."""
+    at, shape = now.selection, now.aligned.a.shape
+    is_gone = at is not None and (at[0] >= shape[0] or at[1] >= shape[1])
+    return now.evolve(selection=None) if is_gone else now
+
+
+class Comparison(Store[PairState]):
+    """Two sessions beside each other; what is done in them later is followed."""
+
+    def __init__(
+        self,
+        a: Session,
+        b: Session,
+        *,
+        layer: int | None = None,
+        head: int | None = None,
+        kind: str | None = None,
+        align: str = "token",
+        labels: tuple[str, str] | None = None,
+        **look: Any,
+    ) -> None:
+        """Compare `a` and `b`; what is None is as `a` shows it, where `b` has it too."""
+        self._sessions = {"a": a, "b": b}
+        sides = {name: Side.of(session.now) for name, session in self._sessions.items()}
+        named = None if labels is None else _two(labels)
+        now = PairState(sides, sides, named)
+        shown_layer, shown_head, shown_kind = sides["a"].shown
+        if kind is None:
+            kind = shown_kind if shown_kind in now.offers else next(iter(now.offers))
+        kind = choice("kind", kind, tuple(now.offers))
+        offer = now.offers[kind]
+        near = offer.nearest(shown_layer, shown_head)[0]
+        layer = near if layer is None else index("layer", layer, offer.heads)
+        near = offer.nearest(layer, shown_head)[1]
+        head = near if head is None else index("head", head, range(offer.heads[layer]))
+        align = choice("align", align, ALIGNMENTS)
+        now = replace(now, kind=kind, layer=layer, head=head, align=align)
+        now.check_tokens()
+        for name, value in look.items():
+            now = Pick(name, value).apply(now)
+        _ = now.aligned
+        super().__init__(now)
+        sessions = {id(session): session for session in (a, b)}.values()
+        self._ends = [session.attach(self) for session in sessions]
+
+    def _next(self, before: PairState, command: Command[PairState]) -> PairState:
+        after = command.apply(before)
+        if after is before:
+            return before
+        _ = after.aligned  # what cannot be shown is refused here
+        is_as_before = after.sides is before.sides and after.stale != before.stale
+        return after if is_as_before else after.evolve(revision=before.revision + 1)
+
+    def close(self) -> None:
+        """Stop following the sessions."""
+        for end in self._ends:
+            end()
+
+    # The mirror of the two sessions
+
+    def send_change(self, change: Change[Snapshot]) -> None:
+        """Do nothing: a session's lock is held here, and no other lock may be taken inside."""
+
+    def tell_change(self, change: Change[Snapshot]) -> None:
+        """Follow a session that has changed its map."""
+        if change.after.revision != change.before.revision:
+            sessions = self._sessions.items()
+            sides = {name: Side.of(s.now) for name, s in sessions if s.now is change.after}
+            if sides:
+                self.do(Follow(sides))
+
+    def send_again(self) -> None:
+        """Do nothing: the session has told nothing."""
+
+
+def _two(labels: Any) -> tuple[str, str]:
+    pair = tuple(labels) if isinstance(labels, (list, tuple)) else ()
+    if len(pair) != 2 or not all(isinstance(label, str) for label in pair):
+        raise TypeError(f"labels: got {labels!r}, want two names")
+    return pair
+
+
+def _frozen(array: NDArray) -> NDArray:
+    array.flags.writeable = False
+    return array

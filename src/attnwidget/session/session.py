@@ -1,0 +1,127 @@
+"""The laboratory: one source of attention, its mask, and what is shown of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from attnwidget.maths.masks import as_mask
+from attnwidget.maths.presets import check_presets, preset_mask, recognise
+from attnwidget.maths.validate import index
+from attnwidget.session.commands import Set, ShowReport
+from attnwidget.session.size import check_size, map_shape
+from attnwidget.session.snapshot import Snapshot
+from attnwidget.session.store import Command, Store
+from attnwidget.sources.api import stack
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import ArrayLike
+
+    from attnwidget.lessons.check import CheckResult
+    from attnwidget.sources.api import Source
+
+
+class Session(Store[Snapshot]):
+    """The state machine behind a widget; it knows nothing of Jupyter.
+
+    >>> from attnwidget.session.commands import Set
+    >>> from attnwidget.sources.lab import LabSource
+    >>> session = Session(LabSource.create("The cat sat"))
+    >>> session.do(Set("layer", 0)).after.shape
+    (3, 3)
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        *,
+        mask: ArrayLike | None = None,
+        presets: Any = None,
+        layer: int | None = None,
+        head: int = 0,
+        large: bool = False,
+        **look: Any,
+    ) -> None:
+        """Start from `source`; `look` are choices by name, such as ``view="steps"``.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For anything that does not fit, naming the argument.
+        """
+        layers = {each.index: each for each in stack(source)}
+        layer = next(iter(layers)) if layer is None else index("layer", layer, list(layers))
+        head = index("head", head, range(layers[layer].n_heads))
+        check_size(source, layer, large)
+        shape = map_shape(source)
+        own = as_mask(mask, *shape)
+        wanted = check_presets(presets, shape[1])
+        if presets is None:
+            wanted = recognise(own, source.tokens, source.key_tokens)
+        own |= preset_mask(wanted, source.tokens, source.key_tokens)
+        now = Snapshot(source, layer, head, own, wanted, is_large=large)
+        for name, value in look.items():
+            if value is not None:
+                now = Set(name, value).apply(now)
+        _compute(now)
+        super().__init__(now)
+
+    def _next(self, before: Snapshot, command: Command[Snapshot]) -> Snapshot:
+        after = command.apply(before)
+        if after is before:
+            return before
+        # What cannot be computed with is refused here, before anything has changed.
+        _compute(after)
+        return _numbered(before, after)
+
+    def _joined(self, before: Snapshot, after: Snapshot, atomic: bool) -> Snapshot:
+        """Return the state after a group: one revision, and one undo step where it is atomic."""
+        history = after.history
+        if atomic:
+            history = history.with_one_step(before.history)
+        revision = min(after.revision, before.revision + 1)
+        if history is after.history and revision == after.revision:
+            return after
+        return after.evolve(history=history, revision=revision)
+
+    # Questions
+
+    def source_of(self, kind: str | None = None) -> Source:
+        """Return the source, with the stack `kind` shown; ValueError where it has none such."""
+        source = self.now.source
+        return source if kind is None else source.of(kind)
+
+    def check(self, fn: Callable[..., Any], mask: ArrayLike | None = None) -> CheckResult:
+        """Try a student's function, and show what was found; see `attnwidget.lessons.check`."""
+        from attnwidget.lessons.check import check
+        from attnwidget.lessons.report import Report
+
+        now = self.now
+        Q, K = now.inputs.Q, now.inputs.K
+        if Q is None or K is None:
+            raise ValueError("check: it needs Q and K; given weights have none")
+        Q, K = (array[now.head] if array.ndim > 2 else array for array in (Q, K))
+        if mask is None and now.maps.mask.any():
+            mask = now.maps.mask
+        # The function of a user runs outside of the lock.
+        result = check(fn, Q, K, mask, scale=now.inputs.scale)
+        self.do(ShowReport(Report.of_check(result, now.revision).noted(now.left_out)))
+        return result
+
+
+def _compute(now: Snapshot) -> None:
+    """Compute the maps, which raises for what cannot be shown."""
+    _ = now.maps
+
+
+def _numbered(before: Snapshot, after: Snapshot) -> Snapshot:
+    """Return `after` with the next number where the map, its labels or the history changed."""
+    same = (
+        after.source is before.source
+        and after.shown == before.shown
+        and after.own is before.own
+        and after.presets is before.presets
+        and after.history is before.history
+    )
+    return after if same else after.evolve(revision=before.revision + 1)

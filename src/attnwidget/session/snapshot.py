@@ -1,0 +1,209 @@
+"""One state of the laboratory: what is shown, what is masked, and what follows from both."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from attnwidget.bertviz.of_source import bertviz_views
+from attnwidget.lessons.report import Report
+from attnwidget.maths.effects import output_shift
+from attnwidget.session.history import History, Step
+from attnwidget.session.maps import HeadMaps
+from attnwidget.session.size import size_notice
+from attnwidget.sources.api import stack
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from attnwidget.sources.api import HeadInputs, Layer, Source
+
+_DERIVED = "A click is a what-if on this map alone."
+_WHAT_IF = "A masked cell is a what-if on its head."
+# What is known of the weights of a model's layer, by whether they are proved.
+_AS_COMPUTED = {
+    True: "As the model computed it. ",
+    False: "",
+    None: "As it was read inside the model; its output was not seen, so it is not proved. ",
+}
+_NOT_RE_RUN = "What-if on this head alone: the model itself has not been re-run."
+# From which fields each cached value is computed: it is carried to a state with the same fields.
+_NEEDS = {
+    "inputs": {"source", "layer", "head"},
+    "output_norms": {"source", "layer", "head"},
+    "maps": {"source", "layer", "head", "own"},
+    "output_shift": {"source", "layer", "head", "own"},
+    "notice": {"source", "layer", "head", "own"},
+    "shown": {"source", "layer", "head"},
+    "bertviz_views": {"source"},
+    "depth": {"history"},
+    "report": {"source", "layer", "head", "own", "mistake", "checked"},
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Snapshot:
+    """An immutable state. What is computed of it is computed when it is first read.
+
+    `own` (n_q, n_k) is what is masked by `presets` and by hand, without what the source itself
+    masks; `aside` has the masks and presets of the axes that are not on screen. `checked` is the
+    report of a checked function, `mistake` the name of a mistake that is switched on. `is_large`
+    says that maps of any size may go to a page.
+    """
+
+    source: Source
+    layer: int
+    head: int
+    own: NDArray[np.bool_]
+    presets: Mapping[str, Any]
+    aside: Mapping[Any, tuple[NDArray[np.bool_], Mapping[str, Any]]] = field(default_factory=dict)
+    history: History = field(default_factory=History)
+    revision: int = 1
+    is_large: bool = False
+    view: str = "heatmap"
+    cmap: str = "viridis"
+    color_scale: str = "unit"
+    quantity: str = "attention"
+    selection: tuple[int, int] | None = None
+    mistake: str | None = None
+    checked: Report | None = None
+    title: str = ""
+
+    def evolve(self, **changes: Any) -> Snapshot:
+        """Return the state with other fields, and with every computed value that stays as it is."""
+        after = replace(self, **changes)
+        changed = {n for n in _FIELDS if getattr(after, n) is not getattr(self, n)}
+        for name, needs in _NEEDS.items():
+            if name in self.__dict__ and not changed & needs:
+                after.__dict__[name] = self.__dict__[name]
+        if "maps" in self.__dict__ and changed & _NEEDS["maps"] == {"own"}:
+            after.__dict__["maps"] = self.maps.remasked(after._mask)
+        return after
+
+    # What is shown
+
+    @cached_property
+    def inputs(self) -> HeadInputs:
+        """What the map is computed from. Raises ValueError for a head that cannot be shown."""
+        return self.source.head(self.layer, self.head)
+
+    @cached_property
+    def maps(self) -> HeadMaps:
+        """Scores, mask, attention and output."""
+        return HeadMaps(self.inputs, self._mask)
+
+    @property
+    def _mask(self) -> NDArray[np.bool_]:
+        locked = self.inputs.locked
+        return self.own if locked is None else self.own | locked
+
+    @cached_property
+    def output_norms(self) -> NDArray | None:
+        """‖v W_O‖ of each key, (n_k,); None where W_O is not known."""
+        return self.source.output_norms(self.layer, self.head)
+
+    @cached_property
+    def output_shift(self) -> NDArray | None:
+        """How far masking each cell would move the output, shaped like the attention.
+
+        None where the map has no V. See `attnwidget.maths.effects.output_shift`.
+        """
+        maps, inputs = self.maps, self.inputs
+        if inputs.V is None or maps.output is None:
+            return None
+        return output_shift(
+            maps.attention,
+            inputs.V,
+            maps.output,
+            scores=maps.scores,
+            mask=maps.mask,
+            temperature=inputs.temperature,
+        )
+
+    @cached_property
+    def bertviz_views(self) -> tuple[str, ...]:
+        """BertViz's views that the map has."""
+        return bertviz_views(self.source)
+
+    @cached_property
+    def shown(self) -> tuple[int, int, str]:
+        """The layer, the head and the stack that the maps belong to."""
+        return self.layer, self.head, self.source.kind
+
+    @property
+    def shown_layer(self) -> Layer:
+        """The layer on screen."""
+        return next(layer for layer in stack(self.source) if layer.index == self.layer)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(n_q, n_k) of the map."""
+        n_q, n_k = self.own.shape
+        return n_q, n_k
+
+    # What is said of it
+
+    @cached_property
+    def notice(self) -> str:
+        """What a reader of the map should know."""
+        source, inputs = self.source, self.inputs
+        notice = source.notice
+        if source.is_derived:
+            notice = f"{notice} {_DERIVED}"
+        elif source.is_model:
+            by_hand = self.own if inputs.locked is None else self.own & ~inputs.locked
+            edited = by_hand.any() or not source.is_own(self.layer, self.head)
+            words = _NOT_RE_RUN if edited else _AS_COMPUTED[self.shown_layer.proved] + _WHAT_IF
+            notice = f"{notice} {words}".lstrip()
+        layers = stack(source)
+        is_alone = inputs.Q is None or inputs.Q.ndim == 2
+        several = len(layers) > 1 or (is_alone and layers[0].n_heads > 1)
+        return f"{notice} {size_notice(inputs, several)}".strip()
+
+    @cached_property
+    def depth(self) -> tuple[int, int]:
+        """How many steps can be undone and redone."""
+        return self.history.depth
+
+    @cached_property
+    def report(self) -> Report | None:
+        """The report of the mistake that is switched on, or of the function that was checked."""
+        if self.mistake is None:
+            return self.checked
+        inputs, head = self.inputs, self.head
+        assert inputs.Q is not None
+        assert inputs.K is not None
+        Q, K = (array[head] if array.ndim > 2 else array for array in (inputs.Q, inputs.K))
+        report = Report.of_mistake(self.mistake, Q, K, self.maps.mask, inputs.scale, self.revision)
+        return report.noted(self.left_out)
+
+    @property
+    def left_out(self) -> str:
+        """What of the scores a function of Q, K and a mask cannot know, in words."""
+        inputs = self.inputs
+        words = ["the temperature"] if inputs.temperature != 1 else []
+        words += ["the softcap of the scores"] if inputs.softcap is not None else []
+        if inputs.bias is not None:
+            is_alibi = self.source.positional == "alibi"
+            words.append("ALiBi's bias" if is_alibi else "the bias that the model adds")
+        return f"Compared without {' and '.join(words)}." if words else ""
+
+    # The history
+
+    def step(self) -> Step:
+        """Return what undo restores."""
+        bits = np.packbits(self.own)
+        return Step(
+            self.source, self.layer, self.head, self.presets, self.aside, self.own.shape, bits
+        )
+
+    def recorded(self, stroke: Any = None) -> History:
+        """Return the history with this state as the state before an edit."""
+        return self.history.recorded(self.step(), stroke)
+
+
+_FIELDS = tuple(one.name for one in fields(Snapshot))

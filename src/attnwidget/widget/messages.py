@@ -1,0 +1,88 @@
+"""The questions of a page and their answers: documents, the grid of heads, lines of a layer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from attnwidget.bertviz.of_source import bertviz_document
+from attnwidget.maths.strongest import Lines
+from attnwidget.maths.thumbnails import make_grid, parts
+from attnwidget.maths.validate import index
+from attnwidget.session.size import cells
+from attnwidget.sources.api import stack
+from attnwidget.sources.picking import pick
+from attnwidget.wire.answers import Message, grid_message, lines_message
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from attnwidget.session.snapshot import Snapshot
+
+# Bytes of an answer that go with the first state, and stay in a saved notebook: a page that does
+# not have to ask draws a quarter sooner.
+_AHEAD = 1_000_000
+
+
+def answer(now: Snapshot, question: dict[str, Any]) -> Message | None:
+    """Return the answer to a page's `question` about the state `now`; None for no question.
+
+    A state and its source never change, so no lock is held while maps are computed. Raises
+    TypeError or ValueError in words for whoever asked.
+    """
+    answers = {"bertviz": _bertviz, "grid": _grid, "lines": _lines}
+    function = answers.get(question.get("type", ""))
+    return None if function is None else function(now, question)
+
+
+def may_be_ahead(now: Snapshot) -> bool:
+    """Whether the page of a widget in this state asks for lines at once."""
+    return now.revision == 1 and now.view == "lines" and now.source.is_model
+
+
+def first_answer(now: Snapshot) -> dict[str, Any] | None:
+    """Return the answer to what the page of a new widget asks at once, with the question."""
+    if not may_be_ahead(now):
+        return None
+    asked = {"type": "lines", "layer": now.layer, "kind": now.source.kind}
+    try:
+        content, buffers = _lines(now, asked)
+    except Exception:  # the page will ask, and hear why
+        return None
+    if sum(part.nbytes for part in buffers) > _AHEAD:
+        return None
+    return {"asked": asked, "answer": content, "buffers": buffers}
+
+
+def _bertviz(now: Snapshot, question: dict[str, Any]) -> Message:
+    options = {"theme": question.get("theme", "light"), "prettify_tokens": False}
+    kind = question.get("kind", "")
+    html = bertviz_document(now.source, kind, now.layer, now.head, options)
+    return {}, [html.encode()]
+
+
+def _lines(now: Snapshot, question: dict[str, Any]) -> Message:
+    source = now.source.of(question.get("kind", now.source.kind))
+    layer = index("layer", question.get("layer"), [each.index for each in stack(source)])
+    content, buffers = lines_message(Lines.of(source.maps(layer)))
+    return {**content, "layer": layer}, buffers
+
+
+def _grid(now: Snapshot, question: dict[str, Any]) -> Message:
+    source = now.source.of(question.get("kind", now.source.kind))
+    heads = {each.index: each.n_heads for each in stack(source)}
+    every = parts(heads, cells(source))
+    part = every[index("part", question.get("part", 0), range(len(every)))]
+
+    def weights(layer: int) -> NDArray:
+        try:
+            if part.end - part.first == heads[layer]:
+                return source.weights(layer)
+            some = range(part.first, part.end)
+            return np.stack([pick(source, layer, head, None, None) for head in some])
+        except ValueError:  # computed as NaN: it is dark among the others
+            return np.full((part.end - part.first, 1, 1), np.nan)
+
+    content, buffers = grid_message(make_grid(part.layers, weights, source.tokens))
+    return {**content, "first": part.first, "parts": len(every)}, buffers

@@ -1,0 +1,138 @@
+"""The mirror of a session in Jupyter: messages to the page, and the edits and questions of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import traitlets
+
+from attnwidget.session.commands import Set
+from attnwidget.session.size import LARGEST, cells
+from attnwidget.widget.field import StoreWidget
+from attnwidget.widget.messages import answer, first_answer, may_be_ahead
+from attnwidget.widget.page_edits import PageEdits
+from attnwidget.wire.edits import EDITABLE
+from attnwidget.wire.schema import SCHEMA
+
+if TYPE_CHECKING:
+    from attnwidget.session.session import Session
+    from attnwidget.session.snapshot import Snapshot
+    from attnwidget.session.store import Change
+
+
+class SessionMirror(StoreWidget):
+    """A widget that mirrors a session.
+
+    Edits of a page come in `_edits`, until they are answered in `_patch`; questions come as
+    messages, and each gets an answer.
+    """
+
+    store: Session
+    announced: ClassVar[Mapping[str, Callable[[Any], Any]]] = {
+        "output_shift": attrgetter("output_shift")
+    }
+    _edits = traitlets.Dict().tag(sync=True, echo_update=False)
+    _patch = traitlets.Any().tag(
+        sync=True, echo_update=False, to_json=lambda _, w: w._page.answer()
+    )
+    # The answer to the first question of a new widget's page.
+    _ahead = traitlets.Any().tag(
+        sync=True, echo_update=False, to_json=lambda _, w: first_answer(w.store.now)
+    )
+
+    def __init__(self, session: Session) -> None:
+        self._page = PageEdits(session)
+        # The comm of a large map is opened, which sends the state, when the widget is displayed.
+        self._is_held_back = cells(session.now.source) > LARGEST
+        super().__init__(session)
+        self.on_msg(self._answer)
+
+    def setting(self, name: str, value: Any) -> Set:
+        """Return the command that sets a field."""
+        return Set(name, value)
+
+    def why_computed(self, name: str) -> str:
+        """Return why a field cannot be set."""
+        del name
+        return "it is computed from Q, K, V, scale and mask: set one of those"
+
+    def send_change(self, change: Change[Snapshot]) -> None:
+        """Send what changed in one message: of an edit of the mask, the rows that changed."""
+        names = self.changed_names(change)
+        if change.after.revision != change.before.revision:
+            is_by_row = self._page.note(change)
+            names = [n for n in names if not (is_by_row and SCHEMA[n].by_row)]
+            names += ["_patch"] + ["_ahead"] * may_be_ahead(change.before)
+        self.send_fields(names)
+
+    def send_state(self, key: Any = None) -> None:
+        """Send these traits, all of them where `key` is None."""
+        super().send_state(key)
+        if key is None or "_patch" in key:
+            self._page.sent()
+
+    def _taken(self, sync_data: dict[str, Any]) -> Exception | None:
+        # Edits are taken first and apart: a refused trait beside them takes back none of them.
+        if "_edits" in sync_data:
+            rest = {name: value for name, value in sync_data.items() if name != "_edits"}
+            try:
+                refusal: Exception | None = self._page.take(sync_data["_edits"])
+            except ValueError as error:
+                refusal = error
+            finally:
+                # An observer may have raised: the page gets its answer, and the rest is taken.
+                self.send_fields(["_patch"])
+                other = self._taken(rest) if rest else None
+            return refusal or other
+        selection = sync_data.get("selection")
+        if selection and not _is_inside(selection, self.store.now.shape):
+            sync_data = {**sync_data, "selection": None}  # it was made on a map that is gone
+        return super()._taken(sync_data)
+
+    def _truth(self, sync_data: dict[str, Any]) -> list[str]:
+        names = super()._truth({n: v for n, v in sync_data.items() if n != "_edits"})
+        if not {"_edits", "scale", "temperature"}.isdisjoint(sync_data):
+            # The page has drawn what was refused: it gets every number back.
+            names += [*EDITABLE, "scores", "mask", "attention", "output", "_patch"]
+        return names
+
+    def _answer(self, _widget: object, question: dict[str, Any], _buffers: object) -> None:
+        reply = {"id": question.get("id")}
+        try:
+            message = answer(self.store.now, question)
+        except (TypeError, ValueError) as error:  # in words for whoever asked
+            self.send({**reply, "error": str(error)})
+        except Exception as error:  # whatever else went wrong, the view that asked says it
+            self.send({**reply, "error": f"{type(error).__name__}: {error}"})
+        else:
+            if message is not None:
+                self.send({**reply, **message[0]}, message[1])
+
+    def open(self) -> None:
+        """Open the comm, which sends the state; of a large map not before it is displayed."""
+        if not self._is_held_back:
+            super().open()
+
+    @property
+    def model_id(self) -> str:
+        """The comm's name, by which a page finds the widget: the comm is opened when it is read."""
+        if self._is_held_back:
+            self._is_held_back = False
+            self.open()
+        name: str = super().model_id
+        return name
+
+    def close(self) -> None:
+        """Close the comm; the page removes what it shows of the widget."""
+        self._is_held_back = False
+        super().close()
+
+
+def _is_inside(selection: Any, shape: tuple[int, int]) -> bool:
+    try:
+        query, key = selection
+        return bool(0 <= query < shape[0] and 0 <= key < shape[1])
+    except (TypeError, ValueError):
+        return True  # it is refused in words

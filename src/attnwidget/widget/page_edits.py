@@ -1,0 +1,78 @@
+"""A page's edits: each is done once, and each message of them is answered."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from attnwidget.session.maps import changed_rows
+from attnwidget.session.store import RefusedError
+from attnwidget.wire.edits import EditLog, command_of
+from attnwidget.wire.pack import pack
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from attnwidget.session.session import Session
+    from attnwidget.session.snapshot import Snapshot
+    from attnwidget.session.store import Change
+
+_NONE: NDArray[np.intp] = np.empty(0, np.intp)
+
+
+class PageEdits:
+    """What the pages of one session have sent, and the answer that is due to them.
+
+    The answer names the last edit of each page, the query rows that changed, and who changed them:
+    a page, or "python". It gathers until it is sent.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._log = EditLog()
+        self._rows = _NONE
+        self._origin: str | None = None
+
+    def take(self, message: Any) -> RefusedError | None:
+        """Do the edits of a page's message that are new; return the first refusal.
+
+        Each edit stands alone: a refused edit takes back no other. Raises ValueError for a message
+        that cannot be read.
+        """
+        client, edits = self._log.fresh(message)
+        refusal: RefusedError | None = None
+        with self._session.batch(atomic=False):
+            for edit in edits:
+                try:
+                    command, rows, by = command_of(client, edit, self._session.now.shape)
+                    self._add(rows, client)
+                    if command is not None:
+                        self._session.do(command, by=by)
+                except (TypeError, ValueError) as error:  # noqa: PERF203
+                    refusal = refusal or RefusedError(str(error))
+        return refusal
+
+    def note(self, change: Change[Snapshot]) -> bool:
+        """Note the rows and the author of a change; return whether rows say all of it."""
+        before, after = change.before, change.after
+        is_by_row = after.inputs is before.inputs
+        rows = changed_rows(before.maps.mask, after.maps.mask) if is_by_row else _NONE
+        self._add(rows, "python" if change.by == "page" else change.by)
+        return is_by_row
+
+    def answer(self) -> dict[str, Any]:
+        """Return the answer, packed."""
+        maps = self._session.now.maps
+        rows = self._rows[self._rows < maps.mask.shape[0]]
+        parts = {"rows": rows.astype(np.int32), **maps.rows(rows)}
+        packed = {name: pack(part) for name, part in parts.items()}
+        return {"acks": dict(self._log.acks), "origin": self._origin or "python", **packed}
+
+    def sent(self) -> None:
+        """Start a new answer."""
+        self._rows, self._origin = _NONE, None
+
+    def _add(self, rows: NDArray[np.intp], by: str) -> None:
+        self._rows = np.union1d(self._rows, rows)
+        self._origin = by if self._origin in {None, by} else "python"

@@ -1,0 +1,69 @@
+"""The names that Python and the page share: how each is read from a state and packed.
+
+A name that `attnwidget.session.commands.SETTABLE` has may be set; the others are computed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from attnwidget.session.commands import OF_HEAD, OF_SOURCE, SETTABLE
+from attnwidget.wire.answers import report_message
+from attnwidget.wire.pack import pack, pack_layers
+
+
+@dataclass(frozen=True)
+class Row:
+    """Where a value is in a state, how it is packed, and whether it may be set.
+
+    `part` is the attribute of the state that has the value as `name`, "" for the state itself:
+    where a part is the same object in two states, all values of the part are the same. A value that
+    is sent `by_row` goes as the query rows that changed, where the inputs of the map have stayed.
+    """
+
+    part: str
+    name: str
+    pack: Callable[[Any], Any] | None = None
+    is_settable: bool = False
+    by_row: bool = False
+
+    def read(self, state: Any) -> Any:
+        """Return the value in `state`."""
+        return getattr(getattr(state, self.part) if self.part else state, self.name)
+
+
+_PARTS: Mapping[str, Sequence[str]] = {
+    "source": (
+        *OF_SOURCE, "given", "overridden", "layers", "derived_layers", "special",
+        "sentence_b_start", "subtitle", "kind",
+    ),
+    "inputs": (*OF_HEAD, "bias", "softcap", "row_mass", "locked"),
+    "maps": ("scores", "mask", "attention", "output"),
+    "": (
+        "layer", "head", "view", "cmap", "color_scale", "quantity", "selection", "mistake",
+        "report", "title", "presets", "shown", "notice", "revision", "output_norms",
+        "bertviz_views", "history",
+    ),
+}  # fmt: skip
+_BY_ROW = {"mask", "attention", "output"}
+_ARRAYS = {
+    "embeddings", "key_embeddings", "W_q", "W_k", "W_v", "Q", "K", "V", "bias", "locked",
+    "row_mass", "scores", "mask", "attention", "output", "output_norms",
+}  # fmt: skip
+_PACKERS: Mapping[str, Callable[[Any], Any]] = {
+    **dict.fromkeys(_ARRAYS, pack),
+    "presets": dict,
+    "layers": pack_layers,
+    "derived_layers": pack_layers,
+    "report": lambda report: None if report is None else report_message(report),
+}
+# Where the state has a value under another name.
+_NAMES = {"history": "depth"}
+
+SCHEMA: Mapping[str, Row] = {
+    name: Row(part, _NAMES.get(name, name), _PACKERS.get(name), name in SETTABLE, name in _BY_ROW)
+    for part, names in _PARTS.items()
+    for name in names
+}
