@@ -1,0 +1,338 @@
+/** This page's edits, from the click to Python's answer, on a model that records what is sent. */
+import { describe, expect, it } from "vitest";
+import { createStore } from "../../js/store";
+import type { Edits, Traits } from "../../js/types";
+import { arraysOf, fakeModel, outputOf, pack, patchOf, unending, V, weightsOf } from "./model";
+
+type Cells = readonly (readonly [number, number])[];
+
+function opened(more: Partial<Traits> = {}) {
+  const fake = fakeModel(more);
+  const store = createStore(fake.model, unending);
+  const mask = (...masked: Cells) =>
+    store.paint(
+      masked.map(([q, k]) => q * store.nK + k),
+      true,
+      store.stroke(),
+    );
+  const client = () => (fake.sent.at(-1)!._edits as Edits).client;
+  return { ...fake, store, mask, client, fake };
+}
+
+type Opened = ReturnType<typeof opened>;
+
+/** The page shows the state in which exactly these cells are masked. */
+function expectMasked({ store }: Opened, masked: Cells) {
+  const flat = masked.map(([q, k]) => q * store.nK + k);
+  expect([...store.mask].flatMap((hidden, cell) => (hidden ? [cell] : []))).toEqual(flat);
+  const weights = weightsOf(masked);
+  expectClose(store.attention.data, weights.flat());
+  expectClose(store.matrix("output")!.data, outputOf(weights).flat());
+}
+
+function expectClose(values: Iterable<number>, expected: readonly number[]) {
+  const got = [...values];
+  expect(got.length).toBe(expected.length);
+  for (const [i, value] of got.entries()) expect(value).toBeCloseTo(expected[i]!, 5);
+}
+
+describe("an edit of the mask", () => {
+  it("is shown before Python answers, and sent as runs of cells", () => {
+    const page = opened();
+    page.mask([1, 0], [1, 1]);
+    expectMasked(page, [
+      [1, 0],
+      [1, 1],
+    ]);
+    expect(page.store.pending).toBe(1);
+    expect(page.fake.ops).toEqual([{ seq: 1, stroke: 1, on: [3, 2], off: [], shape: [2, 3] }]);
+  });
+
+  it("is no longer pending when Python has answered, and Python's numbers replace the page's", async () => {
+    const page = opened();
+    page.mask([0, 2]);
+    const patch = patchOf({ [page.client()]: 1 }, page.client(), [0], [[0, 2]]);
+    // Python computes in other precision: its last digits count.
+    patch.attention = pack([[0.3335, 0.6665, 0]]);
+    await page.receive({ _patch: patch });
+    expect(page.store.pending).toBe(0);
+    expectClose(page.store.attention.data, [0.3335, 0.6665, 0, ...weightsOf()[1]!]);
+  });
+
+  it("stays on top while only an earlier edit of the same row is answered", async () => {
+    const page = opened();
+    page.mask([1, 0]);
+    page.mask([1, 2]);
+    const patch = patchOf({ [page.client()]: 1 }, page.client(), [1], [[1, 0]]);
+    await page.receive({ _patch: patch });
+    expectMasked(page, [
+      [1, 0],
+      [1, 2],
+    ]);
+    expect(page.store.pending).toBe(1);
+  });
+
+  it("goes on top again when whole arrays come that do not have it yet", async () => {
+    const page = opened();
+    page.mask([0, 1]);
+    await page.receive(arraysOf([[1, 2]]));
+    expectMasked(page, [
+      [0, 1],
+      [1, 2],
+    ]);
+    expect(page.store.pending).toBe(1);
+  });
+
+  it("of a map of another shape is dropped and not sent again", async () => {
+    const page = opened();
+    page.mask([0, 1]);
+    const square = [
+      [1, 0, 0],
+      [0, 1, 0],
+      [0, 0, 1],
+    ];
+    const none = square.map(() => [0, 0, 0]);
+    await page.receive({
+      ...{ tokens: ["a", "b", "c"], Q: pack([[1], [2], [3]]), scores: pack(none) },
+      ...{ mask: pack(none, "uint8"), attention: pack(square), output: pack(V) },
+    });
+    expect(page.store.pending).toBe(0);
+    expect([...page.store.mask]).toEqual(none.flat());
+    page.mask([2, 2]);
+    expect(page.fake.ops).toEqual([{ seq: 2, stroke: 2, on: [8, 1], off: [], shape: [3, 3] }]);
+  });
+
+  it("leaves locked cells and cells that are so already alone", () => {
+    const locked = pack(
+      [
+        [0, 0, 1],
+        [0, 0, 0],
+      ],
+      "uint8",
+    );
+    const page = opened({ locked, ...arraysOf([[0, 0]]) });
+    page.mask([0, 0], [0, 2]);
+    expect(page.sent).toEqual([]);
+    expect(page.store.pending).toBe(0);
+  });
+});
+
+describe("answers that are lost, late or doubled", () => {
+  it("every message has all edits that have no answer yet", () => {
+    const page = opened();
+    page.mask([0, 0]);
+    page.mask([0, 1]);
+    page.mask([1, 1]);
+    expect(page.fake.ops.map(({ seq, on }) => [seq, on])).toEqual([
+      [1, [0, 1]],
+      [2, [1, 1]],
+      [3, [4, 1]],
+    ]);
+  });
+
+  it("an answer that comes twice and late takes nothing back", async () => {
+    const page = opened();
+    page.mask([0, 0]);
+    const patch = patchOf({ [page.client()]: 1 }, page.client(), [0], [[0, 0]]);
+    await page.receive({ _patch: patch });
+    page.mask([0, 1]);
+    await page.receive({ _patch: { ...patch } });
+    expectMasked(page, [
+      [0, 0],
+      [0, 1],
+    ]);
+    expect(page.store.pending).toBe(1);
+  });
+
+  it("rows of a map of another shape change nothing, and what they answer is answered", async () => {
+    const page = opened();
+    page.mask([0, 0]);
+    const patch = patchOf({ [page.client()]: 1 }, page.client(), [0], []);
+    const stale = { ...patch, mask: pack([[1, 1, 1, 1]], "uint8") };
+    await page.receive({ _patch: stale });
+    expectMasked(page, [[0, 0]]);
+    expect(page.store.pending).toBe(0);
+  });
+
+  it("after a restart Python knows none of the edits: they stay on top and are sent again", async () => {
+    const page = opened();
+    page.mask([0, 0]);
+    page.mask([1, 2]);
+    await page.receive({ ...arraysOf(), revision: 1, _patch: patchOf({}, "python", [], []) });
+    expectMasked(page, [
+      [0, 0],
+      [1, 2],
+    ]);
+    page.mask([1, 1]);
+    expect(page.fake.ops.map(({ seq }) => seq)).toEqual([1, 2, 3]);
+  });
+});
+
+describe("two pages", () => {
+  it("the other page's edit comes in under this page's own, which waits for its answer", async () => {
+    const page = opened();
+    page.mask([1, 0]);
+    await page.receive({
+      _patch: patchOf(
+        { other: 4 },
+        "other",
+        [0, 1],
+        [
+          [0, 2],
+          [1, 1],
+        ],
+      ),
+    });
+    expectMasked(page, [
+      [0, 2],
+      [1, 0],
+      [1, 1],
+    ]);
+    expect(page.store.pending).toBe(1);
+  });
+
+  it("after another page's edit this page leaves undo to Python", async () => {
+    const page = opened();
+    page.mask([0, 1]);
+    expect(page.store.canUndo).toBe(true);
+    await page.receive({
+      _patch: patchOf(
+        { [page.client()]: 1 },
+        "other",
+        [1],
+        [
+          [0, 1],
+          [1, 1],
+        ],
+      ),
+    });
+    expect(page.store.canUndo).toBe(false); // `history` of Python's says when it is
+    await page.receive({ history: [2, 0] });
+    page.store.undo();
+    expectMasked(page, [
+      [0, 1],
+      [1, 1],
+    ]);
+    expect(page.fake.ops).toMatchObject([{ seq: 2, on: [], off: [], move: "undo" }]);
+  });
+
+  it("its own edit can be taken back in the same frame, by the page itself", async () => {
+    const page = opened();
+    page.mask([0, 1]);
+    await page.receive({ _patch: patchOf({ [page.client()]: 1 }, page.client(), [0], [[0, 1]]) });
+    page.store.undo();
+    expectMasked(page, []);
+    expect(page.fake.ops).toMatchObject([{ seq: 2, on: [], off: [1, 1], move: "undo" }]);
+    page.store.redo();
+    expectMasked(page, [[0, 1]]);
+    expect(page.fake.ops).toMatchObject([{ move: "undo" }, { seq: 3, on: [1, 1], move: "redo" }]);
+  });
+});
+
+describe("a number that is dragged", () => {
+  // The first query's only number becomes 0: all scores 0, all weights a third.
+  const even = [1 / 3, 1 / 3, 1 / 3];
+
+  it("is followed by all that it changes, and nothing is sent", () => {
+    const page = opened();
+    page.store.draft("Q", 0, 0, 0.5);
+    page.store.draft("Q", 0, 0, 0);
+    expect(page.store.drafting).toBe(true);
+    expectClose(page.store.attention.data, [...even, ...weightsOf()[1]!]);
+    expect(page.store.isByHand("Q", 0, 0)).toBe(true);
+    expect(page.sent).toEqual([]);
+  });
+
+  it("is sent when it is let go, and undone as one step", () => {
+    const page = opened();
+    page.store.draft("Q", 0, 0, 0.5);
+    page.store.draft("Q", 0, 0, 0);
+    page.store.settle();
+    expect(page.store.drafting).toBe(false);
+    const cell = { name: "Q", at: [0, 0], value: 0, shape: [2, 1], shown: [0, 0, "cross"] };
+    expect(page.fake.ops).toMatchObject([{ seq: 1, on: [], off: [], cell }]);
+    page.store.undo();
+    expectMasked(page, []);
+    expect(page.store.isByHand("Q", 0, 0)).toBe(false);
+  });
+
+  it("goes back to what it was when the drag is broken off", () => {
+    const page = opened();
+    page.store.draft("Q", 0, 0, 0);
+    page.store.abandon();
+    expect(page.store.drafting).toBe(false);
+    expectMasked(page, []);
+    expectClose(page.store.matrix("Q")!.data, [1, 2]);
+    expect(page.store.anyByHand).toBe(false);
+    expect(page.sent).toEqual([]);
+  });
+
+  it("stays under the hand while whole arrays come", async () => {
+    const page = opened();
+    page.store.draft("Q", 0, 0, 0);
+    await page.receive({ Q: pack([[1], [1]]), ...arraysOf() });
+    expectClose(page.store.matrix("Q")!.data, [0, 1]);
+    expectClose(page.store.attention.data, [...even, ...weightsOf()[0]!]);
+  });
+
+  it("of one head is not written into another head's numbers, which look the same", async () => {
+    const page = opened();
+    page.store.draft("Q", 0, 0, 0);
+    page.store.settle();
+    await page.receive({ Q: pack([[1], [2]]), shown: [0, 1, "cross"], head: 1, ...arraysOf() });
+    expectMasked(page, []);
+    expectClose(page.store.matrix("Q")!.data, [1, 2]);
+    expect(page.store.isByHand("Q", 0, 0)).toBe(false);
+  });
+
+  it("is marked by Python's marks once they are here", async () => {
+    const page = opened();
+    page.store.draft("K", 2, 0, 4);
+    page.store.settle();
+    expect(page.store.isByHand("K", 2, 0)).toBe(true);
+    await page.receive({ overridden: { Q: [1, 1] } });
+    expect(page.store.isByHand("K", 2, 0)).toBe(false);
+    expect([0, 1].map((q) => page.store.isByHand("Q", q, 0))).toEqual([false, true]);
+  });
+});
+
+describe("settings and presets", () => {
+  it("the newest value of a setting is the only one that is waited for", async () => {
+    const page = opened();
+    page.store.ask("seed", 3);
+    page.store.ask("seed", 7);
+    expect(page.fake.ops).toMatchObject([{ seq: 2, setting: { name: "seed", value: 7 } }]);
+    expect(page.store.asking).toBe(true);
+    await page.receive({ seed: 7, _patch: patchOf({ [page.client()]: 2 }, page.client(), [], []) });
+    expect(page.store.asking).toBe(false);
+  });
+
+  it("a temperature is computed with at once, whatever an older answer says", async () => {
+    const page = opened();
+    page.store.ask("temperature", 0);
+    const argmax = [0, 0, 1, 0, 0, 1];
+    expectClose(page.store.attention.data, argmax);
+    await page.receive({ temperature: 1, ...arraysOf() });
+    expectClose(page.store.attention.data, argmax);
+    expect(page.store.get("temperature")).toBe(0);
+  });
+
+  it("presets are shown as they were set until Python has answered", async () => {
+    const page = opened();
+    page.store.setPresets({ causal: true });
+    expectMasked(page, [
+      [0, 1],
+      [0, 2],
+      [1, 2],
+    ]);
+    expect(page.fake.ops).toMatchObject([{ on: [1, 2, 5, 1], presets: { causal: true } }]);
+    await page.receive({ presets: {} });
+    expect(page.store.presets).toEqual({ causal: true });
+    const patch = patchOf({ [page.client()]: 1 }, page.client(), [], []);
+    await page.receive({ presets: { causal: true }, _patch: patch });
+    expect(page.store.presets).toEqual({ causal: true });
+    expect(page.store.pending).toBe(0);
+    await page.receive({ presets: { window: 1 } });
+    expect(page.store.presets).toEqual({ window: 1 });
+  });
+});
