@@ -1,5 +1,6 @@
 /** Where one number comes from: in words and numbers, as a line of NumPy, and which cells it reads. */
 import type { Matrix } from "./codec";
+import { extent } from "./extent";
 import type { ArrayName } from "./mirror";
 import { exact, exactList, number, operand, sum, two, weight } from "./numbers";
 import { angle, sinusoidal } from "./positions";
@@ -261,7 +262,7 @@ function givenLines(store: Store, r: number, c: number, open: number[], lines: s
 function softmaxLines(store: Store, r: number, c: number, open: number[], lines: string[]) {
   const T = store.get("temperature");
   const score = at(need(store, "scores"), r, c);
-  const max = Math.max(...open);
+  const max = extent(open)[1];
   const mass = store.rowMass(r);
   const p = weight(at(store.attention, r, c));
   const times = mass === 1 ? "" : ` × ${number(mass)}`;

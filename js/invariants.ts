@@ -1,5 +1,6 @@
 /** What holds of every right map of attention, and whether it holds of this one. */
 import type { Flat } from "./codec";
+import { extent } from "./extent";
 import { number } from "./numbers";
 
 export interface Invariant {
@@ -25,7 +26,7 @@ export function invariants(got: Flat, mask: Flat, rows: number, cols: number): I
     if (open) sums.push(sum);
   }
   const whole = sums.every((sum) => Math.abs(sum - 1) < 1e-4);
-  const [low, high] = [Math.min(...sums), Math.max(...sums)];
+  const [low, high] = extent(sums);
   const range =
     low === high || Number.isNaN(low) ? number(low) : `${number(low)} to ${number(high)}`;
   const quiet = leaked < 1e-6;

@@ -1,8 +1,9 @@
 /** All heads of a sentence side by side; a click shows one large. */
 import { lut } from "../color";
 import { type Env, h } from "../dom";
+import { largest } from "../extent";
 import type { Store } from "../store";
-import { largest, palette } from "./heatmap/paint";
+import { palette } from "./heatmap/paint";
 import { paintThumb } from "./thumb";
 
 export function createHeads(parent: HTMLElement, store: Store, { signal, theme }: Env): void {
@@ -55,7 +56,7 @@ export function createHeads(parent: HTMLElement, store: Store, { signal, theme }
     const { nQ, nK, mask } = store;
     // On the map's own scale the heads are still compared on one: the largest weight of all.
     const maps = buttons.map((_, head) => store.matrix("attention", head)?.data as Float32Array);
-    const top = store.get("color_scale") === "map" ? Math.max(...maps.map(largest)) : 1;
+    const top = store.get("color_scale") === "map" ? largest(maps.map((map) => largest(map))) : 1;
     buttons.forEach(({ element, canvas }, head) => {
       const data = maps[head] as Float32Array;
       const share = (at: number) => (mask[at] ? null : (data[at] as number) / (top || 1));

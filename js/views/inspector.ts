@@ -2,13 +2,13 @@
 import { cssColor, type Lut, lut } from "../color";
 import { type Env, fill, h, text } from "../dom";
 import { explainScore, explainWeight } from "../explain";
+import { largest } from "../extent";
 import type { Cell } from "../focus";
 import { number } from "../numbers";
 import { weighted } from "../quantity";
 import type { Store } from "../store";
 import { visible } from "../tokens";
 import { copyButton } from "./copy";
-import { largest } from "./heatmap/paint";
 import { rowIsEmpty } from "./heatmap/words";
 
 const BARS = 10;

@@ -2,12 +2,13 @@
 import { decode, type Flat } from "../codec";
 import { type Lut, lut, signedLut } from "../color";
 import { type Env, h, text } from "../dom";
+import { largest } from "../extent";
 import { invariants } from "../invariants";
 import { number } from "../numbers";
 import type { Store } from "../store";
 import { visible } from "../tokens";
 import type { Report } from "../types";
-import { largest, palette } from "./heatmap/paint";
+import { palette } from "./heatmap/paint";
 import { mapBlock } from "./steps/layout";
 import { createMatrix, type Place } from "./steps/matrix";
 
@@ -168,13 +169,13 @@ export function createReport(parent: HTMLElement, store: Store, env: Env): void 
       hand: false,
       mistake: "",
     });
-    const finiteOnes = Array.from(picture.data).filter(Number.isFinite).map(Math.abs);
+    const sizes = picture.data.map((v) => (Number.isFinite(v) ? Math.abs(v) : 0));
     made.paint(
       {
         share: (r, c) => picture.share(r * cols + c),
         value,
         table: picture.table,
-        largest: Math.min(99, Math.max(1, ...finiteOnes)),
+        largest: Math.min(99, largest(sizes, 1)),
         signed: picture.signed,
         marked: () => false,
         queries,

@@ -2,6 +2,7 @@
 import { cssColor, lut, signedLut } from "../../color";
 import type { Comparison } from "../../comparison";
 import { fill, h, text } from "../../dom";
+import { largest } from "../../extent";
 import type { Theme } from "../../host";
 import { number } from "../../numbers";
 import { createAlert } from "../alert";
@@ -118,7 +119,7 @@ export function createComparison(
     context.font = `${LABEL}px ${colors.font}`;
     const [rows, columns] = [get("rows"), get("columns")];
     const [queries, keys] = [rows.map((pair) => pair[2]), columns.map((pair) => pair[2])];
-    const widest = (names: string[]) => Math.max(...names.map((n) => context.measureText(n).width));
+    const widest = (names: string[]) => largest(names.map((n) => context.measureText(n).width));
     const [n, m] = [rows.length, columns.length];
     const placed = blocks(width, n, m, widest(queries), widest(keys));
     const { a, b, masked, difference } = store.maps;

@@ -1,4 +1,5 @@
 /** The grid's numbers as they come from Python, part by part, and which heads are shown: pure. */
+import { largest } from "../../extent";
 
 type Numbers = Record<string, number | null>;
 
@@ -69,7 +70,7 @@ export interface Choice {
 
 export function select(all: readonly Head[], { order, statistic, sink, least }: Choice): Head[] {
   const value = (head: Head) => statisticOf(head, statistic, sink);
-  const most = Math.max(0, ...all.map((head) => value(head) ?? 0));
+  const most = largest(all.map((head) => value(head) ?? 0));
   const kept = all.filter((head) => least === 0 || (value(head) ?? -1) >= least * most);
   if (order === "layer") return kept;
   return [...kept].sort((a, b) => (value(b) ?? -1) - (value(a) ?? -1));

@@ -1,6 +1,7 @@
 /** The map's pixels: cells as an image, everything else drawn over it. */
 import type { Matrix } from "../../codec";
 import { isLight, type Lut, lutIndex, parseColor } from "../../color";
+import { largest } from "../../extent";
 import { quantityMap, shownQuantity } from "../../quantity";
 import type { Store } from "../../store";
 import type { ColorScale } from "../../types";
@@ -118,13 +119,6 @@ function furthest(values: Float32Array, mask: Uint8Array): number {
     const size = Math.abs(values[i] as number);
     if (!mask[i] && size > max && size < Infinity) max = size;
   }
-  return max;
-}
-
-export function largest(values: Float32Array): number {
-  let max = 0;
-  for (let i = 0; i < values.length; i++)
-    if ((values[i] as number) > max) max = values[i] as number;
   return max;
 }
 

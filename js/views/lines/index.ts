@@ -1,6 +1,7 @@
 /** A layer as lines from each token to what it looks at, a colour for a head. */
 import type { Matrix } from "../../codec";
 import { type Env, h, text } from "../../dom";
+import { largest } from "../../extent";
 import type { Store } from "../../store";
 import { visible } from "../../tokens";
 import { watchDensity } from "../heatmap/density";
@@ -105,7 +106,7 @@ export function createLines(parent: HTMLElement, store: Store, env: Env): void {
     sentences.element.hidden = start === null;
     const [from, to] = pair.split(" → ");
     if (start !== null && from && to) data = between(data, from, to, start);
-    if (on.size === 0 || Math.max(...on) >= data.heads) on = new Set(heads);
+    if (on.size === 0 || largest([...on]) >= data.heads) on = new Set(heads);
     active = Math.min(active, data.nQ - 1);
     for (const q of selected) if (q >= data.nQ) selected.delete(q);
     drawLegend();

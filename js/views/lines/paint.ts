@@ -1,4 +1,5 @@
 /** The lines that are in sight: tokens left and right, a line for a weight, a colour for a head. */
+import { largest } from "../../extent";
 import { shorten, visible } from "../../tokens";
 import type { Palette } from "../heatmap/paint";
 import { headColor, type LineData, received } from "./data";
@@ -92,7 +93,7 @@ function drawTokens(
   const measure = (text: string) => ctx.measureText(text).width;
   ctx.textBaseline = "middle";
   const one = looking ? received(data, heads, looking) : null;
-  const strongest = one ? Math.max(1e-9, ...one.sums) : 1;
+  const strongest = one ? largest(one.sums, 1e-9) : 1;
   for (let i = first; i <= last; i++) {
     if (i < data.nQ) {
       const bold = looking?.has(i) || scene.selected.has(i);
