@@ -1,5 +1,7 @@
 /** Elements in one line. Text goes in as text: a token can never be markup. */
 
+import type { Scope } from "./scope";
+
 type Props = Record<string, string | number | boolean | null | undefined>;
 
 export function h<K extends keyof HTMLElementTagNameMap>(
@@ -32,8 +34,7 @@ export function fill(el: HTMLElement, key: string, make: () => (Node | string)[]
 }
 
 /** What a view is handed besides its parent and the store. */
-export interface Env {
-  signal: AbortSignal;
+export interface Env extends Scope {
   focus: import("./focus").Focus;
   theme: import("./host").Theme;
 }

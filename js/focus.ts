@@ -1,5 +1,7 @@
 /** The cell that a view is looking at now: hovered, or reached by keyboard. It never leaves the page. */
 
+import type { Scope } from "./scope";
+
 export type Cell = readonly [query: number, key: number];
 
 export interface Focus {
@@ -8,7 +10,7 @@ export interface Focus {
   subscribe(listener: (cell: Cell | null) => void, until: AbortSignal): void;
 }
 
-export function createFocus(): Focus {
+export function createFocus({ guard }: Pick<Scope, "guard">): Focus {
   let cell: Cell | null = null;
   const listeners = new Set<(cell: Cell | null) => void>();
   return {
@@ -18,7 +20,7 @@ export function createFocus(): Focus {
     set(next) {
       if (cell === next || (cell && next && cell[0] === next[0] && cell[1] === next[1])) return;
       cell = next;
-      for (const listener of [...listeners]) listener(cell);
+      for (const listener of [...listeners]) guard(() => listener(cell));
     },
     subscribe(listener, until) {
       listeners.add(listener);

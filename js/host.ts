@@ -1,5 +1,7 @@
 /** Dark or light, as the host has it: JupyterLab, VS Code, Colab, marimo, or a plain page. */
 
+import type { Scope } from "./scope";
+
 export interface Theme {
   readonly dark: boolean;
   subscribe(listener: () => void, until: AbortSignal): void;
@@ -45,7 +47,7 @@ function hostOf(node: Node): Element | null {
   return root instanceof ShadowRoot ? root.host : null;
 }
 
-export function createTheme(el: Element, signal: AbortSignal): Theme {
+export function createTheme(el: Element, { signal, guard, guarded, listen }: Scope): Theme {
   const { documentElement: html, body } = el.ownerDocument;
   const media = matchMedia("(prefers-color-scheme: dark)");
   const listeners = new Set<() => void>();
@@ -62,17 +64,17 @@ export function createTheme(el: Element, signal: AbortSignal): Theme {
     const now = read();
     if (now === dark) return;
     dark = now;
-    for (const listener of [...listeners]) listener();
+    for (const listener of [...listeners]) guard(listener);
   };
-  const observer = new MutationObserver(update);
+  const observer = new MutationObserver(guarded(update));
   for (const node of [html, body]) {
     observer.observe(node, {
       attributeFilter: ["class", "style", "theme", "data-theme", "data-jp-theme-light"],
     });
   }
-  media.addEventListener("change", update, { signal });
+  listen(media, "change", update);
   // JupyterLab swaps the stylesheet after the attribute: the colours are right once it has loaded.
-  el.ownerDocument.addEventListener("load", update, { signal, capture: true });
+  listen(el.ownerDocument, "load", update, { capture: true });
   signal.addEventListener("abort", () => observer.disconnect());
   return {
     get dark() {

@@ -4,6 +4,7 @@ import { type ComparisonTraits, createComparisonStore } from "./comparison";
 import { type Env, h, text } from "./dom";
 import { createFocus } from "./focus";
 import { createTheme, type Theme } from "./host";
+import { createScope, type Scope } from "./scope";
 import { createStore, type Store } from "./store";
 import type { Traits } from "./types";
 import { createAlert } from "./views/alert";
@@ -49,22 +50,20 @@ export default () => {
       const compared = comparison(host);
       if (compared) {
         const mirror = createComparisonStore(compared, signal);
-        createCard(host.el, signal, (root, alert, theme, guard) =>
-          createComparison(root, alert, mirror, theme, guard, signal),
+        createCard(host.el, signal, (root, alert, theme, scope) =>
+          createComparison(root, alert, mirror, theme, scope),
         );
         return () => controller.abort();
       }
       store ??= createStore(host.model, signal);
       const shown = store;
-      createCard(host.el, signal, (root, alert, theme, guard) =>
-        fill(root, alert, guarded(shown, guard), theme, signal),
+      createCard(host.el, signal, (root, alert, theme, scope) =>
+        fill(root, alert, guarded(shown, scope), theme, scope),
       );
       return () => controller.abort();
     },
   };
 };
-
-type Guard = (act: () => void) => void;
 
 /** The model, where it is that of two widgets compared. */
 function comparison({ model }: Pick<Host, "model">): AnyModel<ComparisonTraits> | null {
@@ -75,8 +74,15 @@ function comparison({ model }: Pick<Host, "model">): AnyModel<ComparisonTraits> 
 function createCard(
   el: HTMLElement,
   signal: AbortSignal,
-  draw: (root: HTMLElement, alert: HTMLElement, theme: Theme, guard: Guard) => void,
+  draw: (root: HTMLElement, alert: HTMLElement, theme: Theme, scope: Scope) => void,
 ): void {
+  const alert = h("div", { class: "aw-alert", role: "alert", hidden: true });
+  const scope = createScope(signal, (error) => {
+    alert.hidden = false;
+    alert.dataset.failed = `This view failed: ${error instanceof Error ? error.message : error}`;
+    text(alert, alert.dataset.failed);
+    console.error(error);
+  });
   const root = h("div", { class: "aw-root", "data-lm-suppress-shortcuts": "true" });
   el.append(root);
   el.style.minWidth = "0"; // beside other widgets it takes what there is
@@ -86,31 +92,20 @@ function createCard(
     const run = event.key === "Enter" && event.shiftKey;
     if (!event.ctrlKey && !event.metaKey && !run && event.key !== "Escape") event.stopPropagation();
   };
-  root.addEventListener("keydown", keep, { signal });
+  scope.listen(root, "keydown", keep);
   signal.addEventListener("abort", () => root.remove());
-  const alert = h("div", { class: "aw-alert", role: "alert" });
-  const guard: Guard = (act) => {
-    try {
-      act();
-    } catch (error) {
-      alert.hidden = false;
-      alert.dataset.failed = "true";
-      alert.replaceChildren(`This view failed: ${error instanceof Error ? error.message : error}`);
-      console.error(error);
-    }
-  };
-  const theme = createTheme(root, signal);
+  const theme = createTheme(root, scope);
   const dress = () => {
     root.dataset.theme = theme.dark ? "dark" : "light";
   };
   dress();
   theme.subscribe(dress, signal);
-  guard(() => draw(root, alert, theme, guard));
+  scope.guard(() => draw(root, alert, theme, scope));
   root.prepend(alert);
 }
 
 /** The same store, with listeners whose failure shows in the card instead of stopping the others. */
-function guarded(store: Store, guard: Guard): Store {
+function guarded(store: Store, { guard }: Scope): Store {
   return new Proxy(store, {
     get(target, name, receiver) {
       if (name !== "subscribe") return Reflect.get(target, name, receiver);
@@ -126,10 +121,11 @@ function fill(
   alert: HTMLElement,
   store: Store,
   theme: Theme,
-  signal: AbortSignal,
+  scope: Scope,
 ): void {
-  const focus = createFocus();
-  const env: Env = { signal, focus, theme };
+  const { signal } = scope;
+  const focus = createFocus(scope);
+  const env: Env = { ...scope, focus, theme };
   const head = h("header", { class: "aw-head" });
   const notice = h("p", { class: "aw-notice", role: "status" });
   const lab = h("div", { class: "aw-lab" });
@@ -153,15 +149,14 @@ function fill(
     shown = view;
     ending.abort();
     ending = new AbortController();
-    const until = AbortSignal.any([signal, ending.signal]);
     body.replaceChildren();
     foot.hidden = view !== "heatmap" && view !== "steps";
     lab.hidden = foot.hidden;
-    createView(view, body, store, { ...env, signal: until }, () => last);
+    createView(view, body, store, { ...env, ...scope.until(ending.signal) }, () => last);
     if (view !== "grid") last = view;
   };
 
-  const tell = createAlert(alert, () => store.set("error", ""), signal);
+  const tell = createAlert(alert, () => store.set("error", ""), scope);
   const update = () => {
     showView();
     tell(store.get("error"));
@@ -224,7 +219,7 @@ function createView(
 function showBertviz(body: HTMLElement, store: Store, env: Env, kind: BertvizKind): void {
   const { signal, theme } = env;
   const view = createBertvizView(body, {
-    signal,
+    scope: env,
     async request(kind, theme) {
       const { buffers } = await store.request({ type: "bertviz", kind, theme }, signal);
       return new TextDecoder().decode(buffers[0]);

@@ -1,11 +1,12 @@
 /** BertViz's own view, as Python wrote it: a sandboxed frame that is as high as its content. */
 import { h } from "../dom";
+import type { Scope } from "../scope";
 
 export type BertvizKind = "head" | "model" | "neuron";
 export type BertvizTheme = "light" | "dark";
 
 export interface BertvizOptions {
-  signal: AbortSignal;
+  scope: Scope;
   /** The document, or an Error whose message can be read. */
   request(kind: BertvizKind, theme: BertvizTheme): Promise<string>;
 }
@@ -23,8 +24,9 @@ const HEIGHTS = [80, 20000] as const;
 
 export function createBertvizView(
   parent: HTMLElement,
-  { signal, request }: BertvizOptions,
+  { scope, request }: BertvizOptions,
 ): BertvizView {
+  const { signal, listen } = scope;
   const status = h("p", { class: "aw-bertviz-status", role: "status" });
   const retry = h("button", { class: "aw-bertviz-retry", type: "button" }, "Try again");
   const element = h("div", { class: "aw-bertviz" }, status);
@@ -44,9 +46,11 @@ export function createBertvizView(
     element.replaceChildren(status);
     const turn = ++latest;
     const stale = () => turn !== latest || signal.aborted;
-    request(kind, theme).then(
-      (html) => stale() || open(html, kind),
-      (error: unknown) => stale() || fail(error instanceof Error ? error.message : String(error)),
+    scope.guard(() =>
+      request(kind, theme).then(
+        (html) => stale() || open(html, kind),
+        (error: unknown) => stale() || fail(error instanceof Error ? error.message : String(error)),
+      ),
     );
   }
 
@@ -70,22 +74,18 @@ export function createBertvizView(
     element.replaceChildren(status, retry);
   }
 
-  retry.addEventListener("click", () => wanted && loading(wanted), { signal });
-  window.addEventListener(
-    "message",
-    ({ source, data }) => {
-      if (!frame || source !== frame.contentWindow) return;
-      const height = data?.attnwidgetHeight;
-      if (!Number.isFinite(height)) return;
-      const [least, most] = HEIGHTS;
-      frame.style.height = `${Math.min(Math.max(height, least), most)}px`;
-      if (element.dataset.bertviz === "ready") return;
-      element.style.minHeight = "";
-      status.remove();
-      element.dataset.bertviz = "ready";
-    },
-    { signal },
-  );
+  listen(retry, "click", () => wanted && loading(wanted));
+  listen(window, "message", ({ source, data }) => {
+    if (!frame || source !== frame.contentWindow) return;
+    const height = data?.attnwidgetHeight;
+    if (!Number.isFinite(height)) return;
+    const [least, most] = HEIGHTS;
+    frame.style.height = `${Math.min(Math.max(height, least), most)}px`;
+    if (element.dataset.bertviz === "ready") return;
+    element.style.minHeight = "";
+    status.remove();
+    element.dataset.bertviz = "ready";
+  });
   signal.addEventListener("abort", () => element.remove());
 
   return {

@@ -17,7 +17,11 @@ const TITLES = {
   positional: "how attention is told where a token stands",
 };
 
-export function createExperiments(parent: HTMLElement, store: Store, { signal }: Env): void {
+export function createExperiments(
+  parent: HTMLElement,
+  store: Store,
+  { signal, listen }: Env,
+): void {
   const summary = h("span", { class: "aw-settings" });
   const panel = h("details", { class: "aw-experiments" });
   const controls = h("div", { class: "aw-fields" });
@@ -50,29 +54,17 @@ export function createExperiments(parent: HTMLElement, store: Store, { signal }:
       typing = false;
       input.value = shown();
     };
-    input.addEventListener(
-      "input",
-      () => {
-        typing = true;
-      },
-      { signal },
-    );
-    input.addEventListener(
-      "change",
-      () => {
-        typing = false;
-        if (input.value !== shown()) send(input.value);
-      },
-      { signal },
-    );
-    input.addEventListener(
-      "keydown",
-      (event) => {
-        event.stopPropagation(); // the notebook has shortcuts of its own
-        if (event.key === "Escape") show();
-      },
-      { signal },
-    );
+    listen(input, "input", () => {
+      typing = true;
+    });
+    listen(input, "change", () => {
+      typing = false;
+      if (input.value !== shown()) send(input.value);
+    });
+    listen(input, "keydown", (event) => {
+      event.stopPropagation(); // the notebook has shortcuts of its own
+      if (event.key === "Escape") show();
+    });
     return () => typing || show();
   }
 
@@ -104,7 +96,7 @@ export function createExperiments(parent: HTMLElement, store: Store, { signal }:
   function choice(name: "init" | "positional", label: string, values: readonly string[]) {
     const select = h("select", { "aria-label": label });
     select.append(...values.map((value) => h("option", { value }, value)));
-    select.addEventListener("change", () => store.ask(name, select.value), { signal });
+    listen(select, "change", () => store.ask(name, select.value));
     field(name, label, TITLES[name], select);
     updates.push(() => {
       select.value = String(store.get(name));
@@ -119,7 +111,7 @@ export function createExperiments(parent: HTMLElement, store: Store, { signal }:
       event.preventDefault(); // the label around it would go to the number
       store.ask("seed", Math.floor(Math.random() * 10_000));
     };
-    button.addEventListener("click", act, { signal });
+    listen(button, "click", act);
     return button;
   }
 
@@ -129,9 +121,7 @@ export function createExperiments(parent: HTMLElement, store: Store, { signal }:
     const input = h("input", props);
     const title = "the scores are divided by it before the softmax; 0: the largest takes all";
     field("temperature", "temperature", title, input, shown);
-    input.addEventListener("input", () => store.ask("temperature", Number(input.value)), {
-      signal,
-    });
+    listen(input, "input", () => store.ask("temperature", Number(input.value)));
     updates.push(() => {
       const T = store.get("temperature");
       // A temperature from Python may be beyond the slider: then the slider reaches as far.
@@ -145,9 +135,7 @@ export function createExperiments(parent: HTMLElement, store: Store, { signal }:
     const input = h("input", { type: "checkbox", "aria-label": "divide by √d_k" });
     const says = h("span", { class: "aw-scale-of" });
     field("scale", "÷ √d_k", "off: the scores are q·k as it is", input, says);
-    input.addEventListener("change", () => store.ask("scale", input.checked ? null : 1), {
-      signal,
-    });
+    listen(input, "change", () => store.ask("scale", input.checked ? null : 1));
     updates.push(() => {
       const { scale } = store;
       const root = Math.abs(scale * Math.sqrt(store.get("d_k") ?? 1) - 1) < 1e-6;
@@ -159,7 +147,7 @@ export function createExperiments(parent: HTMLElement, store: Store, { signal }:
   function reset() {
     const button = h("button", { type: "button", class: "aw-text-button" }, "reset numbers");
     button.title = "take back every number set by hand";
-    button.addEventListener("click", store.reset, { signal });
+    listen(button, "click", store.reset);
     controls.append(button);
     updates.push(() => {
       button.disabled = !store.anyByHand;

@@ -1,15 +1,15 @@
 /** Keeps a panel at the foot of what is seen of its card, where the host's scrolling hides its end. */
+import type { Scope } from "../scope";
 
 /**
  * `position: sticky` stops at the first ancestor that clips, and notebooks wrap outputs in such:
  * so the panel is moved by script, inside `within` and never above it.
  */
-export function keepInView(panel: HTMLElement, within: HTMLElement, signal: AbortSignal): void {
-  let frame = 0;
+export function keepInView(panel: HTMLElement, within: HTMLElement, scope: Scope): void {
+  const { signal, listen } = scope;
   let lift = 0;
 
   function place() {
-    frame = 0;
     const box = panel.getBoundingClientRect();
     if (box.height === 0) return;
     const natural = box.bottom + lift;
@@ -23,21 +23,15 @@ export function keepInView(panel: HTMLElement, within: HTMLElement, signal: Abor
     panel.style.transform = lift ? `translateY(${-lift}px)` : "";
     panel.dataset.floats = String(lift > 0);
   }
-  const request = () => {
-    if (!frame) frame = requestAnimationFrame(place);
-  };
+  const request = scope.frame(place);
   const { ownerDocument: page } = panel;
-  page.addEventListener("scroll", request, { signal, capture: true, passive: true });
-  page.defaultView?.addEventListener("resize", request, { signal });
-  const observer = new ResizeObserver(request);
-  observer.observe(within);
-  observer.observe(panel);
+  listen(page, "scroll", request, { capture: true, passive: true });
+  if (page.defaultView) listen(page.defaultView, "resize", request);
+  scope.onResize([within, panel], request);
   const seen = new IntersectionObserver(request);
   seen.observe(panel);
   signal.addEventListener("abort", () => {
-    observer.disconnect();
     seen.disconnect();
-    cancelAnimationFrame(frame);
   });
   request();
 }

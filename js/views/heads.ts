@@ -6,12 +6,12 @@ import type { Store } from "../store";
 import { palette } from "./heatmap/paint";
 import { paintThumb } from "./thumb";
 
-export function createHeads(parent: HTMLElement, store: Store, { signal, theme }: Env): void {
+export function createHeads(parent: HTMLElement, store: Store, env: Env): void {
+  const { signal, listen, theme } = env;
   const strip = h("div", { class: "aw-heads", role: "radiogroup", "aria-label": "heads" });
   const caption = h("p", { class: "aw-where" }, "attention of every head");
   parent.append(h("div", { class: "aw-heads-box" }, strip, caption));
   const buttons: { element: HTMLButtonElement; canvas: HTMLCanvasElement }[] = [];
-  let frame = 0;
 
   function headButton(head: number) {
     const canvas = h("canvas", {});
@@ -22,26 +22,21 @@ export function createHeads(parent: HTMLElement, store: Store, { signal, theme }
       canvas,
       label,
     );
-    element.addEventListener("click", () => store.set("head", head), { signal });
+    listen(element, "click", () => store.set("head", head));
     return { element, canvas };
   }
 
-  strip.addEventListener(
-    "keydown",
-    (event) => {
-      const by = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
-      if (!by) return;
-      event.preventDefault();
-      event.stopPropagation();
-      const next = (store.get("head") + by + buttons.length) % buttons.length;
-      store.set("head", next);
-      buttons[next]?.element.focus();
-    },
-    { signal },
-  );
+  listen(strip, "keydown", (event) => {
+    const by = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+    if (!by) return;
+    event.preventDefault();
+    event.stopPropagation();
+    const next = (store.get("head") + by + buttons.length) % buttons.length;
+    store.set("head", next);
+    buttons[next]?.element.focus();
+  });
 
   function paint() {
-    frame = 0;
     const heads = store.stacked;
     strip.hidden = caption.hidden = heads < 2;
     if (heads < 2) return;
@@ -66,14 +61,11 @@ export function createHeads(parent: HTMLElement, store: Store, { signal, theme }
       element.tabIndex = current ? 0 : -1;
     });
   }
-  const request = () => {
-    if (!frame) frame = requestAnimationFrame(paint);
-  };
+  const request = env.frame(paint);
   store.subscribe((change) => {
     const names = ["head", "cmap", "color_scale"];
     if (change.all || change.rows.size || names.some((name) => change.names.has(name))) request();
   }, signal);
   theme.subscribe(request, signal);
-  signal.addEventListener("abort", () => cancelAnimationFrame(frame));
   paint();
 }

@@ -21,7 +21,7 @@ export function createInspector(parent: HTMLElement, store: Store, env: Env): vo
   const pair = h("h3", { class: "aw-pair" });
   const where = h("p", { class: "aw-where" });
   const formula = h("div", { class: "aw-formula" });
-  const copy = copyButton(() => explainWeight(store, ...shownCell()).numpy, signal);
+  const copy = copyButton(() => explainWeight(store, ...shownCell()).numpy, env);
   const caption = h("p", { class: "aw-where" }, CAPTION);
   const bars = h("div", { class: "aw-bars", role: "list" });
   const rest = h("p", { class: "aw-where" });

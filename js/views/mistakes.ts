@@ -9,11 +9,11 @@ const MISTAKES = [
   "mask-multiplied", "not-transposed", "in-place",
 ]; // biome-ignore format: a table
 
-export function createMistakes(parent: HTMLElement, store: Store, { signal }: Env): void {
+export function createMistakes(parent: HTMLElement, store: Store, { signal, listen }: Env): void {
   const select = h("select", { "aria-label": "mistake" });
   select.append(h("option", { value: "" }, "none"));
   select.append(...MISTAKES.map((name) => h("option", { value: name }, name)));
-  select.addEventListener("change", () => store.ask("mistake", select.value || null), { signal });
+  listen(select, "change", () => store.ask("mistake", select.value || null));
   const title = "what attention becomes when this mistake is in the code";
   const label = h("label", { title }, h("span", {}, "bug lab"), select);
   const breaks = h("span", { class: "aw-breaks", role: "status" });

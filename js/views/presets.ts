@@ -1,6 +1,7 @@
 /** The masks that have names: switches, alone or together, each with what it can be told. */
 import { h } from "../dom";
 import { DEFAULTS, PRESETS, type Preset, paddedKeys } from "../presets";
+import type { Scope } from "../scope";
 import type { Store } from "../store";
 import { visible } from "../tokens";
 import type { Presets } from "../types";
@@ -13,7 +14,7 @@ const TITLES: Record<Preset, string> = {
   block: "a query sees its own sentence only",
 };
 
-export function createPresets(store: Store, signal: AbortSignal) {
+export function createPresets(store: Store, { listen }: Scope) {
   const buttons = new Map<Preset, HTMLButtonElement>();
   const toggle = (name: Preset) => {
     const { [name]: on, ...others } = store.presets;
@@ -21,7 +22,7 @@ export function createPresets(store: Store, signal: AbortSignal) {
   };
   for (const name of PRESETS) {
     const button = h("button", { type: "button", "data-text": name, title: TITLES[name] }, name);
-    button.addEventListener("click", () => toggle(name), { signal });
+    listen(button, "click", () => toggle(name));
     buttons.set(name, button);
   }
   const width = counter("window", "keys to either side", (value) => `± ${value}`);
@@ -39,8 +40,8 @@ export function createPresets(store: Store, signal: AbortSignal) {
       const value = Math.max(0, Math.min(store.nK, (store.presets[name] ?? 0) + by));
       store.setPresets({ ...store.presets, [name]: value });
     };
-    less.addEventListener("click", step(-1), { signal });
-    more.addEventListener("click", step(1), { signal });
+    listen(less, "click", step(-1));
+    listen(more, "click", step(1));
     return {
       element: h("span", { class: "aw-counter", "data-preset": name }, less, shown, more),
       update(this: { element: HTMLElement }, value: number | undefined) {
@@ -59,33 +60,21 @@ export function createPresets(store: Store, signal: AbortSignal) {
     const close = () => {
       element.open = false;
     };
-    element.addEventListener(
-      "keydown",
-      (event) => {
-        if (event.key !== "Escape" || !element.open) return;
-        event.stopPropagation();
-        close();
-        summary.focus();
-      },
-      { signal },
-    );
-    element.addEventListener(
-      "focusout",
-      (event) => {
-        if (!element.contains(event.relatedTarget as Node | null)) close();
-      },
-      { signal },
-    );
+    listen(element, "keydown", (event) => {
+      if (event.key !== "Escape" || !element.open) return;
+      event.stopPropagation();
+      close();
+      summary.focus();
+    });
+    listen(element, "focusout", (event) => {
+      if (!element.contains(event.relatedTarget as Node | null)) close();
+    });
     let listed = "";
-    list.addEventListener(
-      "change",
-      () => {
-        const boxes = [...list.querySelectorAll("input")];
-        const chosen = boxes.flatMap((box, k) => (box.checked ? [k] : []));
-        store.setPresets({ ...store.presets, padding: chosen });
-      },
-      { signal },
-    );
+    listen(list, "change", () => {
+      const boxes = [...list.querySelectorAll("input")];
+      const chosen = boxes.flatMap((box, k) => (box.checked ? [k] : []));
+      store.setPresets({ ...store.presets, padding: chosen });
+    });
     return {
       element,
       update(value: Presets["padding"]) {

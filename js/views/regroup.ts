@@ -1,9 +1,10 @@
 /** What a row of the map is: a token or a word, special tokens with the others or left out. */
 import { h } from "../dom";
+import type { Scope } from "../scope";
 import type { Store } from "../store";
 import { segmented } from "./segmented";
 
-export function createRegroup(store: Store, signal: AbortSignal) {
+export function createRegroup(store: Store, scope: Scope) {
   const merge = segmented(
     "rows and columns",
     [
@@ -15,7 +16,7 @@ export function createRegroup(store: Store, signal: AbortSignal) {
       },
     ],
     (value) => store.set("merge", value),
-    signal,
+    scope,
   );
   const special = h(
     "button",
@@ -26,9 +27,7 @@ export function createRegroup(store: Store, signal: AbortSignal) {
     },
     "hide special",
   );
-  special.addEventListener("click", () => store.set("hide_special", !store.get("hide_special")), {
-    signal,
-  });
+  scope.listen(special, "click", () => store.set("hide_special", !store.get("hide_special")));
   const element = h("div", { class: "aw-regroup" }, merge.element, special);
   return {
     element,

@@ -25,7 +25,7 @@ interface Picture {
 const ROOM = 264;
 
 export function createReport(parent: HTMLElement, store: Store, env: Env): void {
-  const { signal, theme } = env;
+  const { signal, listen, theme } = env;
   const title = h("h3", {});
   const dismiss = h("button", { type: "button", class: "aw-text-button" }, "dismiss");
   const message = h("p", { class: "aw-message" });
@@ -38,10 +38,11 @@ export function createReport(parent: HTMLElement, store: Store, env: Env): void 
   element.append(head, message, broken, maps, readout, stale);
   parent.append(element);
   // Which switches a mistake off, too.
-  dismiss.addEventListener("click", () => store.set("report", null), { signal });
+  listen(dismiss, "click", () => store.set("report", null));
   let shown: Report | null = null;
   let drawing = new AbortController();
-  let frame = 0;
+
+  const again = env.frame(() => shown && draw(shown));
 
   function update() {
     const report = store.get("report");
@@ -72,7 +73,7 @@ export function createReport(parent: HTMLElement, store: Store, env: Env): void 
     drawing = new AbortController();
     if (palette(element).masked === "") {
       // The stylesheet comes a moment after the card.
-      frame = requestAnimationFrame(() => draw(report));
+      again();
       return;
     }
     const [rows, cols] = report.expected.shape as [number, number];
@@ -159,7 +160,7 @@ export function createReport(parent: HTMLElement, store: Store, env: Env): void 
         undo: (redo) => (redo ? store.redo() : store.undo()),
         leave: () => made.grid.blur(),
       },
-      drawing.signal,
+      env.until(drawing.signal),
     );
     made.place(mapBlock(rows, cols, ROOM));
     made.describe(`${picture.name}, ${rows} by ${cols}`, {
@@ -191,10 +192,7 @@ export function createReport(parent: HTMLElement, store: Store, env: Env): void 
     shown = null;
     update();
   }, signal);
-  signal.addEventListener("abort", () => {
-    drawing.abort();
-    cancelAnimationFrame(frame);
-  });
+  signal.addEventListener("abort", () => drawing.abort());
   update();
 }
 

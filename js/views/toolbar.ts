@@ -17,14 +17,15 @@ const VIEWS = [
   { value: "bertviz-neuron", text: "BertViz neurons" },
 ];
 
-export function createToolbar(parent: HTMLElement, store: Store, { signal }: Env): void {
+export function createToolbar(parent: HTMLElement, store: Store, env: Env): void {
+  const { signal, listen, after } = env;
   const title = h("h2", { class: "aw-title" });
   const subtitle = h("span", { class: "aw-subtitle" });
   const busy = h("span", { class: "aw-busy", role: "status", hidden: true });
   const isModel = () => store.get("layers").some((layer) => layer.module !== "");
 
-  const views = segmented("view", VIEWS, (value) => store.set("view", value), signal);
-  const presets = createPresets(store, signal);
+  const views = segmented("view", VIEWS, (value) => store.set("view", value), env);
+  const presets = createPresets(store, env);
   const undo = button("undo", "undo (Ctrl+Z)", store.undo);
   const redo = button("redo", "redo (Ctrl+Shift+Z)", store.redo);
   const clear = button("clear", "clear the mask", store.clear);
@@ -34,7 +35,7 @@ export function createToolbar(parent: HTMLElement, store: Store, { signal }: Env
   const history = h("span", { class: "aw-history" }, undo, redo, clear);
   const edits = h("div", { class: "aw-edits" }, presets.element, history);
   const pickers = h("div", { class: "aw-pickers" }, kind.element, layer.element, head.element);
-  const regroup = createRegroup(store, signal);
+  const regroup = createRegroup(store, env);
   parent.append(
     h("div", { class: "aw-titles" }, title, subtitle),
     h("div", { class: "aw-controls" }, busy, pickers, regroup.element, views.element, edits),
@@ -43,7 +44,7 @@ export function createToolbar(parent: HTMLElement, store: Store, { signal }: Env
   function button(name: IconName, label: string, act: () => void): HTMLButtonElement {
     const props = { type: "button", class: "aw-button", "aria-label": label, title: label };
     const element = h("button", props, icon(name));
-    element.addEventListener("click", act, { signal });
+    listen(element, "click", act);
     return element;
   }
 
@@ -59,7 +60,7 @@ export function createToolbar(parent: HTMLElement, store: Store, { signal }: Env
     };
     const previous = button("previous", `previous ${name}`, go(-1));
     const next = button("next", `next ${name}`, go(1));
-    select.addEventListener("change", () => pick(select.value), { signal });
+    listen(select, "change", () => pick(select.value));
     return {
       element: h("div", { class: "aw-picker" }, previous, select, next),
       update(
@@ -80,15 +81,14 @@ export function createToolbar(parent: HTMLElement, store: Store, { signal }: Env
     };
   }
 
-  let patience: ReturnType<typeof setTimeout> | undefined;
-  signal.addEventListener("abort", () => clearTimeout(patience));
+  let cancel = () => {};
 
   function wait(waiting: boolean) {
     if (busy.hidden !== waiting) return;
     busy.hidden = !waiting;
     text(busy, "computing…");
-    clearTimeout(patience);
-    if (waiting) patience = setTimeout(() => text(busy, NO_ANSWER), 4000);
+    cancel();
+    if (waiting) cancel = after(4000, () => text(busy, NO_ANSWER));
   }
 
   function update() {

@@ -247,6 +247,9 @@ for (const [name, attribute] of [
   });
 }
 
+/** What a test puts in place of the context's own methods. */
+let drawing: Record<string, () => void> = {};
+
 /** Draws nothing; says how wide a text would be. */
 const context: unknown = new Proxy(
   {
@@ -256,7 +259,7 @@ const context: unknown = new Proxy(
     }),
     createLinearGradient: () => ({ addColorStop() {} }),
   } as Record<string | symbol, unknown>,
-  { get: (known, name) => known[name] ?? (() => {}) },
+  { get: (known, name) => drawing[String(name)] ?? known[name] ?? (() => {}) },
 );
 
 const document = {
@@ -286,6 +289,7 @@ export function openPage() {
   let asked = 0;
   const resizes: (() => void)[] = [];
   uncaught.length = 0;
+  drawing = {};
   focused = null;
   class Observer {
     constructor(changed: () => void) {
@@ -321,6 +325,7 @@ export function openPage() {
     body: body as unknown as HTMLElement,
     root: body,
     uncaught,
+    drawing,
     /** Run the frames that were asked for, and not those that these ask for. */
     frame() {
       const due = [...frames.values()];

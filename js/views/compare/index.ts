@@ -5,6 +5,7 @@ import { fill, h, text } from "../../dom";
 import { largest } from "../../extent";
 import type { Theme } from "../../host";
 import { number } from "../../numbers";
+import type { Scope } from "../../scope";
 import { createAlert } from "../alert";
 import { watchDensity } from "../heatmap/density";
 import { palette } from "../heatmap/paint";
@@ -22,11 +23,11 @@ export function createComparison(
   alert: HTMLElement,
   store: Comparison,
   theme: Theme,
-  guard: (act: () => void) => void,
-  signal: AbortSignal,
+  scope: Scope,
 ): void {
   const { get } = store;
-  const tell = createAlert(alert, () => store.set("error", ""), signal);
+  const { signal, listen, guard, guarded } = scope;
+  const tell = createAlert(alert, () => store.set("error", ""), scope);
   const title = h("h2", { class: "aw-title" });
   const busy = h("span", { class: "aw-busy", role: "status" }, "waiting for Python");
   const controls = h("div", { class: "aw-controls" }, busy);
@@ -43,7 +44,6 @@ export function createComparison(
 
   let reached: Place | null = null;
   let hovered: Place | null = null;
-  let frame = 0;
   let width = 0;
   const matrices = get("labels").map(([name]) => {
     const none = () => {};
@@ -64,7 +64,7 @@ export function createComparison(
       undo: none,
       leave: () => made.grid.blur(),
     };
-    const made = createMatrix(name, false, actions, signal);
+    const made = createMatrix(name, false, actions, scope);
     const gaps = h("div", { class: "aw-gaps" });
     const bar = h("div", { class: "aw-compare-bar" });
     made.grid.append(gaps);
@@ -76,7 +76,7 @@ export function createComparison(
   function picker(name: "kind" | "layer" | "head") {
     const select = h("select");
     const element = h("label", {}, name === "kind" ? "stack" : name, select);
-    select.addEventListener("change", () =>
+    listen(select, "change", () =>
       store.set(name, get("offered")[name][select.selectedIndex] as never),
     );
     controls.append(element);
@@ -108,7 +108,6 @@ export function createComparison(
   }
 
   function paint() {
-    frame = 0;
     // Out of sight it is as wide as it was: JupyterLab hides all of a page while it changes themes.
     width = stage.clientWidth || width;
     const colors = palette(stage);
@@ -168,9 +167,7 @@ export function createComparison(
     });
     mark();
   }
-  function request() {
-    if (!frame) frame = requestAnimationFrame(() => guard(paint));
-  }
+  const request = scope.frame(paint);
 
   function update() {
     for (const renew of pickers) renew();
@@ -178,7 +175,10 @@ export function createComparison(
       get("changes").map((place) => {
         const [pair, by] = change(store, place);
         const button = h("button", { type: "button" }, h("span", {}, pair), h("b", {}, by));
-        button.addEventListener("click", () => select(place));
+        button.addEventListener(
+          "click",
+          guarded(() => select(place)),
+        );
         return button;
       }),
     );
@@ -192,13 +192,8 @@ export function createComparison(
   }
 
   theme.subscribe(request, signal);
-  watchDensity(request, signal);
-  const observer = new ResizeObserver(request);
-  observer.observe(stage);
-  signal.addEventListener("abort", () => {
-    observer.disconnect();
-    cancelAnimationFrame(frame);
-  });
+  watchDensity(request, scope);
+  scope.onResize([stage], request);
   store.subscribe(() => guard(update));
   root.dataset.view = "compare";
   update();

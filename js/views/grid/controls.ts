@@ -1,5 +1,6 @@
 /** What the grid is ordered and filtered by. */
 import { h, text } from "../../dom";
+import type { Scope } from "../../scope";
 import { segmented } from "../segmented";
 import { type Choice, type Head, statisticOf } from "./data";
 
@@ -14,7 +15,7 @@ const MEANS: Record<string, string> = {
   induction: "how much a repeated token looks at what came after it earlier (Olsson et al. 2022)",
 };
 
-export function createControls(changed: () => void, signal: AbortSignal) {
+export function createControls(changed: () => void, scope: Scope) {
   const state: Choice = { order: "layer", statistic: "entropy", sink: true, least: 0 };
   const order = segmented(
     "order",
@@ -27,7 +28,7 @@ export function createControls(changed: () => void, signal: AbortSignal) {
       order.set(value);
       changed();
     },
-    signal,
+    scope,
   );
   order.set(state.order);
   const select = h("select", { "aria-label": "statistic" });
@@ -47,23 +48,19 @@ export function createControls(changed: () => void, signal: AbortSignal) {
     text(means, MEANS[state.statistic] ?? "");
     text(says, state.least === 0 ? "all" : `≥ ${Math.round(state.least * 100)} %`);
   };
-  const listen = (element: HTMLElement, kind: string, act: () => void) =>
-    element.addEventListener(
-      kind,
-      () => {
-        act();
-        show();
-        changed();
-      },
-      { signal },
-    );
-  listen(select, "change", () => {
+  const on = (element: HTMLElement, kind: "change" | "input", act: () => void) =>
+    scope.listen(element, kind, () => {
+      act();
+      show();
+      changed();
+    });
+  on(select, "change", () => {
     state.statistic = select.value;
   });
-  listen(sink, "change", () => {
+  on(sink, "change", () => {
     state.sink = !sink.checked;
   });
-  listen(least, "input", () => {
+  on(least, "input", () => {
     state.least = Number(least.value);
   });
   show();

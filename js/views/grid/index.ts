@@ -15,12 +15,12 @@ const ROOM_FOR_WORDS = 44;
 const GAP = 5;
 
 export function createGrid(parent: HTMLElement, store: Store, env: Env, back: () => string): void {
-  const { signal, theme } = env;
+  const { signal, listen, guarded, theme } = env;
   const status = h("p", { class: "aw-where", role: "status" });
   const list = h("div", { class: "aw-grid-heads", role: "grid", "aria-label": "heads" });
   const large = h("div", { class: "aw-grid-large", hidden: true });
   const root = h("div", { class: "aw-heads-grid" });
-  const controls = createControls(() => draw(), signal);
+  const controls = createControls(() => draw(), env);
   const series = createSeries(store, env, () => draw());
   root.append(controls.element, series.element, status, list, large);
   parent.append(root);
@@ -136,14 +136,20 @@ export function createGrid(parent: HTMLElement, store: Store, env: Env, back: ()
       picture(head, table),
       h("span", {}, columns ? `${head.head}` : `${head.layer}·${head.head}`, h("i", {}, says)),
     );
-    button.addEventListener("click", () => open(head));
-    button.addEventListener("pointerenter", () => enlarge(head, button));
+    button.addEventListener(
+      "click",
+      guarded(() => open(head)),
+    );
+    button.addEventListener(
+      "pointerenter",
+      guarded(() => enlarge(head, button)),
+    );
     button.addEventListener(
       "focus",
-      () => button.matches(":focus-visible") && enlarge(head, button),
+      guarded(() => button.matches(":focus-visible") && enlarge(head, button)),
     );
-    button.addEventListener("pointerleave", hide);
-    button.addEventListener("blur", hide);
+    button.addEventListener("pointerleave", guarded(hide));
+    button.addEventListener("blur", guarded(hide));
     return button;
   }
 
@@ -191,32 +197,21 @@ export function createGrid(parent: HTMLElement, store: Store, env: Env, back: ()
     large.style.top = `${Math.max(0, top)}px`;
   }
 
-  list.addEventListener(
-    "keydown",
-    (event) => {
-      const buttons = [...list.querySelectorAll<HTMLElement>(".aw-thumb")];
-      const at = buttons.indexOf(event.target as HTMLElement);
-      const across = Math.max(
-        1,
-        buttons.filter((b) => b.offsetTop === buttons[0]?.offsetTop).length,
-      );
-      const by = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: across, ArrowUp: -across }[event.key];
-      const next =
-        event.key === "Home"
-          ? 0
-          : event.key === "End"
-            ? buttons.length - 1
-            : at + (by ?? Number.NaN);
-      const target = buttons[next];
-      if (at < 0 || !target) return;
-      event.preventDefault();
-      event.stopPropagation();
-      (event.target as HTMLElement).tabIndex = -1;
-      target.tabIndex = 0;
-      target.focus();
-    },
-    { signal },
-  );
+  listen(list, "keydown", (event) => {
+    const buttons = [...list.querySelectorAll<HTMLElement>(".aw-thumb")];
+    const at = buttons.indexOf(event.target as HTMLElement);
+    const across = Math.max(1, buttons.filter((b) => b.offsetTop === buttons[0]?.offsetTop).length);
+    const by = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: across, ArrowUp: -across }[event.key];
+    const next =
+      event.key === "Home" ? 0 : event.key === "End" ? buttons.length - 1 : at + (by ?? Number.NaN);
+    const target = buttons[next];
+    if (at < 0 || !target) return;
+    event.preventDefault();
+    event.stopPropagation();
+    (event.target as HTMLElement).tabIndex = -1;
+    target.tabIndex = 0;
+    target.focus();
+  });
 
   store.subscribe((change) => {
     // Another text or other numbers: every head may be another. A masked cell is one head's what-if.
@@ -231,13 +226,11 @@ export function createGrid(parent: HTMLElement, store: Store, env: Env, back: ()
   }, signal);
   theme.subscribe(draw, signal);
   let width = 0;
-  const observer = new ResizeObserver(() => {
+  env.onResize([root], () => {
     if (root.clientWidth === width) return;
     width = root.clientWidth;
     draw();
   });
-  observer.observe(root);
-  signal.addEventListener("abort", () => observer.disconnect());
   palette(root);
   start();
 }

@@ -5,7 +5,7 @@ import { type Head, type Message, read, whole } from "./data";
 
 type Phase = "computing" | "stopped" | "failed" | "done";
 
-export function createSeries(store: Store, { signal }: Env, changed: () => void) {
+export function createSeries(store: Store, { signal, listen }: Env, changed: () => void) {
   const count = h("span", {});
   const bar = h("progress", { max: 1, value: 0, "aria-label": "heads computed" });
   const button = h("button", { type: "button", class: "aw-grid-stop" });
@@ -64,15 +64,11 @@ export function createSeries(store: Store, { signal }: Env, changed: () => void)
     }
   }
 
-  button.addEventListener(
-    "click",
-    () => {
-      if (phase === "computing") isStopping = true;
-      else void go();
-      show();
-    },
-    { signal },
-  );
+  listen(button, "click", () => {
+    if (phase === "computing") isStopping = true;
+    else void go();
+    show();
+  });
   signal.addEventListener("abort", () => series.abort());
 
   return {

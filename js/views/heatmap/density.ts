@@ -1,14 +1,17 @@
 /** Another screen, or a zoomed page: the canvas must be as sharp as the new pixels are. */
-export function watchDensity(changed: () => void, signal: AbortSignal): void {
+import type { Scope } from "../../scope";
+
+export function watchDensity(changed: () => void, { listen }: Scope): void {
   const watch = () => {
     const query = matchMedia(`(resolution: ${devicePixelRatio}dppx)`);
-    query.addEventListener(
+    listen(
+      query,
       "change",
       () => {
         changed();
         watch();
       },
-      { once: true, signal },
+      { once: true },
     );
   };
   watch();

@@ -16,7 +16,7 @@ import { createSurface } from "./surface";
 import { describe, labelTitle, opening, rowIsEmpty } from "./words";
 
 export function createHeatmap(parent: HTMLElement, store: Store, env: Env): void {
-  const { signal, focus, theme } = env;
+  const { signal, listen, focus, theme } = env;
   const surface = createSurface();
   const { map, over, row, gridcell, baseContext, overContext } = surface;
   const readout = h("div", { class: "aw-readout", role: "status", "aria-live": "polite" });
@@ -28,13 +28,13 @@ export function createHeatmap(parent: HTMLElement, store: Store, env: Env): void
       { value: "map", text: "map", title: "colours up to the map's own maximum" },
     ],
     (value) => store.set("color_scale", value as ColorScale),
-    signal,
+    env,
   );
   const quantity = segmented(
     "colours show",
     QUANTITIES,
     (value) => store.set("quantity", value as Quantity),
-    signal,
+    env,
   );
   const about = h("p", { class: "aw-where aw-about" });
   const of = h("div", { class: "aw-scale" }, h("span", {}, "colours show"), quantity.element);
@@ -56,7 +56,6 @@ export function createHeatmap(parent: HTMLElement, store: Store, env: Env): void
   let geometry: Geometry | null = null;
   let dirty: Set<number> | "all" | null = "all";
   let relayout = true;
-  let frame = 0;
   let painted = 0;
   let marked = "";
   let overlaid = false;
@@ -73,7 +72,6 @@ export function createHeatmap(parent: HTMLElement, store: Store, env: Env): void
   }
 
   function paint() {
-    frame = 0;
     if (relayout) {
       // Out of sight there is no room to lay it out in: what was drawn stays until there is.
       const arranged = arrange();
@@ -103,9 +101,7 @@ export function createHeatmap(parent: HTMLElement, store: Store, env: Env): void
     overlaid = true;
   }
 
-  function request() {
-    if (!frame) frame = requestAnimationFrame(paint);
-  }
+  const request = env.frame(paint);
 
   /** Show the marks, if they are others than those shown. */
   function mark() {
@@ -190,7 +186,7 @@ export function createHeatmap(parent: HTMLElement, store: Store, env: Env): void
         say(describe(store, cell));
       },
     },
-    signal,
+    env,
   );
 
   listenToKeys(
@@ -224,37 +220,25 @@ export function createHeatmap(parent: HTMLElement, store: Store, env: Env): void
         else map.blur();
       },
     },
-    signal,
+    env,
   );
   // The selection that Python reads follows when the keys are let go, not at every step.
-  map.addEventListener(
-    "keyup",
-    () => {
-      const selection = store.get("selection");
-      if (selection?.[0] === active[0] && selection[1] === active[1]) return;
-      if (marks.keyboard) store.set("selection", [active[0], active[1]]);
-    },
-    { signal },
-  );
-  map.addEventListener(
-    "focus",
-    () => {
-      if (!map.matches(":focus-visible")) return;
-      marks.keyboard = true;
-      say(activate(active));
-      rest();
-    },
-    { signal },
-  );
-  map.addEventListener(
-    "blur",
-    () => {
-      marks.keyboard = false;
-      anchor = marks.range = null;
-      rest();
-    },
-    { signal },
-  );
+  listen(map, "keyup", () => {
+    const selection = store.get("selection");
+    if (selection?.[0] === active[0] && selection[1] === active[1]) return;
+    if (marks.keyboard) store.set("selection", [active[0], active[1]]);
+  });
+  listen(map, "focus", () => {
+    if (!map.matches(":focus-visible")) return;
+    marks.keyboard = true;
+    say(activate(active));
+    rest();
+  });
+  listen(map, "blur", () => {
+    marks.keyboard = false;
+    anchor = marks.range = null;
+    rest();
+  });
 
   store.subscribe((change) => {
     if (change.all || change.names.has("cmap") || change.names.has("quantity")) table = colours();
@@ -282,13 +266,12 @@ export function createHeatmap(parent: HTMLElement, store: Store, env: Env): void
 
   // A canvas mounted out of sight has no size: it is drawn when it gets one, and when that changes.
   let width = 0;
-  const observer = new ResizeObserver(() => {
+  env.onResize([parent], () => {
     if (parent.clientWidth === width && !relayout) return;
     width = parent.clientWidth;
     relayout = true;
     request();
   });
-  observer.observe(parent);
   theme.subscribe(() => {
     table = colours();
     dirty = "all";
@@ -297,11 +280,7 @@ export function createHeatmap(parent: HTMLElement, store: Store, env: Env): void
   watchDensity(() => {
     relayout = true;
     request();
-  }, signal);
-  signal.addEventListener("abort", () => {
-    observer.disconnect();
-    cancelAnimationFrame(frame);
-  });
+  }, env);
 
   settle();
   activate(active);

@@ -1,5 +1,6 @@
 /** The map by keyboard: an ARIA grid of which the active cell is always in the document. */
 import type { Cell } from "../../focus";
+import type { Scope } from "../../scope";
 import type { Store } from "../../store";
 
 export interface KeyboardState {
@@ -52,25 +53,21 @@ export function listenToKeys(
   store: Store,
   state: () => KeyboardState,
   actions: KeyboardActions,
-  signal: AbortSignal,
+  { listen }: Scope,
 ): void {
-  grid.addEventListener(
-    "keydown",
-    (event) => {
-      const command = event.ctrlKey || event.metaKey;
-      const letter = event.key.toLowerCase();
-      const { cell, anchor } = state();
-      const next = step(event, cell, store.nQ, store.nK);
-      if (next) actions.move(next, event.shiftKey ? (anchor ?? cell) : null);
-      else if (command && letter === "z") event.shiftKey ? store.redo() : store.undo();
-      else if (command && letter === "y") store.redo();
-      else if (!command && (event.key === " " || event.key === "Enter")) actions.toggle();
-      else if (event.key === "Escape") anchor ? actions.move(cell, null) : actions.leave();
-      else return;
-      // The notebook has shortcuts of its own on the same keys.
-      event.preventDefault();
-      event.stopPropagation();
-    },
-    { signal },
-  );
+  listen(grid, "keydown", (event) => {
+    const command = event.ctrlKey || event.metaKey;
+    const letter = event.key.toLowerCase();
+    const { cell, anchor } = state();
+    const next = step(event, cell, store.nQ, store.nK);
+    if (next) actions.move(next, event.shiftKey ? (anchor ?? cell) : null);
+    else if (command && letter === "z") event.shiftKey ? store.redo() : store.undo();
+    else if (command && letter === "y") store.redo();
+    else if (!command && (event.key === " " || event.key === "Enter")) actions.toggle();
+    else if (event.key === "Escape") anchor ? actions.move(cell, null) : actions.leave();
+    else return;
+    // The notebook has shortcuts of its own on the same keys.
+    event.preventDefault();
+    event.stopPropagation();
+  });
 }

@@ -1,5 +1,6 @@
 /** The map by pointer: hover marks, a click toggles, a drag paints, a label masks its line. */
 import type { Cell } from "../../focus";
+import type { Scope } from "../../scope";
 import type { Store } from "../../store";
 import { type Geometry, hit, line, nearest } from "./geometry";
 import { labelEdit } from "./words";
@@ -15,7 +16,7 @@ export function listenToPointer(
   store: Store,
   geometry: () => Geometry | null,
   actions: PointerActions,
-  signal: AbortSignal,
+  { listen }: Scope,
 ): void {
   let stroke: { id: number; masked: boolean; last: Cell } | null = null;
 
@@ -33,69 +34,59 @@ export function listenToPointer(
     );
   };
 
-  surface.addEventListener(
-    "pointerdown",
-    (event) => {
-      if (event.button !== 0) return;
-      const g = geometry();
-      const target = g && hit(g, ...at(event));
-      if (!target) return;
-      if (target.kind !== "cell") {
-        const { nQ, nK } = store;
-        const cells =
-          target.kind === "row"
-            ? Array.from({ length: nK }, (_, k) => target.query * nK + k)
-            : Array.from({ length: nQ }, (_, q) => q * nK + target.key);
-        const edit = labelEdit(store, cells);
-        store.paint(edit.cells, !edit.free, store.stroke());
-        return;
-      }
-      const cell: Cell = [target.query, target.key];
-      const flat = target.query * store.nK + target.key;
-      if (store.locked?.[flat]) {
-        actions.select(cell);
-        actions.locked(cell);
-        return;
-      }
-      surface.setPointerCapture(event.pointerId);
-      stroke = { id: store.stroke(), masked: !store.mask[flat], last: cell };
-      paint([cell]);
-    },
-    { signal },
-  );
+  listen(surface, "pointerdown", (event) => {
+    if (event.button !== 0) return;
+    const g = geometry();
+    const target = g && hit(g, ...at(event));
+    if (!target) return;
+    if (target.kind !== "cell") {
+      const { nQ, nK } = store;
+      const cells =
+        target.kind === "row"
+          ? Array.from({ length: nK }, (_, k) => target.query * nK + k)
+          : Array.from({ length: nQ }, (_, q) => q * nK + target.key);
+      const edit = labelEdit(store, cells);
+      store.paint(edit.cells, !edit.free, store.stroke());
+      return;
+    }
+    const cell: Cell = [target.query, target.key];
+    const flat = target.query * store.nK + target.key;
+    if (store.locked?.[flat]) {
+      actions.select(cell);
+      actions.locked(cell);
+      return;
+    }
+    surface.setPointerCapture(event.pointerId);
+    stroke = { id: store.stroke(), masked: !store.mask[flat], last: cell };
+    paint([cell]);
+  });
 
-  surface.addEventListener(
-    "pointermove",
-    (event) => {
-      const g = geometry();
-      if (!g) return;
-      if (stroke) {
-        for (const sample of event.getCoalescedEvents?.() ?? [event]) {
-          const next = nearest(g, ...at(sample));
-          if (next[0] === stroke.last[0] && next[1] === stroke.last[1]) continue;
-          paint(line(stroke.last as [number, number], next));
-          stroke.last = next;
-        }
-        actions.hover(stroke.last, null, null);
-        return;
+  listen(surface, "pointermove", (event) => {
+    const g = geometry();
+    if (!g) return;
+    if (stroke) {
+      for (const sample of event.getCoalescedEvents?.() ?? [event]) {
+        const next = nearest(g, ...at(sample));
+        if (next[0] === stroke.last[0] && next[1] === stroke.last[1]) continue;
+        paint(line(stroke.last as [number, number], next));
+        stroke.last = next;
       }
-      const target = hit(g, ...at(event));
-      surface.style.cursor = target ? "pointer" : "default";
-      if (target?.kind === "cell") actions.hover([target.query, target.key], null, null);
-      else if (target?.kind === "row") actions.hover(null, target.query, null);
-      else actions.hover(null, null, target?.kind === "column" ? target.key : null);
-    },
-    { signal },
-  );
+      actions.hover(stroke.last, null, null);
+      return;
+    }
+    const target = hit(g, ...at(event));
+    surface.style.cursor = target ? "pointer" : "default";
+    if (target?.kind === "cell") actions.hover([target.query, target.key], null, null);
+    else if (target?.kind === "row") actions.hover(null, target.query, null);
+    else actions.hover(null, null, target?.kind === "column" ? target.key : null);
+  });
 
   // The edit goes up first: the selection follows when the stroke has ended.
   const end = () => {
     if (stroke) actions.select(stroke.last);
     stroke = null;
   };
-  surface.addEventListener("pointerup", end, { signal });
-  surface.addEventListener("pointercancel", end, { signal });
-  surface.addEventListener("pointerleave", () => stroke || actions.hover(null, null, null), {
-    signal,
-  });
+  listen(surface, "pointerup", end);
+  listen(surface, "pointercancel", end);
+  listen(surface, "pointerleave", () => stroke || actions.hover(null, null, null));
 }

@@ -22,7 +22,7 @@ const TALLEST = 560;
 const SENTENCES = ["all", "A → A", "A → B", "B → A", "B → B"];
 
 export function createLines(parent: HTMLElement, store: Store, env: Env): void {
-  const { signal, theme } = env;
+  const { signal, listen, guarded, theme } = env;
   const legend = h("div", { class: "aw-line-heads", role: "group", "aria-label": "heads" });
   const hint = h(
     "p",
@@ -50,7 +50,7 @@ export function createLines(parent: HTMLElement, store: Store, env: Env): void {
       sentences.set(value);
       arrange();
     },
-    signal,
+    env,
   );
   const root = h("div", { class: "aw-lines-view" }, legend, hint, sentences.element, box, readout);
   parent.append(root);
@@ -67,7 +67,6 @@ export function createLines(parent: HTMLElement, store: Store, env: Env): void {
   let key: number | null = null;
   let active = 0;
   let keyboard = false;
-  let frame = 0;
   let painted = 0;
 
   /** A sentence's heads are on the page, a model's come by layer. */
@@ -131,15 +130,21 @@ export function createLines(parent: HTMLElement, store: Store, env: Env): void {
       { type: "button", class: "aw-line-head", "aria-label": `head ${head}` },
       `${head}`,
     );
-    button.addEventListener("click", () => {
-      if (!on.delete(head)) on.add(head);
-      show();
-    });
-    button.addEventListener("dblclick", () => {
-      const alone = on.size === 1 && on.has(head);
-      on = new Set(alone ? Array.from({ length: data?.heads ?? 0 }, (_, i) => i) : [head]);
-      show();
-    });
+    button.addEventListener(
+      "click",
+      guarded(() => {
+        if (!on.delete(head)) on.add(head);
+        show();
+      }),
+    );
+    button.addEventListener(
+      "dblclick",
+      guarded(() => {
+        const alone = on.size === 1 && on.has(head);
+        on = new Set(alone ? Array.from({ length: data?.heads ?? 0 }, (_, i) => i) : [head]);
+        show();
+      }),
+    );
     return button;
   }
 
@@ -156,7 +161,6 @@ export function createLines(parent: HTMLElement, store: Store, env: Env): void {
   };
 
   function paint() {
-    frame = 0;
     if (!data || canvas.width === 0) return;
     // Another stack's tokens are here before its lines.
     if (data.nQ !== store.nQ || data.nK !== store.nK) return;
@@ -227,9 +231,7 @@ export function createLines(parent: HTMLElement, store: Store, env: Env): void {
     });
   }
 
-  const request = () => {
-    if (!frame) frame = requestAnimationFrame(paint);
-  };
+  const request = env.frame(paint);
 
   function resize() {
     if (!data || root.clientWidth === 0) return;
@@ -255,80 +257,56 @@ export function createLines(parent: HTMLElement, store: Store, env: Env): void {
     if (!data) return { query: null, key: null };
     return { query: x < left && i < data.nQ ? i : null, key: x > right && i < data.nK ? i : null };
   };
-  box.addEventListener(
-    "pointermove",
-    (event) => {
-      const { query, key: k } = at(event);
-      box.style.cursor = query === null ? "" : "pointer";
-      if (query === hovered && k === key) return;
-      hovered = query;
-      key = k;
-      request();
-    },
-    { signal },
-  );
-  box.addEventListener(
-    "pointerleave",
-    () => {
-      hovered = key = null;
-      request();
-    },
-    { signal },
-  );
-  box.addEventListener(
-    "click",
-    (event) => {
-      const { query } = at(event as PointerEvent);
-      if (query === null) selected.clear();
-      else toggle(query);
-      request();
-    },
-    { signal },
-  );
+  listen(box, "pointermove", (event) => {
+    const { query, key: k } = at(event);
+    box.style.cursor = query === null ? "" : "pointer";
+    if (query === hovered && k === key) return;
+    hovered = query;
+    key = k;
+    request();
+  });
+  listen(box, "pointerleave", () => {
+    hovered = key = null;
+    request();
+  });
+  listen(box, "click", (event) => {
+    const { query } = at(event as PointerEvent);
+    if (query === null) selected.clear();
+    else toggle(query);
+    request();
+  });
   function toggle(query: number) {
     active = query;
     if (!selected.delete(query)) selected.add(query);
   }
-  box.addEventListener(
-    "keydown",
-    (event) => {
-      if (!data) return;
-      const by = { ArrowDown: 1, ArrowUp: -1, PageDown: 10, PageUp: -10 }[event.key];
-      const end = { Home: 0, End: data.nQ - 1 }[event.key];
-      if (by !== undefined || end !== undefined) {
-        active = Math.min(data.nQ - 1, Math.max(0, end ?? active + (by ?? 0)));
-        const top = active * ROW;
-        if (top < box.scrollTop) box.scrollTop = top;
-        if (top + ROW > box.scrollTop + box.clientHeight)
-          box.scrollTop = top + ROW - box.clientHeight;
-      } else if (event.key === " " || event.key === "Enter") toggle(active);
-      else if (event.key === "Escape" && selected.size) selected.clear();
-      else return;
-      keyboard = true;
-      hovered = null;
-      event.preventDefault();
-      event.stopPropagation();
-      request();
-    },
-    { signal },
-  );
-  box.addEventListener(
-    "focus",
-    () => {
-      keyboard = box.matches(":focus-visible");
-      request();
-    },
-    { signal },
-  );
-  box.addEventListener(
-    "blur",
-    () => {
-      keyboard = false;
-      request();
-    },
-    { signal },
-  );
-  box.addEventListener("scroll", request, { signal, passive: true });
+  listen(box, "keydown", (event) => {
+    if (!data) return;
+    const by = { ArrowDown: 1, ArrowUp: -1, PageDown: 10, PageUp: -10 }[event.key];
+    const end = { Home: 0, End: data.nQ - 1 }[event.key];
+    if (by !== undefined || end !== undefined) {
+      active = Math.min(data.nQ - 1, Math.max(0, end ?? active + (by ?? 0)));
+      const top = active * ROW;
+      if (top < box.scrollTop) box.scrollTop = top;
+      if (top + ROW > box.scrollTop + box.clientHeight)
+        box.scrollTop = top + ROW - box.clientHeight;
+    } else if (event.key === " " || event.key === "Enter") toggle(active);
+    else if (event.key === "Escape" && selected.size) selected.clear();
+    else return;
+    keyboard = true;
+    hovered = null;
+    event.preventDefault();
+    event.stopPropagation();
+    request();
+  });
+  listen(box, "focus", () => {
+    keyboard = box.matches(":focus-visible");
+    request();
+  });
+  listen(box, "blur", () => {
+    keyboard = false;
+    request();
+  });
+  listen(box, "scroll", request, { passive: true });
 
   store.subscribe((change) => {
     const names = ["kind", "layer", "layers", "tokens", "key_tokens"];
@@ -336,17 +314,12 @@ export function createLines(parent: HTMLElement, store: Store, env: Env): void {
     else if (change.rows.size || change.names.has("shown")) arrange();
   }, signal);
   theme.subscribe(show, signal);
-  watchDensity(resize, signal);
+  watchDensity(resize, env);
   let width = 0;
-  const observer = new ResizeObserver(() => {
+  env.onResize([root], () => {
     if (root.clientWidth === width) return;
     width = root.clientWidth;
     resize();
-  });
-  observer.observe(root);
-  signal.addEventListener("abort", () => {
-    observer.disconnect();
-    cancelAnimationFrame(frame);
   });
   void load();
 }

@@ -13,7 +13,7 @@ import { columnsOf, paintNeuron, ROW, type Scene, strip } from "./paint";
 const TALLEST = 560;
 
 export function createNeuron(parent: HTMLElement, store: Store, env: Env): void {
-  const { signal, theme } = env;
+  const { signal, listen, theme } = env;
   const select = h("select", { "aria-label": "query" });
   const head = h("canvas", { class: "aw-neuron-head" });
   const canvas = h("canvas", {});
@@ -48,7 +48,6 @@ export function createNeuron(parent: HTMLElement, store: Store, env: Env): void 
   let [query, active] = start();
   let hovered: number | null = null;
   let focused = false;
-  let frame = 0;
   let painted = 0;
 
   function start(): [number, number] {
@@ -124,7 +123,6 @@ export function createNeuron(parent: HTMLElement, store: Store, env: Env): void 
   }
 
   function paint() {
-    frame = 0;
     const now = scene();
     if (!now || canvas.width === 0) return;
     const colors = palette(root);
@@ -187,9 +185,7 @@ export function createNeuron(parent: HTMLElement, store: Store, env: Env): void 
     });
   }
 
-  const request = () => {
-    if (!frame) frame = requestAnimationFrame(paint);
-  };
+  const request = env.frame(paint);
 
   function resize() {
     if (root.clientWidth === 0) return;
@@ -236,62 +232,42 @@ export function createNeuron(parent: HTMLElement, store: Store, env: Env): void 
     const key = Math.floor(y / ROW);
     return key >= 0 && key < store.nK ? key : null;
   };
-  select.addEventListener("change", () => choose(Number(select.value), active), { signal });
-  box.addEventListener(
-    "pointermove",
-    (event) => {
-      const key = keyAt(event);
-      if (key === hovered) return;
-      hovered = key;
-      request();
-    },
-    { signal },
-  );
-  box.addEventListener(
-    "pointerleave",
-    () => {
-      hovered = null;
-      request();
-    },
-    { signal },
-  );
-  box.addEventListener(
-    "click",
-    (event) => {
-      const key = keyAt(event);
-      // Of other texts' keys none is a query.
-      if (key !== null) choose(store.get("key_tokens") ? query : key, key);
-    },
-    { signal },
-  );
-  box.addEventListener(
-    "keydown",
-    (event) => {
-      const by = { ArrowDown: 1, ArrowUp: -1, PageDown: 10, PageUp: -10 }[event.key];
-      const turn = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-      if (by !== undefined) choose(query, active + by);
-      else if (turn !== undefined) choose(query + turn, active);
-      else return;
-      event.preventDefault();
-      event.stopPropagation();
-      hovered = null;
-      if (active * ROW < box.scrollTop) box.scrollTop = active * ROW;
-      const bottom = (active + 1) * ROW - box.clientHeight;
-      if (bottom > box.scrollTop) box.scrollTop = bottom;
-    },
-    { signal },
-  );
+  listen(select, "change", () => choose(Number(select.value), active));
+  listen(box, "pointermove", (event) => {
+    const key = keyAt(event);
+    if (key === hovered) return;
+    hovered = key;
+    request();
+  });
+  listen(box, "pointerleave", () => {
+    hovered = null;
+    request();
+  });
+  listen(box, "click", (event) => {
+    const key = keyAt(event);
+    // Of other texts' keys none is a query.
+    if (key !== null) choose(store.get("key_tokens") ? query : key, key);
+  });
+  listen(box, "keydown", (event) => {
+    const by = { ArrowDown: 1, ArrowUp: -1, PageDown: 10, PageUp: -10 }[event.key];
+    const turn = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    if (by !== undefined) choose(query, active + by);
+    else if (turn !== undefined) choose(query + turn, active);
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
+    hovered = null;
+    if (active * ROW < box.scrollTop) box.scrollTop = active * ROW;
+    const bottom = (active + 1) * ROW - box.clientHeight;
+    if (bottom > box.scrollTop) box.scrollTop = bottom;
+  });
   for (const kind of ["focus", "blur"] as const) {
-    box.addEventListener(
-      kind,
-      () => {
-        focused = kind === "focus" && box.matches(":focus-visible");
-        request();
-      },
-      { signal },
-    );
+    listen(box, kind, () => {
+      focused = kind === "focus" && box.matches(":focus-visible");
+      request();
+    });
   }
-  box.addEventListener("scroll", request, { signal, passive: true });
+  listen(box, "scroll", request, { passive: true });
 
   store.subscribe((change) => {
     if (change.names.has("selection")) [query, active] = start();
@@ -300,17 +276,12 @@ export function createNeuron(parent: HTMLElement, store: Store, env: Env): void 
     if (change.all || change.rows.size || change.names.has("selection")) request();
   }, signal);
   theme.subscribe(request, signal);
-  watchDensity(resize, signal);
+  watchDensity(resize, env);
   let width = 0;
-  const observer = new ResizeObserver(() => {
+  env.onResize([root], () => {
     if (root.clientWidth === width) return;
     width = root.clientWidth;
     resize();
-  });
-  observer.observe(root);
-  signal.addEventListener("abort", () => {
-    observer.disconnect();
-    cancelAnimationFrame(frame);
   });
   list();
   resize();

@@ -36,15 +36,14 @@ export function createSteps(parent: HTMLElement, store: Store, env: Env): void {
   const chart = h("div", { class: "aw-chart" }, arrows.element);
   const root = h("div", { class: "aw-steps" }, chart);
   parent.append(root);
-  const panel = createPanel(root, store, signal);
-  keepInView(panel.element, root, signal);
+  const panel = createPanel(root, store, env);
+  keepInView(panel.element, root, env);
   const views = new Map<MatrixName, MatrixView>();
   let shown: Shown = selected();
   /** What is shown while the pointer is over no number: the one clicked, dragged or reached last. */
   let pinned: Shown = shown;
   let keyboard = false;
   let drawn: Chart | null = null;
-  let frame = 0;
   let relayout = true;
   let painted = 0;
   let laid = 0;
@@ -92,16 +91,12 @@ export function createSteps(parent: HTMLElement, store: Store, env: Env): void {
           else made.grid.blur();
         },
       },
-      signal,
+      env,
     );
-    made.grid.addEventListener(
-      "blur",
-      () => {
-        if (keyboard) keyboard = false;
-        light();
-      },
-      { signal },
-    );
+    env.listen(made.grid, "blur", () => {
+      if (keyboard) keyboard = false;
+      light();
+    });
     views.set(name, made);
     return made;
   }
@@ -209,7 +204,6 @@ export function createSteps(parent: HTMLElement, store: Store, env: Env): void {
   }
 
   function paint() {
-    frame = 0;
     if (relayout) arrange();
     if (!drawn) return;
     const colors = palette(root);
@@ -270,9 +264,7 @@ export function createSteps(parent: HTMLElement, store: Store, env: Env): void {
     return { ...common, value, share, table: signed, signed: (m?.data ?? []).some((v) => v < 0) };
   }
 
-  function request() {
-    if (!frame) frame = requestAnimationFrame(paint);
-  }
+  const request = env.frame(paint);
 
   store.subscribe((change) => {
     if (change.names.has("cmap")) weights = lut(store.get("cmap"));
@@ -295,13 +287,12 @@ export function createSteps(parent: HTMLElement, store: Store, env: Env): void {
       request();
   }, signal);
   let width = 0;
-  const observer = new ResizeObserver(() => {
+  env.onResize([root], () => {
     if (chart.clientWidth === width && !relayout) return;
     width = chart.clientWidth;
     relayout = true;
     request();
   });
-  observer.observe(root);
   theme.subscribe(() => {
     signed = signedLut(theme.dark);
     request();
@@ -309,10 +300,6 @@ export function createSteps(parent: HTMLElement, store: Store, env: Env): void {
   watchDensity(() => {
     relayout = true;
     request();
-  }, signal);
-  signal.addEventListener("abort", () => {
-    observer.disconnect();
-    cancelAnimationFrame(frame);
-  });
+  }, env);
   paint();
 }

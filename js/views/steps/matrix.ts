@@ -1,6 +1,7 @@
 /** One matrix of the flow: a canvas of cells, an ARIA grid that stands for them, a box to type in. */
 
 import { h, text } from "../../dom";
+import type { Scope } from "../../scope";
 import { step } from "../heatmap/keyboard";
 import type { Palette } from "../heatmap/paint";
 import { type Block, TITLE } from "./layout";
@@ -46,7 +47,7 @@ export function createMatrix(
   name: string,
   editable: boolean,
   actions: MatrixActions,
-  signal: AbortSignal,
+  { listen, guarded }: Scope,
 ) {
   const id = `aw-${crypto.getRandomValues(new Uint32Array(1))[0]}`;
   const title = h("b", {});
@@ -85,33 +86,25 @@ export function createMatrix(
     return r >= 0 && c >= 0 && r < block.rows && c < block.cols ? [r, c] : null;
   }
 
-  grid.addEventListener(
-    "pointermove",
-    (event) => {
-      if (!press) {
-        const place = placeAt(event);
-        grid.style.cursor = place ? (editable ? "ew-resize" : "pointer") : "";
-        actions.hover(place);
-        return;
-      }
-      const by = event.clientX - press.x;
-      press.moved ||= Math.abs(by) > DRAG;
-      if (press.moved && editable) actions.drag(press.place, by, event);
-    },
-    { signal },
-  );
-  grid.addEventListener("pointerleave", () => press || actions.hover(null), { signal });
-  grid.addEventListener(
-    "pointerdown",
-    (event) => {
+  listen(grid, "pointermove", (event) => {
+    if (!press) {
       const place = placeAt(event);
-      if (!place || event.button !== 0) return;
-      grid.setPointerCapture(event.pointerId);
-      active = place;
-      press = { place, x: event.clientX, moved: false };
-    },
-    { signal },
-  );
+      grid.style.cursor = place ? (editable ? "ew-resize" : "pointer") : "";
+      actions.hover(place);
+      return;
+    }
+    const by = event.clientX - press.x;
+    press.moved ||= Math.abs(by) > DRAG;
+    if (press.moved && editable) actions.drag(press.place, by, event);
+  });
+  listen(grid, "pointerleave", () => press || actions.hover(null));
+  listen(grid, "pointerdown", (event) => {
+    const place = placeAt(event);
+    if (!place || event.button !== 0) return;
+    grid.setPointerCapture(event.pointerId);
+    active = place;
+    press = { place, x: event.clientX, moved: false };
+  });
   const end = (event: PointerEvent) => {
     if (!press) return;
     const { place, moved } = press;
@@ -124,43 +117,32 @@ export function createMatrix(
     if (press?.moved && editable) actions.cancel();
     press = null;
   };
-  grid.addEventListener("pointerup", end, { signal });
-  grid.addEventListener("pointercancel", breakOff, { signal });
-  grid.addEventListener("lostpointercapture", (event) => press && end(event), { signal });
-  grid.addEventListener(
-    "dblclick",
-    (event) => {
-      const place = placeAt(event as unknown as PointerEvent);
-      if (place && editable) actions.type(place, "");
-    },
-    { signal },
-  );
-  grid.addEventListener("focus", () => grid.matches(":focus-visible") && actions.reach(active), {
-    signal,
+  listen(grid, "pointerup", end);
+  listen(grid, "pointercancel", breakOff);
+  listen(grid, "lostpointercapture", (event) => press && end(event));
+  listen(grid, "dblclick", (event) => {
+    const place = placeAt(event as unknown as PointerEvent);
+    if (place && editable) actions.type(place, "");
   });
-  grid.addEventListener(
-    "keydown",
-    (event) => {
-      if (event.target !== grid || !block) return;
-      const command = event.ctrlKey || event.metaKey;
-      const letter = event.key.toLowerCase();
-      const next = event.altKey ? null : step(event, [...active], block.rows, block.cols);
-      if (next) {
-        active = next;
-        actions.reach(active);
-      } else if (command && letter === "z") actions.undo(event.shiftKey);
-      else if (command && letter === "y") actions.undo(true);
-      else if (!command && event.key === "Enter" && editable) actions.type(active, "");
-      else if (!command && editable && /^[\d.,+−-]$/.test(event.key))
-        actions.type(active, event.key);
-      else if (!command && [" ", "Enter"].includes(event.key)) actions.click(active, null);
-      else if (event.key === "Escape") press ? breakOff() : actions.leave();
-      else return;
-      event.preventDefault();
-      event.stopPropagation();
-    },
-    { signal },
-  );
+  listen(grid, "focus", () => grid.matches(":focus-visible") && actions.reach(active));
+  listen(grid, "keydown", (event) => {
+    if (event.target !== grid || !block) return;
+    const command = event.ctrlKey || event.metaKey;
+    const letter = event.key.toLowerCase();
+    const next = event.altKey ? null : step(event, [...active], block.rows, block.cols);
+    if (next) {
+      active = next;
+      actions.reach(active);
+    } else if (command && letter === "z") actions.undo(event.shiftKey);
+    else if (command && letter === "y") actions.undo(true);
+    else if (!command && event.key === "Enter" && editable) actions.type(active, "");
+    else if (!command && editable && /^[\d.,+−-]$/.test(event.key)) actions.type(active, event.key);
+    else if (!command && [" ", "Enter"].includes(event.key)) actions.click(active, null);
+    else if (event.key === "Escape") press ? breakOff() : actions.leave();
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
+  });
 
   return {
     element,
@@ -255,22 +237,31 @@ export function createMatrix(
         input.remove();
         if (back) grid.focus();
       };
-      input.addEventListener("input", () => options.live(input.value));
-      input.addEventListener("blur", () => close(input.value, false));
+      input.addEventListener(
+        "input",
+        guarded(() => options.live(input.value)),
+      );
+      input.addEventListener(
+        "blur",
+        guarded(() => close(input.value, false)),
+      );
       input.addEventListener("pointerdown", (event) => event.stopPropagation());
-      input.addEventListener("keydown", (event) => {
-        event.stopPropagation();
-        const by = { ArrowUp: 1, ArrowDown: -1 }[event.key];
-        if (by) {
-          event.preventDefault();
-          input.value = options.step(
-            input.value,
-            by * (event.shiftKey ? 1 : event.altKey ? 0.01 : 0.1),
-          );
-          options.live(input.value);
-        } else if (event.key === "Enter") close(input.value, true);
-        else if (event.key === "Escape") close(null, true);
-      });
+      input.addEventListener(
+        "keydown",
+        guarded((event: KeyboardEvent) => {
+          event.stopPropagation();
+          const by = { ArrowUp: 1, ArrowDown: -1 }[event.key];
+          if (by) {
+            event.preventDefault();
+            input.value = options.step(
+              input.value,
+              by * (event.shiftKey ? 1 : event.altKey ? 0.01 : 0.1),
+            );
+            options.live(input.value);
+          } else if (event.key === "Enter") close(input.value, true);
+          else if (event.key === "Escape") close(null, true);
+        }),
+      );
     },
   };
 }

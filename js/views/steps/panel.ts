@@ -1,6 +1,7 @@
 /** The arithmetic of the number under the pointer, and its line of NumPy. */
 import { fill, h } from "../../dom";
 import type { Explanation } from "../../explain";
+import type { Scope } from "../../scope";
 import type { Store } from "../../store";
 import { copyButton } from "../copy";
 import { strong } from "../inspector";
@@ -12,11 +13,11 @@ function ofWhom(text: string): HTMLElement {
   return h("bdi", { class: "aw-of", title: text }, text);
 }
 
-export function createPanel(parent: HTMLElement, store: Store, signal: AbortSignal) {
+export function createPanel(parent: HTMLElement, store: Store, scope: Scope) {
   const title = h("div", { class: "aw-explained" });
   const lines = h("div", { class: "aw-sums" });
   let numpy = "";
-  const copy = copyButton(() => numpy, signal);
+  const copy = copyButton(() => numpy, scope);
   const element = h("div", { class: "aw-explain", role: "status" }, title, lines, copy);
   parent.append(element);
   return {
