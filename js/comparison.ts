@@ -2,6 +2,7 @@
 import type { AnyModel } from "@anywidget/types";
 import { decode } from "./codec";
 import type { Packed } from "./types";
+import { createWaiting, NO_ANSWER, NotSaved } from "./waiting";
 
 /** A row or column: its place in A, its place in B, its label. */
 export type Pair = [a: number | null, b: number | null, label: string];
@@ -54,6 +55,32 @@ export function createComparisonStore(model: AnyModel<ComparisonTraits>, signal:
     return { a, b, masked, difference: a.map((v, at) => (b[at] as number) - v) };
   };
   let maps = read();
+  let refusal = "";
+  const listeners = new Set<() => void>();
+  const shown = () => {
+    const [kind, layer, head] = get("shown");
+    return { kind, layer, head };
+  };
+  const isWaiting = () => {
+    const { kind, layer, head } = shown();
+    return kind !== get("kind") || layer !== get("layer") || head !== get("head");
+  };
+  let queued = false;
+  const hear = () => {
+    if (queued) return;
+    queued = true;
+    queueMicrotask(() => {
+      queued = false;
+      maps = read();
+      if (!isWaiting()) waiting.answered();
+      for (const listener of listeners) listener();
+    });
+  };
+  for (const name of HEARD) {
+    model.on(`change:${name}`, hear);
+    signal.addEventListener("abort", () => model.off(`change:${name}`, hear));
+  }
+  const waiting = createWaiting(model as AnyModel<never>, isWaiting, hear, signal);
 
   return {
     get,
@@ -61,26 +88,32 @@ export function createComparisonStore(model: AnyModel<ComparisonTraits>, signal:
     get maps() {
       return maps;
     },
+    /** The stack, layer and head that the maps belong to. */
+    get shown() {
+      return shown();
+    },
+    /** What is waited for, in words; empty where nothing is. */
+    get waitsFor(): string {
+      if (refusal) return refusal;
+      if (!waiting.live || !isWaiting()) return "";
+      return waiting.late ? NO_ANSWER : "waiting for Python";
+    },
     set<K extends Choice>(name: K, value: ComparisonTraits[K]) {
+      const here: Partial<Record<Choice, unknown>> = shown();
+      if (name in here && value !== here[name] && !waiting.live) {
+        refusal = new NotSaved(`${name === "kind" ? "the stack" : name} ${value}`).message;
+        hear();
+        return;
+      }
+      refusal = "";
       model.set(name, value as never);
       model.save_changes();
+      waiting.asked();
     },
     /** One message sets many traits one after the other: a listener hears of it when all are in. */
     subscribe(listener: () => void) {
-      let queued = false;
-      const hear = () => {
-        if (queued) return;
-        queued = true;
-        queueMicrotask(() => {
-          queued = false;
-          maps = read();
-          listener();
-        });
-      };
-      for (const name of HEARD) {
-        model.on(`change:${name}`, hear);
-        signal.addEventListener("abort", () => model.off(`change:${name}`, hear));
-      }
+      listeners.add(listener);
+      signal.addEventListener("abort", () => listeners.delete(listener));
     },
   };
 }

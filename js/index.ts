@@ -20,6 +20,7 @@ import { createLines } from "./views/lines";
 import { createMistakes } from "./views/mistakes";
 import { createNeuron } from "./views/neuron";
 import { createReport } from "./views/report";
+import { createStatus } from "./views/status";
 import { createSteps } from "./views/steps";
 import { createToolbar } from "./views/toolbar";
 
@@ -134,19 +135,20 @@ function fill(
   const foot = h("footer", { class: "aw-foot" });
   root.append(head, notice, lab, body, below, foot);
   createToolbar(head, store, env);
+  createStatus(head, store, env);
   createExperiments(lab, store, env);
   createMistakes(lab, store, env);
   createReport(below, store, env);
   createFooter(foot, store, env);
 
-  let shown = "";
+  let open = "";
   // Where a head picked among all is opened.
   let last = "heatmap";
   let ending = new AbortController();
   const showView = () => {
     const view = store.get("view");
-    if (view === shown) return;
-    shown = view;
+    if (view === open) return;
+    open = view;
     ending.abort();
     ending = new AbortController();
     body.replaceChildren();
@@ -164,14 +166,12 @@ function fill(
     notice.hidden = store.get("notice") === "";
     const isWrong = store.get("layers").some((layer) => layer.proved === false);
     notice.classList.toggle("aw-warning", isWrong);
-    const [shownLayer] = store.get("shown");
-    const proved = store.layers.find((layer) => layer.index === shownLayer)?.proved;
+    const { shown } = store;
+    const proved = store.layers.find((layer) => layer.index === shown.layer)?.proved;
     const hooks = {
       proved: proved ?? "unknown",
       view: store.get("view"),
-      kind: store.get("kind"),
-      layer: store.get("layer"),
-      head: store.get("head"),
+      ...shown,
       revision: store.get("revision"),
       pending: store.pending,
     };

@@ -5,7 +5,8 @@ import { createEdits } from "./edits";
 import { ARRAYS, type ArrayName, createMirror, EDITABLE } from "./mirror";
 import { mistakenFlow } from "./mistaken";
 import { createShiftMap } from "./shift";
-import type { Editable, LayerInfo, Patch, Presets, Traits } from "./types";
+import type { Editable, LayerInfo, Patch, Presets, Setting, Traits } from "./types";
+import { createWaiting, NotSaved } from "./waiting";
 
 const STATES = [
   "tokens", "key_tokens", "scale", "temperature", "d_model", "d_k", "d_v", "n_heads", "seed", "init",
@@ -27,6 +28,14 @@ export interface Change {
   names: ReadonlySet<string>;
 }
 
+/** What a page computes with at once: everything else that is set needs Python. */
+const COMPUTED_HERE: readonly Setting[] = ["scale", "temperature"];
+
+export interface Answer {
+  content: unknown;
+  buffers: DataView[];
+}
+
 export type Store = ReturnType<typeof createStore>;
 
 export function createStore(model: AnyModel<Traits>, signal: AbortSignal) {
@@ -37,8 +46,10 @@ export function createStore(model: AnyModel<Traits>, signal: AbortSignal) {
   const shapes = new Map<ArrayName, string>();
   const dirty = { all: false, rows: new Set<number>(), inputs: false, names: new Set<string>() };
   const patches: Patch[] = [];
+  const questions = new Set<(error: Error) => void>();
   let queued = false;
   let renewed = false;
+  let refusal = "";
   const edits = createEdits(mirror, {
     rows(rows) {
       for (const row of rows) dirty.rows.add(row);
@@ -51,14 +62,58 @@ export function createStore(model: AnyModel<Traits>, signal: AbortSignal) {
     },
     flush,
     send(value) {
+      refusal = "";
       model.set("_edits", value);
       model.save_changes();
+      waiting.asked();
     },
   });
 
+  const shown = () => {
+    const [layer, head, kind] = get("shown");
+    // Stacked heads are all here: the one that is picked is the one that is shown.
+    return { layer, head: stack() > 1 ? get("head") : head, kind };
+  };
+  const isComputing = () => {
+    const { layer, head, kind } = shown();
+    return layer !== get("layer") || head !== get("head") || kind !== get("kind");
+  };
+  const isWaiting = () => edits.pending > 0 || questions.size > 0 || isComputing();
+  const waiting = createWaiting(
+    model as AnyModel<never>,
+    isWaiting,
+    () => {
+      if (!waiting.live) for (const end of [...questions]) end(new NotSaved());
+      dirty.names.add("waiting");
+      enqueue();
+    },
+    signal,
+  );
+
+  // Steps older than this page are Python's to take back.
+  const canUndo = () => edits.depth[0] > 0 || (waiting.live && get("history")[0] > 0);
+  const canRedo = () => edits.depth[1] > 0 || (waiting.live && get("history")[1] > 0);
+
+  /** Say that Python is needed, and show what is here again: the pickers go back to it. */
+  function refuse(what: string) {
+    refusal = new NotSaved(what).message;
+    dirty.names.add("waiting");
+    flush();
+  }
+  /** What the choice is called, where this page lacks its numbers; null where it has them. */
+  function elsewhere(name: Settable, value: unknown): string | null {
+    const { layer, head, kind } = shown();
+    if (name === "layer") return value === layer ? null : `layer ${value}`;
+    if (name === "head") return value === head || stack() > 1 ? null : `head ${value}`;
+    if (name === "kind") return value === kind ? null : `the stack “${value}”`;
+    return name === "merge" || name === "hide_special" ? "This" : null;
+  }
+
   function flush() {
     queued = false;
+    const before = edits.pending;
     for (const patch of patches.splice(0)) edits.receive(patch);
+    const isAnswer = edits.pending < before || dirty.names.has("shown");
     if (renewed) edits.reapply();
     renewed = false;
     const { all, inputs } = dirty;
@@ -66,6 +121,7 @@ export function createStore(model: AnyModel<Traits>, signal: AbortSignal) {
     dirty.all = dirty.inputs = false;
     dirty.rows.clear();
     dirty.names.clear();
+    if (isAnswer || !isWaiting()) waiting.answered();
     shifts.forget(change.all || change.inputs ? null : change.rows);
     for (const listener of [...listeners]) listener(change);
   }
@@ -127,12 +183,33 @@ export function createStore(model: AnyModel<Traits>, signal: AbortSignal) {
       return nK();
     },
     get nHeads() {
-      return this.layers.find((l) => l.index === get("layer"))?.n_heads ?? stack();
+      return this.layers.find((l) => l.index === shown().layer)?.n_heads ?? stack();
+    },
+    /** The layer, head and stack that the arrays belong to: what is picked may not be here yet. */
+    get shown() {
+      return shown();
+    },
+    /** Whether a layer, head or stack is picked that Python has not sent yet. */
+    get computing() {
+      return waiting.live && isComputing();
+    },
+    /** Whether there is a Python that answers this page. */
+    get live() {
+      return waiting.live;
+    },
+    /** Whether Python has been asked and has said nothing for some seconds. */
+    get late() {
+      return waiting.late;
+    },
+    /** Why the last choice was not taken; empty where it was. */
+    get refusal() {
+      return refusal;
     },
     /** The layers of the stack shown. */
     get layers(): LayerInfo[] {
       const every = [...get("layers"), ...get("derived_layers")];
-      return every.filter((layer) => layer.kind === get("kind"));
+      const { kind } = shown();
+      return every.filter((layer) => layer.kind === kind);
     },
     /** Heads whose maps are all on the page: 1 where they come one at a time. */
     get stacked() {
@@ -194,21 +271,30 @@ export function createStore(model: AnyModel<Traits>, signal: AbortSignal) {
       return edits.pending;
     },
     get canUndo() {
-      return edits.depth[0] > 0 || get("history")[0] > 0;
+      return canUndo();
     },
     get canRedo() {
-      return edits.depth[1] > 0 || get("history")[1] > 0;
+      return canRedo();
     },
 
     subscribe(listener: (change: Change) => void, until: AbortSignal) {
       listeners.add(listener);
       until.addEventListener("abort", () => listeners.delete(listener));
     },
-    set<K extends Settable>(name: K, value: Traits[K]) {
+    /** False where the choice is not taken because this page lacks its numbers and has no Python. */
+    set<K extends Settable>(name: K, value: Traits[K]): boolean {
+      const what = elsewhere(name, value);
+      if (what && !waiting.live) {
+        refuse(what);
+        return false;
+      }
+      refusal = "";
       model.set(name, value);
       // What a view asks Python for because of it goes first: the new state is long.
       if (queued) flush();
       model.save_changes();
+      waiting.asked();
+      return true;
     },
     /** A number for a new stroke: edits that carry the same number undo together. */
     stroke: edits.stroke,
@@ -234,38 +320,54 @@ export function createStore(model: AnyModel<Traits>, signal: AbortSignal) {
     get anyByHand(): boolean {
       return EDITABLE.some(edits.anyByHand);
     },
-    undo: edits.undo,
-    redo: edits.redo,
-    reset: edits.reset,
-    ask: edits.ask,
+    undo: () => canUndo() && edits.undo(),
+    redo: () => canRedo() && edits.redo(),
+    reset: () => (waiting.live ? edits.reset() : refuse("This")),
+    ask(name: Setting, value: string | number | null) {
+      if (waiting.live || COMPUTED_HERE.includes(name)) edits.ask(name, value);
+      else refuse("This");
+    },
     /** Whether a setting waits for Python's answer. */
     get asking() {
-      return edits.asking;
+      return waiting.live && edits.asking;
     },
     /**
      * A question that Python answers with a message, for what is too large for a trait. What a view
-     * asks as soon as it is there may have come with the state.
+     * asks as soon as it is there may have come with the state. It ends with the answer, with an
+     * AbortError when `until` does, or with `NotSaved` where there is no Python.
      */
-    request(
-      content: object,
-      until: AbortSignal,
-    ): Promise<{ content: unknown; buffers: DataView[] }> {
+    request(content: object, until: AbortSignal): Promise<Answer> {
       const ahead = get("_ahead");
       if (ahead && Object.entries(content).every(([key, value]) => ahead.asked[key] === value)) {
         return Promise.resolve({ content: ahead.answer, buffers: ahead.buffers });
       }
+      if (until.aborted) return Promise.reject(until.reason);
+      if (!waiting.live) return Promise.reject(new NotSaved());
       const id = `${edits.client}:${edits.nextSeq()}`;
       return new Promise((resolve, reject) => {
-        const done = () => model.off("msg:custom", handler);
-        const handler = (reply: { id?: string; error?: string }, buffers: DataView[]) => {
+        const hear = (reply: { id?: string; error?: string }, buffers: DataView[]) => {
           if (reply?.id !== id) return;
-          done();
-          if (reply.error) reject(new Error(reply.error));
-          else resolve({ content: reply, buffers });
+          end(reply.error ? new Error(reply.error) : undefined);
+          waiting.answered();
+          resolve({ content: reply, buffers });
         };
-        model.on("msg:custom", handler);
-        until.addEventListener("abort", done);
-        model.send({ ...content, id });
+        const end = (error?: Error) => {
+          model.off("msg:custom", hear);
+          until.removeEventListener("abort", abort);
+          questions.delete(end);
+          if (!isWaiting()) waiting.answered();
+          if (error) reject(error);
+        };
+        const abort = () => end(until.reason);
+        model.on("msg:custom", hear);
+        until.addEventListener("abort", abort);
+        questions.add(end);
+        try {
+          model.send({ ...content, id });
+          waiting.asked();
+        } catch (error) {
+          end(new NotSaved("This", error));
+        }
       });
     },
   };

@@ -18,10 +18,9 @@ const VIEWS = [
 ];
 
 export function createToolbar(parent: HTMLElement, store: Store, env: Env): void {
-  const { signal, listen, after } = env;
+  const { signal, listen } = env;
   const title = h("h2", { class: "aw-title" });
   const subtitle = h("span", { class: "aw-subtitle" });
-  const busy = h("span", { class: "aw-busy", role: "status", hidden: true });
   const isModel = () => store.get("layers").some((layer) => layer.module !== "");
 
   const views = segmented("view", VIEWS, (value) => store.set("view", value), env);
@@ -38,7 +37,7 @@ export function createToolbar(parent: HTMLElement, store: Store, env: Env): void
   const regroup = createRegroup(store, env);
   parent.append(
     h("div", { class: "aw-titles" }, title, subtitle),
-    h("div", { class: "aw-controls" }, busy, pickers, regroup.element, views.element, edits),
+    h("div", { class: "aw-controls" }, pickers, regroup.element, views.element, edits),
   );
 
   function button(name: IconName, label: string, act: () => void): HTMLButtonElement {
@@ -54,8 +53,10 @@ export function createToolbar(parent: HTMLElement, store: Store, env: Env): void
     say: (value: string | number) => string = (value) => `${name} ${value}`,
   ) {
     const select = h("select", { "aria-label": name, class: `aw-pick-${name}` });
+    // Steps count from what is picked, which may not be here yet.
+    let picked = 0;
     const go = (by: number) => () => {
-      const option = select.options[select.selectedIndex + by];
+      const option = select.options[picked + by];
       if (option) pick(option.value);
     };
     const previous = button("previous", `previous ${name}`, go(-1));
@@ -65,7 +66,8 @@ export function createToolbar(parent: HTMLElement, store: Store, env: Env): void
       element: h("div", { class: "aw-picker" }, previous, select, next),
       update(
         values: readonly (number | string)[],
-        value: number | string,
+        shown: number | string,
+        wanted: number | string,
         wrong: readonly (number | string)[] = [],
       ) {
         const listed = `${values.join()};${wrong.join()}`;
@@ -74,21 +76,12 @@ export function createToolbar(parent: HTMLElement, store: Store, env: Env): void
           const labels = values.map((v) => (wrong.includes(v) ? `${say(v)} ⚠` : say(v)));
           select.replaceChildren(...values.map((v, i) => h("option", { value: v }, labels[i])));
         }
-        select.value = String(value);
-        previous.disabled = select.selectedIndex <= 0;
-        next.disabled = select.selectedIndex >= values.length - 1;
+        select.value = String(shown);
+        picked = values.indexOf(store.live ? wanted : shown);
+        previous.disabled = picked <= 0;
+        next.disabled = picked >= values.length - 1;
       },
     };
-  }
-
-  let cancel = () => {};
-
-  function wait(waiting: boolean) {
-    if (busy.hidden !== waiting) return;
-    busy.hidden = !waiting;
-    text(busy, "computing…");
-    cancel();
-    if (waiting) cancel = after(4000, () => text(busy, NO_ANSWER));
   }
 
   function update() {
@@ -116,15 +109,16 @@ export function createToolbar(parent: HTMLElement, store: Store, env: Env): void
     clear.disabled = !store.mask.some((masked, cell) => masked && !store.locked?.[cell]);
     const every = [...store.get("layers"), ...store.get("derived_layers")];
     const kinds = [...new Set(every.map((l) => l.kind))];
-    const { layers } = store;
+    const { layers, shown } = store;
     const heads = Array.from({ length: store.nHeads }, (_, i) => i);
     layer.update(
       layers.map((l) => l.index),
+      shown.layer,
       store.get("layer"),
       layers.filter((l) => l.proved === false).map((l) => l.index),
     );
-    head.update(heads, store.get("head"));
-    kind.update(kinds, store.get("kind"));
+    head.update(heads, shown.head, store.get("head"));
+    kind.update(kinds, shown.kind, store.get("kind"));
     kind.element.hidden = kinds.length < 2;
     // The grid and BertViz show every layer of a stack.
     const single = maps || view === "lines" || view === "neuron";
@@ -132,16 +126,7 @@ export function createToolbar(parent: HTMLElement, store: Store, env: Env): void
     pickers.hidden = kinds.length < 2 && (!single || (layers.length < 2 && heads.length < 2));
     // Lines show a layer's heads together.
     head.element.hidden = heads.length < 2 || view === "lines" || !single;
-    const [shownLayer, shownHead, shownKind] = store.get("shown");
-    // A sentence's heads are all here; a model's come from Python.
-    const other =
-      shownLayer !== store.get("layer") ||
-      shownHead !== store.get("head") ||
-      shownKind !== store.get("kind");
-    wait((model && other) || store.asking);
   }
   store.subscribe(update, signal);
   update();
 }
-
-const NO_ANSWER = "no answer yet: this needs a running kernel";

@@ -26,9 +26,17 @@ const COLUMNS: Pair[] = [
 const A = [0.75, 0.25, Number.NaN, 0, 1, Number.NaN];
 const B = [0.5, Number.NaN, 0.5, Number.NaN, Number.NaN, Number.NaN];
 
-function opened(more: Partial<ComparisonTraits> = {}) {
+function opened(more: Partial<ComparisonTraits> = {}, host: { comm_live?: boolean } = {}) {
   const traits: Record<string, unknown> = {
-    ...{ rows: ROWS, columns: COLUMNS, kind: "self", layer: 0, head: 0, revision: 1 },
+    ...{
+      rows: ROWS,
+      columns: COLUMNS,
+      kind: "self",
+      layer: 0,
+      head: 0,
+      revision: 1,
+      shown: ["self", 0, 0],
+    },
     ...{ a: packed(A), b: packed(B) },
     ...{
       masked_a: packed([0, 0, 0, 1, 0, 0], "uint8"),
@@ -40,6 +48,7 @@ function opened(more: Partial<ComparisonTraits> = {}) {
   const sent: Record<string, unknown>[] = [];
   let waiting: Record<string, unknown> = {};
   const model = {
+    ...host,
     get: (name: string) => traits[name],
     set(name: string, value: unknown) {
       traits[name] = waiting[name] = value;
@@ -102,6 +111,23 @@ describe("a comparison's mirror", () => {
     store.set("selection", [1, 0]);
     expect(sent).toEqual([{ layer: 3 }, { selection: [1, 0] }]);
     expect(store.get("layer")).toBe(3);
+  });
+
+  it("waits for the maps of a choice under the name of those that are here", async () => {
+    const { store, receive } = opened();
+    store.set("layer", 3);
+    expect([store.shown.layer, store.waitsFor]).toEqual([0, "waiting for Python"]);
+    receive({ shown: ["self", 3, 0], revision: 2 });
+    await Promise.resolve();
+    expect([store.shown.layer, store.waitsFor]).toEqual([3, ""]);
+  });
+
+  it("does not take a choice where there is no Python, and says so", () => {
+    const { store, sent } = opened({}, { comm_live: false });
+    store.set("head", 2);
+    expect(store.waitsFor).toBe("head 2 is not saved here: it needs a running kernel");
+    store.set("selection", [1, 0]);
+    expect([store.waitsFor, sent]).toEqual(["", [{ selection: [1, 0] }]]);
   });
 });
 

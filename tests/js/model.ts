@@ -103,16 +103,24 @@ export function traitsOf(): Traits {
 }
 
 /** The signal of a page that stays open. */
-export const unending = { addEventListener() {} } as unknown as AbortSignal;
+export const unending = {
+  addEventListener() {},
+  removeEventListener() {},
+} as unknown as AbortSignal;
 
 export interface FakeOptions {
   /** What a host says of its kernel; absent where it says nothing. */
   commLive?: boolean;
+  /** The widget's layout, a model of ipywidgets' own. */
+  layout?: { comm_live: boolean };
+  /** The host's manager of widgets. */
+  manager?: { kernel: { status: string } | null };
   send?: (content: Record<string, unknown>) => void;
 }
 
-export function fakeModel(more: Partial<Traits> = {}, { commLive, send }: FakeOptions = {}) {
-  const traits: Record<string, unknown> = { ...traitsOf(), ...more };
+export function fakeModel(more: Partial<Traits> = {}, options: FakeOptions = {}) {
+  const { commLive, layout, manager } = options;
+  const traits: Record<string, unknown> = { ...traitsOf(), ...more, layout };
   const handlers = new Map<string, Set<(...args: never[]) => void>>();
   const sent: Record<string, unknown>[] = [];
   const asked: Record<string, unknown>[] = [];
@@ -122,6 +130,7 @@ export function fakeModel(more: Partial<Traits> = {}, { commLive, send }: FakeOp
   };
   const model = {
     ...(commLive !== undefined && { comm_live: commLive }),
+    ...(manager && { widget_manager: manager }),
     get: (name: string) => traits[name],
     set(name: string, value: unknown) {
       const other = traits[name] !== value;
@@ -135,7 +144,7 @@ export function fakeModel(more: Partial<Traits> = {}, { commLive, send }: FakeOp
     },
     send(content: Record<string, unknown>) {
       asked.push(content);
-      send?.(content);
+      options.send?.(content);
     },
     on: (event: string, handler: () => void) =>
       handlers.set(event, (handlers.get(event) ?? new Set()).add(handler)),

@@ -29,14 +29,14 @@ export function createComparison(
   const { signal, listen, guard, guarded } = scope;
   const tell = createAlert(alert, () => store.set("error", ""), scope);
   const title = h("h2", { class: "aw-title" });
-  const busy = h("span", { class: "aw-busy", role: "status" }, "waiting for Python");
-  const controls = h("div", { class: "aw-controls" }, busy);
+  const busy = h("span", { class: "aw-busy", role: "status", hidden: true });
+  const controls = h("div", { class: "aw-controls" });
   const notice = h("p", { class: "aw-notice", role: "status" });
   const stage = h("div", { class: "aw-compare-maps" });
   const cell = h("p", { class: "aw-compare-cell", role: "status" });
   const changes = h("div", { class: "aw-compare-changes" });
   root.append(
-    h("header", { class: "aw-head" }, title, controls),
+    h("header", { class: "aw-head" }, title, controls, busy),
     notice,
     h("div", { class: "aw-body" }, stage, cell, changes),
   );
@@ -83,9 +83,9 @@ export function createComparison(
     return () => {
       const values = get("offered")[name];
       fill(select, `${values}`, () => values.map((value) => h("option", {}, `${value}`)));
-      select.selectedIndex = values.indexOf(get(name) as never);
+      select.selectedIndex = values.indexOf(store.shown[name] as never);
       element.hidden = values.length < 2;
-      root.dataset[name] = `${get(name)}`;
+      root.dataset[name] = `${store.shown[name]}`;
     };
   }
 
@@ -185,7 +185,8 @@ export function createComparison(
     text(title, get("title"));
     text(notice, get("notice"));
     notice.hidden = !get("notice");
-    busy.hidden = `${[get("kind"), get("layer"), get("head")]}` === `${get("shown")}`;
+    busy.hidden = store.waitsFor === "";
+    text(busy, store.waitsFor);
     tell(get("error"));
     root.dataset.revision = `${get("revision")}`;
     request();

@@ -26,12 +26,11 @@ export function createGrid(parent: HTMLElement, store: Store, env: Env, back: ()
   parent.append(root);
   let active = 0;
   let shown: Head[] = [];
+  let { kind } = store.shown;
   const canvases = new Map<Head, HTMLCanvasElement>();
 
   function open(head: Head) {
-    store.set("layer", head.layer);
-    store.set("head", head.head);
-    store.set("view", back());
+    if (store.set("layer", head.layer) && store.set("head", head.head)) store.set("view", back());
   }
 
   /** A head's map, painted once: a pixel a cell. */
@@ -59,7 +58,7 @@ export function createGrid(parent: HTMLElement, store: Store, env: Env, back: ()
 
   function draw() {
     const all = series.heads;
-    root.setAttribute("aria-busy", String(!series.done));
+    root.setAttribute("aria-busy", String(series.busy));
     const table = lut(store.get("cmap"));
     const { order, statistic, sink, least } = controls.state;
     controls.offer(all);
@@ -107,6 +106,7 @@ export function createGrid(parent: HTMLElement, store: Store, env: Env, back: ()
   }
 
   function start() {
+    kind = store.shown.kind;
     canvases.clear();
     hide();
     series.start();
@@ -114,7 +114,7 @@ export function createGrid(parent: HTMLElement, store: Store, env: Env, back: ()
   }
 
   const isCurrent = (head: Head) =>
-    head.layer === store.get("layer") && head.head === store.get("head");
+    head.layer === store.shown.layer && head.head === store.shown.head;
 
   function thumb(head: Head, i: number, table: Lut, columns: number): HTMLElement {
     const { statistic, sink } = controls.state;
@@ -215,14 +215,15 @@ export function createGrid(parent: HTMLElement, store: Store, env: Env, back: ()
 
   store.subscribe((change) => {
     // Another text or other numbers: every head may be another. A masked cell is one head's what-if.
-    const other = ["kind", "layers", "tokens"].some((name) => change.names.has(name));
+    const other =
+      kind !== store.shown.kind || ["layers", "tokens"].some((name) => change.names.has(name));
     // Another layer or head brings other inputs too, and every head stays as it was.
     const moved = change.names.has("shown") && !change.names.has("history");
     if (other || (change.inputs && !moved)) start();
     else if (change.names.has("cmap")) {
       canvases.clear();
       draw();
-    } else if (change.names.has("layer") || change.names.has("head")) draw();
+    } else if (change.names.has("shown") || change.names.has("head")) draw();
   }, signal);
   theme.subscribe(draw, signal);
   let width = 0;

@@ -1,6 +1,7 @@
 /** The grid asked for part by part: how far it is, a stop, and the way on. */
 import { type Env, h, text } from "../../dom";
 import type { Store } from "../../store";
+import { problem } from "../../waiting";
 import { type Head, type Message, read, whole } from "./data";
 
 type Phase = "computing" | "stopped" | "failed" | "done";
@@ -38,8 +39,12 @@ export function createSeries(store: Store, { signal, listen }: Env, changed: () 
     phase = "computing";
     isStopping = false;
     show();
-    const ask = (part: number) =>
-      store.request({ type: "grid", kind: store.get("kind"), part }, mine.signal);
+    const { kind } = store.shown;
+    const ask = (part: number) => {
+      const answer = store.request({ type: "grid", kind, part }, mine.signal);
+      answer.catch(() => {}); // a part asked for ahead may end before it is waited for
+      return answer;
+    };
     try {
       let answer = ask(next);
       while (phase === "computing") {
@@ -59,7 +64,7 @@ export function createSeries(store: Store, { signal, listen }: Env, changed: () 
     } catch (error) {
       if (mine.signal.aborted) return;
       phase = "failed";
-      show(`The grid failed: ${error instanceof Error ? error.message : error}`);
+      show(problem("The grid", error));
       changed();
     }
   }
@@ -76,8 +81,9 @@ export function createSeries(store: Store, { signal, listen }: Env, changed: () 
     get heads(): readonly Head[] {
       return heads;
     },
-    get done() {
-      return phase === "done";
+    /** Whether an answer is on its way. */
+    get busy() {
+      return phase === "computing";
     },
     /** Begin anew: another text, another stack, other numbers. */
     start() {

@@ -4,6 +4,7 @@ import { type Env, h, text } from "../../dom";
 import { largest } from "../../extent";
 import type { Store } from "../../store";
 import { visible } from "../../tokens";
+import { problem } from "../../waiting";
 import { watchDensity } from "../heatmap/density";
 import { palette } from "../heatmap/paint";
 import { segmented } from "../segmented";
@@ -17,6 +18,13 @@ import {
   withHead,
 } from "./data";
 import { columns, paintLines, ROW } from "./paint";
+
+/** All heads of a layer. */
+interface Sent {
+  layer: number;
+  kind: string;
+  data: LineData;
+}
 
 const TALLEST = 560;
 const SENTENCES = ["all", "A → A", "A → B", "B → A", "B → B"];
@@ -58,9 +66,12 @@ export function createLines(parent: HTMLElement, store: Store, env: Env): void {
 
   let pair = SENTENCES[0] as string;
   sentences.set(pair);
-  let sent: LineData | null = null;
   let data: LineData | null = null;
-  let asked = 0;
+  /** Lines that Python sent: those drawn, and those that come before the layer that they are of. */
+  let sent: Sent | null = null;
+  let next: Sent | null = null;
+  let asking = new AbortController();
+  let trouble = "";
   let on = new Set<number>();
   const selected = new Set<number>();
   let hovered: number | null = null;
@@ -69,47 +80,58 @@ export function createLines(parent: HTMLElement, store: Store, env: Env): void {
   let keyboard = false;
   let painted = 0;
 
+  const heads = () => Array.from({ length: store.nHeads }, (_, i) => i);
+
   /** A sentence's heads are on the page, a model's come by layer. */
+  const isHere = () =>
+    store.get("layers").every(({ module }) => module === "") && store.stacked === store.nHeads;
+
   async function load() {
-    const mine = ++asked;
-    if (
-      store.get("layers").every(({ module }) => module === "") &&
-      store.stacked === store.nHeads
-    ) {
-      sent = null;
-      arrange();
-      return;
-    }
+    asking.abort();
+    const mine = new AbortController();
+    asking = mine;
+    trouble = "";
+    if (isHere() || !current()) arrange(); // what is drawn may be of another layer now
+    if (isHere()) return;
+    const [layer, kind] = [store.get("layer"), store.get("kind")];
     try {
-      const layer = store.get("layer");
-      const asking = { type: "lines", layer, kind: store.get("kind") };
-      const { content, buffers } = await store.request(asking, signal);
-      if (mine !== asked) return;
-      sent = fromMessage(content as never, buffers);
-      arrange();
+      const until = AbortSignal.any([signal, mine.signal]);
+      const { content, buffers } = await store.request({ type: "lines", layer, kind }, until);
+      next = { layer, kind, data: fromMessage(content as never, buffers) };
     } catch (error) {
-      if (mine === asked)
-        text(readout, `The lines failed: ${error instanceof Error ? error.message : error}`);
+      if (mine.signal.aborted || signal.aborted) return;
+      trouble = problem("The lines", error);
     }
+    arrange();
+  }
+
+  /** The lines of the layer that is shown: those of another wait until it is. */
+  function current(): LineData | null {
+    if (isHere()) return fromMatrices(heads().map((h) => store.matrix("attention", h) as Matrix));
+    const { layer, head, kind } = store.shown;
+    const isShown = (lines: Sent | null) => lines?.layer === layer && lines.kind === kind;
+    if (isShown(next)) [sent, next] = [next, null];
+    // The shown head is as it is here, with what was masked by hand.
+    return sent && isShown(sent) ? withHead(sent.data, head, store.attention) : null;
   }
 
   function arrange() {
-    const heads = Array.from({ length: store.nHeads }, (_, i) => i);
-    const own = () => heads.map((head) => store.matrix("attention", head) as Matrix);
-    const [layer, head, kind] = store.get("shown");
-    const here = layer === store.get("layer") && kind === store.get("kind");
-    data = sent ?? fromMatrices(own());
-    // The shown head is as it is here, with what was masked by hand.
-    if (sent && here) data = withHead(sent, head, store.attention);
+    data = current();
     const start = store.get("sentence_b_start");
     sentences.element.hidden = start === null;
+    if (!data) {
+      context.clearRect(0, 0, canvas.width, canvas.height);
+      text(readout, trouble || `waiting for the lines of layer ${store.shown.layer}`);
+      return;
+    }
     const [from, to] = pair.split(" → ");
     if (start !== null && from && to) data = between(data, from, to, start);
-    if (on.size === 0 || largest([...on]) >= data.heads) on = new Set(heads);
+    if (on.size === 0 || largest([...on]) >= data.heads) on = new Set(heads());
     active = Math.min(active, data.nQ - 1);
     for (const q of selected) if (q >= data.nQ) selected.delete(q);
     drawLegend();
     resize();
+    if (trouble) text(readout, trouble);
   }
 
   function drawLegend() {
