@@ -18,6 +18,7 @@ import { createHeatmap } from "./views/heatmap";
 import { createInspector } from "./views/inspector";
 import { createLines } from "./views/lines";
 import { createMistakes } from "./views/mistakes";
+import { lacking } from "./views/needs";
 import { createNeuron } from "./views/neuron";
 import { createReport } from "./views/report";
 import { createStatus } from "./views/status";
@@ -147,14 +148,16 @@ function fill(
   let ending = new AbortController();
   const showView = () => {
     const view = store.get("view");
-    if (view === open) return;
-    open = view;
+    const why = lacking(store, view);
+    if (view + why === open) return;
+    open = view + why;
     ending.abort();
     ending = new AbortController();
     body.replaceChildren();
     foot.hidden = view !== "heatmap" && view !== "steps";
     lab.hidden = foot.hidden;
-    createView(view, body, store, { ...env, ...scope.until(ending.signal) }, () => last);
+    if (why) body.append(h("p", { class: "aw-where" }, `${why}.`));
+    else createView(view, body, store, { ...env, ...scope.until(ending.signal) }, () => last);
     if (view !== "grid") last = view;
   };
 

@@ -5,8 +5,8 @@ import type { Scope } from "../scope";
 export interface Segmented {
   element: HTMLElement;
   set(value: string | null): void;
-  /** Offer these choices alone. */
-  offer(values: readonly string[]): void;
+  /** Offer these choices alone; `barred` says why a choice cannot be made now, empty where it can. */
+  offer(values: readonly string[], barred?: (value: string) => string): void;
 }
 
 export function segmented(
@@ -44,14 +44,20 @@ export function segmented(
     if (!step) return;
     event.preventDefault();
     event.stopPropagation();
-    const offered = buttons.filter((button) => !button.hidden);
+    const offered = buttons.filter((button) => !button.hidden && !button.disabled);
     const from = offered.indexOf(event.target as HTMLButtonElement);
     const next = offered[(from + step + offered.length) % offered.length] as HTMLButtonElement;
     next.focus();
     pick(next.dataset.value as string);
   });
-  const offer = (values: readonly string[]) => {
-    for (const button of buttons) button.hidden = !values.includes(button.dataset.value as string);
+  const offer: Segmented["offer"] = (values, barred = () => "") => {
+    buttons.forEach((button, i) => {
+      const value = button.dataset.value as string;
+      const why = barred(value);
+      button.hidden = !values.includes(value);
+      button.disabled = why !== "";
+      button.title = why || (choices[i]?.title ?? "");
+    });
   };
   return { element, set, offer };
 }

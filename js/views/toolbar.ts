@@ -2,6 +2,7 @@
 import { type Env, h, text } from "../dom";
 import type { Store } from "../store";
 import { type IconName, icon } from "./icons";
+import { lacking } from "./needs";
 import { createPresets } from "./presets";
 import { createRegroup } from "./regroup";
 import { segmented } from "./segmented";
@@ -91,15 +92,15 @@ export function createToolbar(parent: HTMLElement, store: Store, env: Env): void
     views.set(store.get("view"));
     const view = store.get("view");
     const maps = view === "heatmap" || view === "steps";
-    const known = store.matrix("Q")
-      ? ["heatmap", "steps", "lines", "neuron"]
-      : ["heatmap", "lines"];
+    // Weights that came as they are have none of Q, K and V.
+    const computed = (["Q", "K", "V"] as const).some((name) => store.matrix(name));
+    const known = computed ? ["heatmap", "steps", "lines", "neuron"] : ["heatmap", "lines"];
     // One map alone needs no overview.
     if (store.nHeads > 1 || store.layers.length > 1 || view === "grid") known.push("grid");
     // BertViz shows models; of a sentence it is there for who asks for it.
     const bertviz = store.get("bertviz_views");
     const asked = view.startsWith("bertviz") && !bertviz.includes(view) ? [view] : [];
-    views.offer([...known, ...bertviz, ...asked]);
+    views.offer([...known, ...bertviz, ...asked], (view) => lacking(store, view));
     views.element.hidden = known.length < 2 && maps;
     edits.hidden = !maps;
     presets.update();

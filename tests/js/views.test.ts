@@ -1,0 +1,61 @@
+/** Which views a card offers of what is shown. */
+import { expect, test } from "vitest";
+import { openCard } from "./card";
+import { arraysOf, K, pack, Q, V } from "./model";
+
+const WHY = "This view needs Q, K and V: V of this layer was not seen";
+
+function offered({ root }: ReturnType<typeof openCard>) {
+  const buttons = root.querySelector('[aria-label="view"]').querySelectorAll("button");
+  return buttons
+    .filter((button) => !button.hidden)
+    .map((button) => [button.dataset.value, button.disabled ? button.title : ""]);
+}
+
+test("all of Q, K and V: every view", () => {
+  expect(offered(openCard())).toEqual([
+    ["heatmap", ""],
+    ["steps", ""],
+    ["lines", ""],
+    ["neuron", ""],
+  ]);
+});
+
+test("none of them: the views that need weights alone", () => {
+  const card = openCard({ Q: null, K: null, V: null, output: null });
+  expect(offered(card)).toEqual([
+    ["heatmap", ""],
+    ["lines", ""],
+  ]);
+});
+
+test("a layer whose V was not seen bars Steps and Neuron, and says why", () => {
+  const card = openCard({ V: null, output: null });
+  expect(offered(card)).toEqual([
+    ["heatmap", ""],
+    ["steps", WHY],
+    ["lines", ""],
+    ["neuron", WHY],
+  ]);
+  card.root.querySelector('[data-value="heatmap"]').fire("keydown", { key: "ArrowRight" });
+  expect(card.fake.model.get("view")).toBe("lines");
+});
+
+test.each(["steps", "neuron"])(
+  "%s of such a layer says why it is empty, and is drawn when V is here",
+  async (view) => {
+    const card = openCard({ view, K: null, V: null, output: null });
+    expect(card.$(".aw-body").textContent).toBe(
+      "This view needs Q, K and V: K and V of this layer were not seen.",
+    );
+    await card.fake.receive({
+      Q: pack(Q),
+      K: pack(K),
+      V: pack(V),
+      ...arraysOf(),
+      shown: [1, 0, "cross"],
+    });
+    expect(card.$(`.aw-${view}`)).toBeDefined();
+    expect(card.alert()).toBe("");
+  },
+);
