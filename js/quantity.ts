@@ -1,5 +1,6 @@
 /** What the numbers of the map may be, besides the weights. */
 import type { Matrix } from "./codec";
+import { shiftRow } from "./shift";
 import type { Store } from "./store";
 import type { Quantity } from "./types";
 
@@ -71,15 +72,34 @@ export function shownQuantity(store: Store): QuantityWords {
   return QUANTITIES.find((q) => q.value === known) as QuantityWords;
 }
 
-/** Its numbers, (n_q, n_k). */
-export function quantityMap(store: Store): Matrix {
+/** Its numbers, (n_q, n_k): all of them, or those of the query that is read. */
+export function quantityMap(store: Store, query?: number): Matrix {
   const { value } = shownQuantity(store);
   const { attention } = store;
+  const V = store.matrix("V");
   if (value === "scores") return store.matrix("scores") as Matrix;
-  if (value === "output-shift") return store.shift ?? attention;
-  if (value === "value-norm") return times(attention, norms(store.matrix("V") as Matrix));
-  if (value === "output-norm") return times(attention, store.outputNorms as Float32Array);
-  return attention;
+  if (value === "attention" || (value !== "output-norm" && !V)) return attention;
+  if (value === "output-shift") return shiftMap(store, query) as Matrix;
+  const lengths =
+    value === "output-norm"
+      ? (store.outputNorms as Float32Array)
+      : store.once("lengths of V", () => norms(V as Matrix));
+  return store.derived(value, (q, out, start) => times(attention, q, lengths, out, start), query);
+}
+
+/** The number of one cell; the row that it is in is all that is computed. */
+export function quantityAt(store: Store, query: number, key: number): number {
+  return quantityMap(store, query).data[query * store.nK + key] as number;
+}
+
+/** How far masking each cell would move its query's output; null without values. */
+export function shiftMap(store: Store, query?: number): Matrix | null {
+  const [V, output] = [store.matrix("V"), store.matrix("output")];
+  if (!V || !output) return null;
+  const { attention, mask } = store;
+  const scores = store.matrix("scores") as Matrix;
+  const from = { V, output, scores, attention, mask, temperature: store.get("temperature") };
+  return store.derived("shift", (q, out, start) => shiftRow(from, q, out, start), query);
 }
 
 /** ‖v‖ of each row. */
@@ -104,10 +124,14 @@ export function weighted(store: Store, key: number): { factor: number; name: str
   return { factor: Math.hypot(...data.subarray(key * cols, (key + 1) * cols)), name: "‖v‖" };
 }
 
-function times({ data, rows, cols }: Matrix, factors: Float32Array): Matrix {
-  const product = new Float32Array(data.length);
-  for (let at = 0; at < data.length; at++) {
-    product[at] = (data[at] as number) * (factors[at % cols] as number);
+function times(
+  { data, cols }: Matrix,
+  row: number,
+  factors: Float32Array,
+  out: Float32Array,
+  start: number,
+): void {
+  for (let k = 0; k < cols; k++) {
+    out[start + k] = (data[row * cols + k] as number) * (factors[k] as number);
   }
-  return { data: product, rows, cols };
 }

@@ -45,31 +45,3 @@ function without({ scores, V, output, mask, temperature }: ShiftInputs, q: numbe
   for (let c = 0; c < d; c++) square += ((output.data[q * d + c] as number) - after[c]!) ** 2;
   return Math.sqrt(square);
 }
-
-/** The shift of every cell, row by row as they are needed: a click costs a row here too. */
-export function createShiftMap() {
-  let data = new Float32Array(0);
-  let fresh: Set<number> | null = null;
-  let shown = -1;
-  return {
-    /** Compute again: these rows, or all of them. */
-    forget(rows: ReadonlySet<number> | null) {
-      if (rows === null) fresh = null;
-      else for (const row of rows) fresh?.delete(row);
-    },
-    of(from: ShiftInputs, head: number): Matrix {
-      const { rows, cols } = from.attention;
-      if (!fresh || head !== shown || data.length !== rows * cols) {
-        data = new Float32Array(rows * cols);
-        fresh = new Set();
-        shown = head;
-      }
-      for (let q = 0; q < rows; q++) {
-        if (fresh.has(q)) continue;
-        shiftRow(from, q, data, q * cols);
-        fresh.add(q);
-      }
-      return { data, rows, cols };
-    },
-  };
-}

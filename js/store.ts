@@ -4,7 +4,7 @@ import type { Matrix } from "./codec";
 import { createEdits } from "./edits";
 import { ARRAYS, type ArrayName, createMirror, EDITABLE } from "./mirror";
 import { mistakenFlow } from "./mistaken";
-import { createShiftMap } from "./shift";
+import { createRowCache, type FillRow } from "./row-cache";
 import type { Editable, LayerInfo, Patch, Presets, Setting, Traits } from "./types";
 import { createWaiting, NotSaved } from "./waiting";
 
@@ -42,7 +42,8 @@ export function createStore(model: AnyModel<Traits>, signal: AbortSignal) {
   const listeners = new Set<(change: Change) => void>();
   const mirror = createMirror(model);
   const { get, flat, nQ, nK, stack, headIndex } = mirror;
-  const shifts = createShiftMap();
+  const maps = new Map<string, ReturnType<typeof createRowCache>>();
+  const kept = new Map<string, unknown>();
   const shapes = new Map<ArrayName, string>();
   const dirty = { all: false, rows: new Set<number>(), inputs: false, names: new Set<string>() };
   const patches: Patch[] = [];
@@ -122,7 +123,9 @@ export function createStore(model: AnyModel<Traits>, signal: AbortSignal) {
     dirty.rows.clear();
     dirty.names.clear();
     if (isAnswer || !isWaiting()) waiting.answered();
-    shifts.forget(change.all || change.inputs ? null : change.rows);
+    const changed = change.all || change.inputs ? null : change.rows;
+    for (const map of maps.values()) map.forget(changed);
+    if (changed?.size !== 0 || change.names.has("report")) kept.clear();
     for (const listener of [...listeners]) listener(change);
   }
   // One update message sets many traits one after the other: listeners hear of it once, when all are in.
@@ -173,6 +176,27 @@ export function createStore(model: AnyModel<Traits>, signal: AbortSignal) {
   }
 
   const matrix = (name: ArrayName, head = headIndex()) => mirror.matrix(name, head);
+
+  function derived(name: string, fill: FillRow, row?: number, cols = nK()): Matrix {
+    const map = maps.get(name) ?? createRowCache();
+    maps.set(name, map);
+    return map.read(nQ(), cols, headIndex(), fill, row);
+  }
+
+  /** How many cells of a row are masked that can be freed. */
+  const countOwn: FillRow = (q, out, start) => {
+    const [mask, locked] = [flat("mask"), flat("locked")];
+    out[start] = 0;
+    for (let at = q * nK(); at < (q + 1) * nK(); at++) {
+      if (mask?.[at] && !locked?.[at]) out[start]++;
+    }
+  };
+
+  function once<T>(name: string, compute: () => T): T {
+    const key = `${name} ${headIndex()}`;
+    if (!kept.has(key)) kept.set(key, compute());
+    return kept.get(key) as T;
+  }
 
   return {
     get,
@@ -252,16 +276,17 @@ export function createStore(model: AnyModel<Traits>, signal: AbortSignal) {
     },
     /** Attention and output as a mistake that is switched on makes them; null without one. */
     get mistaken(): { name: string; attention: Matrix; output: Matrix } | null {
-      return mistakenFlow(get("report"), matrix("V"));
+      return once("mistaken", () => mistakenFlow(get("report"), matrix("V")));
     },
-    /** How far masking each cell would move its query's output; null without values. */
-    get shift(): Matrix | null {
-      const [V, output] = [matrix("V"), matrix("output")];
-      const [scores, attention] = [matrix("scores") as Matrix, matrix("attention") as Matrix];
-      if (!V || !output) return null;
-      const mask = flat("mask") as Uint8Array;
-      const temperature = get("temperature");
-      return shifts.of({ V, output, scores, attention, mask, temperature }, headIndex());
+    /** A map (n_q, n_k) that is computed here by rows: all of it, or the row that is read. */
+    derived,
+    /** What follows from the arrays of the shown head, computed once until they change. */
+    once,
+    /** Whether a cell is masked that can be freed. */
+    get canClear(): boolean {
+      return once("can clear", () =>
+        derived("own mask", countOwn, undefined, 1).data.some(Boolean),
+      );
     },
     get presets(): Presets {
       return edits.presets;

@@ -5,7 +5,7 @@ import { explainScore, explainWeight } from "../explain";
 import { largest } from "../extent";
 import type { Cell } from "../focus";
 import { number } from "../numbers";
-import { weighted } from "../quantity";
+import { shiftMap, weighted } from "../quantity";
 import type { Store } from "../store";
 import { visible } from "../tokens";
 import { copyButton } from "./copy";
@@ -69,7 +69,10 @@ export function createInspector(parent: HTMLElement, store: Store, env: Env): vo
     const top = {
       unit: 1,
       row: row.reduce((a, b) => Math.max(a, b), 0),
-      map: store.get("color_scale") === "map" ? largest(store.attention.data) : 1,
+      map:
+        store.get("color_scale") === "map"
+          ? store.once("largest", () => largest(store.attention.data))
+          : 1,
     }[store.get("color_scale")];
     let shown = Array.from({ length: nK }, (_, j) => j);
     if (nK > BARS + 2) {
@@ -109,7 +112,7 @@ export function createInspector(parent: HTMLElement, store: Store, env: Env): vo
 
   function updateEffect([q, k]: Cell, from: string) {
     const at = q * store.nK + k;
-    const shift = store.shift;
+    const shift = shiftMap(store, q);
     if (store.locked?.[at]) {
       fill(effect, "locked", () => ["What the model masks is locked."]);
     } else if (store.mask[at]) {

@@ -107,7 +107,7 @@ export function createToolbar(parent: HTMLElement, store: Store, env: Env): void
     regroup.update();
     undo.disabled = !store.canUndo;
     redo.disabled = !store.canRedo;
-    clear.disabled = !store.mask.some((masked, cell) => masked && !store.locked?.[cell]);
+    clear.disabled = !store.canClear;
     const every = [...store.get("layers"), ...store.get("derived_layers")];
     const kinds = [...new Set(every.map((l) => l.kind))];
     const { layers, shown } = store;

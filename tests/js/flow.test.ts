@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { type Flow, follow, rescore } from "../../js/flow";
 import { exact, number, sum } from "../../js/numbers";
 import { recomputeRows } from "../../js/rows";
-import { createShiftMap } from "../../js/shift";
+import { shiftRow } from "../../js/shift";
 import { softmaxRow } from "../../js/softmax";
 import { parse } from "../../js/views/steps/edit";
 
@@ -119,7 +119,8 @@ describe("the effect of masking", () => {
     const p = new Float32Array(n);
     softmaxRow(scores, mask, 0, 0, n, p, temperature);
     const output = p.reduce((sum, w, i) => sum + w * (V[i] as number), 0);
-    const map = createShiftMap().of(
+    const moved = new Float32Array(n);
+    shiftRow(
       {
         scores: m(scores, n),
         attention: m([...p], n),
@@ -129,8 +130,10 @@ describe("the effect of masking", () => {
         temperature,
       },
       0,
+      moved,
+      0,
     );
-    return [...map.data];
+    return [...moved];
   };
   it("is how far the output moves", () => {
     // Weights 1/2, 1/4, 1/4 over the values 0, 3, 12: the output is 3.75.

@@ -2,7 +2,7 @@
 import { type Lut, lut, signedLut } from "../../color";
 import { type Env, h, text } from "../../dom";
 import type { Cell } from "../../focus";
-import { offered, QUANTITIES, shownQuantity } from "../../quantity";
+import { offered, QUANTITIES, quantityAt, shownQuantity } from "../../quantity";
 import type { Store } from "../../store";
 import type { ColorScale, Quantity } from "../../types";
 import { segmented } from "../segmented";
@@ -10,7 +10,7 @@ import { watchDensity } from "./density";
 import type { Geometry } from "./geometry";
 import { listenToKeys } from "./keyboard";
 import { type Marks, paintOverlay } from "./overlay";
-import { createImage, isSigned, isWeights, paintMap, palette, shownMap, shownScale } from "./paint";
+import { createImage, isSigned, isWeights, paintMap, palette, shownScale } from "./paint";
 import { listenToPointer } from "./pointer";
 import { createSurface } from "./surface";
 import { describe, labelTitle, opening, rowIsEmpty } from "./words";
@@ -112,7 +112,7 @@ export function createHeatmap(parent: HTMLElement, store: Store, env: Env): void
       overlaid = false;
       request();
     }
-    const value = cell && shownMap(store).data[cell[0] * store.nK + cell[1]]?.toFixed(4);
+    const value = cell && quantityAt(store, cell[0], cell[1])?.toFixed(4);
     map.dataset.hover = cell ? cell.join() : "";
     map.dataset.value = value ?? "";
   }

@@ -1,5 +1,4 @@
 /** The map's pixels: cells as an image, everything else drawn over it. */
-import type { Matrix } from "../../codec";
 import { isLight, type Lut, lutIndex, parseColor } from "../../color";
 import { largest } from "../../extent";
 import { quantityMap, shownQuantity } from "../../quantity";
@@ -50,7 +49,7 @@ export function createImage() {
         canvas.height = nQ;
         image = context.createImageData(nK, nQ);
       }
-      const { data } = shownMap(store);
+      const { data } = quantityMap(store);
       const mask = store.mask;
       const scale = shownScale(store);
       const signed = isSigned(store);
@@ -90,11 +89,6 @@ export function createImage() {
       return isLight(d[cell * 4] as number, d[cell * 4 + 1] as number, d[cell * 4 + 2] as number);
     },
   };
-}
-
-/** What the map's colours and numbers are. */
-export function shownMap(store: Store): Matrix {
-  return quantityMap(store);
 }
 
 /** Only weights have a natural ceiling: others are coloured up to the map's own, or the row's. */
@@ -313,7 +307,7 @@ function paintValues(
   if (ctx.measureText("0.00").width + 6 > g.cell) return;
   ctx.textAlign = "center";
   ctx.textBaseline = "middle";
-  const { data } = shownMap(store);
+  const { data } = quantityMap(store);
   const { mask } = store;
   for (const q of rows) {
     const at = q * g.nK;
