@@ -8,6 +8,8 @@ export interface QuantityWords {
   value: Quantity;
   text: string;
   title: string;
+  /** What a number of it is called, on screen and by a screen reader. */
+  name: string;
   /** What the colour bar says; in a short map its first word. */
   bar: string;
   /** What it is and where it is from, under the map; nothing of the weights themselves. */
@@ -19,6 +21,7 @@ export const QUANTITIES: readonly QuantityWords[] = [
     value: "attention",
     text: "attention",
     title: "the weights",
+    name: "attention",
     bar: "attention weight",
     about: "",
   },
@@ -26,6 +29,7 @@ export const QUANTITIES: readonly QuantityWords[] = [
     value: "scores",
     text: "scores",
     title: "before the softmax",
+    name: "scores",
     bar: "score, before mask and softmax",
     about: "Scores: q·k scaled, before mask and softmax; blue below 0, red above.",
   },
@@ -33,6 +37,7 @@ export const QUANTITIES: readonly QuantityWords[] = [
     value: "value-norm",
     text: "× ‖v‖",
     title: "weight times the length of the value",
+    name: "attention · ‖v‖",
     bar: "attention · ‖v‖",
     about: "Attention · ‖v‖: how long the vector is that each weight takes from its key's value.",
   },
@@ -40,6 +45,7 @@ export const QUANTITIES: readonly QuantityWords[] = [
     value: "output-norm",
     text: "× ‖v W_O‖",
     title: "weight times the length of the projected value",
+    name: "attention · ‖v W_O‖",
     bar: "attention · ‖v W_O‖",
     about:
       "Attention · ‖v W_O‖: the same after this head's output projection (Kobayashi et al. 2020, arXiv 2004.10102).",
@@ -48,6 +54,7 @@ export const QUANTITIES: readonly QuantityWords[] = [
     value: "output-shift",
     text: "effect",
     title: "how far masking each cell would move its query's output",
+    name: "effect",
     bar: "output would move by",
     about: "Effect: how far the query's output would move if this cell were masked, ‖o − o′‖.",
   },

@@ -5,7 +5,7 @@ import { explainScore, explainWeight } from "../explain";
 import { largest } from "../extent";
 import type { Cell } from "../focus";
 import { number } from "../numbers";
-import { shiftMap, weighted } from "../quantity";
+import { quantityAt, shiftMap, shownQuantity, weighted } from "../quantity";
 import type { Store } from "../store";
 import { visible } from "../tokens";
 import { copyButton } from "./copy";
@@ -14,14 +14,14 @@ import { rowIsEmpty } from "./heatmap/words";
 const BARS = 10;
 /** The traits, beside the maps, that the panel shows. */
 const SHOWN = ["cmap", "color_scale", "quantity", "scale", "temperature"];
-const CAPTION = "this row, after the mask";
+const CAPTION = "attention of this row, after the mask";
 
 export function createInspector(parent: HTMLElement, store: Store, env: Env): void {
   const { signal, focus } = env;
   const pair = h("h3", { class: "aw-pair" });
   const where = h("p", { class: "aw-where" });
   const formula = h("div", { class: "aw-formula" });
-  const copy = copyButton(() => explainWeight(store, ...shownCell()).numpy, env);
+  const copy = copyButton(() => explained(...shownCell()).numpy, env);
   const caption = h("p", { class: "aw-where" }, CAPTION);
   const bars = h("div", { class: "aw-bars", role: "list" });
   const rest = h("p", { class: "aw-where" });
@@ -32,6 +32,10 @@ export function createInspector(parent: HTMLElement, store: Store, env: Env): vo
   );
   let table: Lut = lut(store.get("cmap"));
   const lines: ReturnType<typeof barLine>[] = [];
+  const explained = (q: number, k: number) =>
+    shownQuantity(store).value === "scores"
+      ? explainScore(store, q, k)
+      : explainWeight(store, q, k);
   const shownCell = () => focus.cell ?? ([0, 0] as const);
 
   function update() {
@@ -40,18 +44,27 @@ export function createInspector(parent: HTMLElement, store: Store, env: Env): vo
     const [q, k] = cell;
     const [from, to] = [visible(store.tokens[q] as string), visible(store.keyTokens[k] as string)];
     fill(pair, JSON.stringify([from, to]), () => [token(from), h("span", {}, "→"), token(to)]);
-    text(where, `attention[${q}, ${k}]: query ${q} looks at key ${k}, counted from 0`);
+    text(
+      where,
+      `${shownQuantity(store).name}[${q}, ${k}]: query ${q} looks at key ${k}, counted from 0`,
+    );
     updateFormula(cell);
     updateBars(q, k);
     updateEffect(cell, from);
   }
 
   function updateFormula([q, k]: Cell) {
-    const lines = [...explainScore(store, q, k).lines, ...explainWeight(store, q, k).lines];
+    const { value, name } = shownQuantity(store);
+    const lines = [...explainScore(store, q, k).lines];
+    // The last line is the number that is drawn.
+    if (value !== "scores") lines.push(...explainWeight(store, q, k).lines);
     const carries = weighted(store, k);
     if (carries) {
       const carried = carries.factor * (store.attention.data[q * store.nK + k] as number);
       lines.push(`· ${carries.name} ${number(carries.factor)} = ${number(carried)}`);
+    }
+    if (value === "output-shift" && !store.mask[q * store.nK + k]) {
+      lines.push(`${name} of masking it, ‖o − o′‖ = ${number(quantityAt(store, q, k))}`);
     }
     // No softmax of scores: a line or three.
     formula.classList.toggle("aw-formula-short", !store.hasScores);

@@ -136,6 +136,7 @@ export function createHeatmap(parent: HTMLElement, store: Store, env: Env): void
   /** The choices as they are: distances have no scale from 0 to 1, given weights no effect. */
   function settle() {
     const choices = offered(store);
+    map.setAttribute("aria-label", `${shownQuantity(store).name}: queries down, keys across`);
     quantity.offer(choices);
     quantity.set(shownQuantity(store).value);
     of.hidden = choices.length < 2;
@@ -259,7 +260,7 @@ export function createHeatmap(parent: HTMLElement, store: Store, env: Env): void
     } else if (change.rows.size && dirty !== "all") {
       dirty = new Set([...(dirty ?? []), ...change.rows]);
     }
-    if (change.all || change.rows.size) activate(active);
+    if (change.all || change.rows.size || change.names.has("quantity")) activate(active);
     if (dirty || relayout) request();
     mark();
   }, signal);

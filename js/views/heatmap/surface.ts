@@ -17,7 +17,6 @@ export function createSurface() {
       class: "aw-map",
       role: "grid",
       tabindex: 0,
-      "aria-label": "attention: queries down, keys across",
       "aria-activedescendant": id,
     },
     base,

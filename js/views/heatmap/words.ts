@@ -1,5 +1,7 @@
 /** The map in words: what a screen reader says, and what a program reads. */
 import type { Cell } from "../../focus";
+import { number } from "../../numbers";
+import { quantityAt, shownQuantity } from "../../quantity";
 import type { Store } from "../../store";
 import { visible } from "../../tokens";
 
@@ -9,14 +11,16 @@ export function rowIsEmpty(store: Store, query: number): boolean {
   return true;
 }
 
-/** "cat → sat 0.42", "cat → sat masked". */
+/** "cat → sat 0.42", "cat → sat masked"; "cat → sat effect 1.30" where other numbers are drawn. */
 export function describe(store: Store, [query, key]: Cell): string {
   const at = query * store.nK + key;
   const pair = `${visible(store.tokens[query] as string)} → ${visible(store.keyTokens[key] as string)}`;
   if (store.locked?.[at]) return `${pair} masked by the model itself, locked`;
   if (rowIsEmpty(store, query)) return `${pair} masked, every key of this query is masked`;
   if (store.mask[at]) return `${pair} masked`;
-  return `${pair} ${(store.attention.data[at] as number).toFixed(2)}`;
+  const { value, name } = shownQuantity(store);
+  if (value === "attention") return `${pair} ${(store.attention.data[at] as number).toFixed(2)}`;
+  return `${pair} ${name} ${number(quantityAt(store, query, key))}`;
 }
 
 /** What a click on a label does: masks what is free, or frees it all when nothing is. */
