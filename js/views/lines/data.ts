@@ -16,6 +16,8 @@ interface Message {
   n_k: number;
   /** The largest weight: 65535 on the wire. */
   peak: number;
+  /** Bytes of a key's number: 4 where there are more keys than two bytes count. */
+  key_bytes?: 2 | 4;
 }
 
 /** The strongest keys of every query, or all of them, as Python sends them. */
@@ -27,7 +29,8 @@ export function fromMessage(message: Message, buffers: readonly DataView[]): Lin
   };
   const steps = new Uint16Array(bytes(0));
   const rest = new Float32Array(bytes(1));
-  const keys = k < message.n_k ? new Uint16Array(bytes(2)) : null;
+  const Keys = message.key_bytes === 4 ? Uint32Array : Uint16Array;
+  const keys = k < message.n_k ? new Keys(bytes(2)) : null;
   const step = message.peak / 65535;
   return {
     heads,
