@@ -107,6 +107,7 @@ export function createComparisonStore(model: AnyModel<ComparisonTraits>, signal:
       }
       refusal = "";
       model.set(name, value as never);
+      if (!waiting.live) return;
       model.save_changes();
       waiting.asked();
     },

@@ -65,8 +65,7 @@ export function createStore(model: AnyModel<Traits>, signal: AbortSignal) {
     send(value) {
       refusal = "";
       model.set("_edits", value);
-      model.save_changes();
-      waiting.asked();
+      save();
     },
   });
 
@@ -84,13 +83,20 @@ export function createStore(model: AnyModel<Traits>, signal: AbortSignal) {
     model as AnyModel<never>,
     isWaiting,
     () => {
-      if (!waiting.live) for (const end of [...questions]) end(new NotSaved());
+      if (waiting.live) save();
+      else for (const end of [...questions]) end(new NotSaved());
       dirty.names.add("waiting");
       enqueue();
     },
     signal,
   );
 
+  /** Send what is set; where there is no Python it stays in the model until there is. */
+  function save() {
+    if (!waiting.live) return;
+    model.save_changes();
+    waiting.asked();
+  }
   // Steps older than this page are Python's to take back.
   const canUndo = () => edits.depth[0] > 0 || (waiting.live && get("history")[0] > 0);
   const canRedo = () => edits.depth[1] > 0 || (waiting.live && get("history")[1] > 0);
@@ -317,8 +323,7 @@ export function createStore(model: AnyModel<Traits>, signal: AbortSignal) {
       model.set(name, value);
       // What a view asks Python for because of it goes first: the new state is long.
       if (queued) flush();
-      model.save_changes();
-      waiting.asked();
+      save();
       return true;
     },
     /** A number for a new stroke: edits that carry the same number undo together. */

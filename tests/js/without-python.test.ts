@@ -87,6 +87,23 @@ describe("a click", () => {
   });
 });
 
+describe("a page whose kernel comes back", () => {
+  it("sends nothing while it is gone, and then all that was not answered", async () => {
+    const layout = { comm_live: false };
+    const card = openCard({}, { layout });
+    click(card);
+    await vi.advanceTimersByTimeAsync(5000);
+    expect(card.fake.sent).toEqual([]);
+    layout.comm_live = true;
+    card.fake.fire("comm_live_update");
+    await vi.advanceTimersByTimeAsync(0);
+    expect(card.fake.ops).toMatchObject([{ seq: 1, on: [0, 1] }]);
+    expect(said(card)).toBe("");
+    await vi.advanceTimersByTimeAsync(3000);
+    expect(said(card)).toBe(NO_ANSWER);
+  });
+});
+
 describe("views that ask Python", () => {
   const model = LAYERS.map((layer) => ({ ...layer, module: `h.${layer.index}` }));
 
