@@ -1,10 +1,11 @@
 /** The browser's mirror of the widget: the only module that touches the anywidget model. */
 import type { AnyModel } from "@anywidget/types";
 import type { Matrix } from "./codec";
+import { createDerived } from "./derived";
 import { createEdits } from "./edits";
 import { ARRAYS, type ArrayName, createMirror, EDITABLE } from "./mirror";
 import { mistakenFlow } from "./mistaken";
-import { createRowCache, type FillRow } from "./row-cache";
+import { createQuestions } from "./questions";
 import type { Editable, LayerInfo, Patch, Presets, Setting, Traits } from "./types";
 import { createWaiting, NotSaved } from "./waiting";
 
@@ -31,23 +32,21 @@ export interface Change {
 /** What a page computes with at once: everything else that is set needs Python. */
 const COMPUTED_HERE: readonly Setting[] = ["scale", "temperature"];
 
-export interface Answer {
-  content: unknown;
-  buffers: DataView[];
-}
-
 export type Store = ReturnType<typeof createStore>;
 
 export function createStore(model: AnyModel<Traits>, signal: AbortSignal) {
   const listeners = new Set<(change: Change) => void>();
   const mirror = createMirror(model);
   const { get, flat, nQ, nK, stack, headIndex } = mirror;
-  const maps = new Map<string, ReturnType<typeof createRowCache>>();
-  const kept = new Map<string, unknown>();
+  const { derived, once, canClear, forget } = createDerived(mirror);
   const shapes = new Map<ArrayName, string>();
   const dirty = { all: false, rows: new Set<number>(), inputs: false, names: new Set<string>() };
   const patches: Patch[] = [];
-  const questions = new Set<(error: Error) => void>();
+  const questions = createQuestions(
+    model,
+    () => waiting,
+    () => `${edits.client}:${edits.nextSeq()}`,
+  );
   let queued = false;
   let renewed = false;
   let refusal = "";
@@ -84,7 +83,7 @@ export function createStore(model: AnyModel<Traits>, signal: AbortSignal) {
     isWaiting,
     () => {
       if (waiting.live) save();
-      else for (const end of [...questions]) end(new NotSaved());
+      else questions.end();
       dirty.names.add("waiting");
       enqueue();
     },
@@ -128,10 +127,9 @@ export function createStore(model: AnyModel<Traits>, signal: AbortSignal) {
     dirty.all = dirty.inputs = false;
     dirty.rows.clear();
     dirty.names.clear();
-    if (isAnswer || !isWaiting()) waiting.answered();
-    const changed = change.all || change.inputs ? null : change.rows;
-    for (const map of maps.values()) map.forget(changed);
-    if (changed?.size !== 0 || change.names.has("report")) kept.clear();
+    if (isAnswer) waiting.answered();
+    else waiting.rest();
+    forget(all || inputs ? null : change.rows, change.names.has("report"));
     for (const listener of [...listeners]) listener(change);
   }
   // One update message sets many traits one after the other: listeners hear of it once, when all are in.
@@ -182,27 +180,6 @@ export function createStore(model: AnyModel<Traits>, signal: AbortSignal) {
   }
 
   const matrix = (name: ArrayName, head = headIndex()) => mirror.matrix(name, head);
-
-  function derived(name: string, fill: FillRow, row?: number, cols = nK()): Matrix {
-    const map = maps.get(name) ?? createRowCache();
-    maps.set(name, map);
-    return map.read(nQ(), cols, headIndex(), fill, row);
-  }
-
-  /** How many cells of a row are masked that can be freed. */
-  const countOwn: FillRow = (q, out, start) => {
-    const [mask, locked] = [flat("mask"), flat("locked")];
-    out[start] = 0;
-    for (let at = q * nK(); at < (q + 1) * nK(); at++) {
-      if (mask?.[at] && !locked?.[at]) out[start]++;
-    }
-  };
-
-  function once<T>(name: string, compute: () => T): T {
-    const key = `${name} ${headIndex()}`;
-    if (!kept.has(key)) kept.set(key, compute());
-    return kept.get(key) as T;
-  }
 
   return {
     get,
@@ -289,10 +266,8 @@ export function createStore(model: AnyModel<Traits>, signal: AbortSignal) {
     /** What follows from the arrays of the shown head, computed once until they change. */
     once,
     /** Whether a cell is masked that can be freed. */
-    get canClear(): boolean {
-      return once("can clear", () =>
-        derived("own mask", countOwn, undefined, 1).data.some(Boolean),
-      );
+    get canClear() {
+      return canClear();
     },
     get presets(): Presets {
       return edits.presets;
@@ -361,44 +336,7 @@ export function createStore(model: AnyModel<Traits>, signal: AbortSignal) {
     get asking() {
       return waiting.live && edits.asking;
     },
-    /**
-     * A question that Python answers with a message, for what is too large for a trait. What a view
-     * asks as soon as it is there may have come with the state. It ends with the answer, with an
-     * AbortError when `until` does, or with `NotSaved` where there is no Python.
-     */
-    request(content: object, until: AbortSignal): Promise<Answer> {
-      const ahead = get("_ahead");
-      if (ahead && Object.entries(content).every(([key, value]) => ahead.asked[key] === value)) {
-        return Promise.resolve({ content: ahead.answer, buffers: ahead.buffers });
-      }
-      if (until.aborted) return Promise.reject(until.reason);
-      if (!waiting.live) return Promise.reject(new NotSaved());
-      const id = `${edits.client}:${edits.nextSeq()}`;
-      return new Promise((resolve, reject) => {
-        const hear = (reply: { id?: string; error?: string }, buffers: DataView[]) => {
-          if (reply?.id !== id) return;
-          end(reply.error ? new Error(reply.error) : undefined);
-          waiting.answered();
-          resolve({ content: reply, buffers });
-        };
-        const end = (error?: Error) => {
-          model.off("msg:custom", hear);
-          until.removeEventListener("abort", abort);
-          questions.delete(end);
-          if (!isWaiting()) waiting.answered();
-          if (error) reject(error);
-        };
-        const abort = () => end(until.reason);
-        model.on("msg:custom", hear);
-        until.addEventListener("abort", abort);
-        questions.add(end);
-        try {
-          model.send({ ...content, id });
-          waiting.asked();
-        } catch (error) {
-          end(new NotSaved("This", error));
-        }
-      });
-    },
+    /** Ask Python for what is too large for a trait. */
+    request: questions.ask,
   };
 }

@@ -101,6 +101,10 @@ export function createWaiting(
       look();
       if (live && waits()) start();
     },
+    /** Something is given up: nobody is late where nothing is asked any more. */
+    rest() {
+      if (!waits()) this.answered();
+    },
     /** Python answered: the time begins anew, and ends where nothing is asked any more. */
     answered() {
       stop();
