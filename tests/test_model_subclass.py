@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from interacting import not_yet
 from models import DECODERS, tokenizer
 
 from attnwidget import AttentionWidget
@@ -24,6 +23,5 @@ def test_from_model_makes_the_subclass():
     assert type(opened()) is Counted
 
 
-@not_yet("from_model goes by __new__ past the subclass")
 def test_from_model_runs_the_init_of_the_subclass():
     assert opened()._count == 1

@@ -1,7 +1,4 @@
-"""What programs do with a widget's traits: link, subclass, list, add, pickle, set from threads.
-
-A test that is marked `not_yet` states what is right; the widget does something else today.
-"""
+"""What programs do with a widget's traits: link, subclass, list, add, pickle, set from threads."""
 
 from __future__ import annotations
 
@@ -12,7 +9,7 @@ import ipywidgets
 import pytest
 import traitlets
 from byhand import unchanged
-from interacting import WEIGHTS, given, not_yet, page, public, sentence
+from interacting import WEIGHTS, given, page, public, sentence
 
 from attnwidget import AttentionWidget
 
@@ -74,7 +71,6 @@ def test_a_users_subclass_observes_and_validates():
     assert sorted(w._heard) == [("head", 0), ("mine", 8)]
 
 
-@not_yet("a validator of a subclass replaces the widget's own check")
 def test_the_validator_of_a_subclass_does_not_replace_the_check():
     w = sentence(Mine, n_heads=4)
     before = public(w)
@@ -110,7 +106,6 @@ def test_other_constructors_make_the_subclass(way):
     assert w.tag == 4
 
 
-@not_yet("other constructors go by __new__ past the subclass")
 @pytest.mark.parametrize("way", ["from_arrays", "from_outputs"])
 def test_other_constructors_run_the_init_of_a_subclass(way):
     assert opened(Counted, way)._count == 1
@@ -175,7 +170,6 @@ def test_a_widget_is_not_pickled():
 # Threads
 
 
-@not_yet("a widget is locked while its observers run")
 def test_two_joined_widgets_that_two_threads_set_do_not_wait_for_each_other():
     a, b = given(), given()
     both, waited = threading.Barrier(2), []
@@ -202,7 +196,6 @@ def test_two_joined_widgets_that_two_threads_set_do_not_wait_for_each_other():
     assert a.title == b.title == "joined"
 
 
-@not_yet("the set of names to send changes while it is read")
 def test_a_set_of_another_thread_while_a_held_message_is_packed_is_not_lost():
     packing, failed = threading.Event(), []
 

@@ -43,7 +43,6 @@ class Field(traitlets.TraitType[Any, Any], Generic[V]):
         """Take the row of the schema that has the field's name."""
         super().class_init(cls, name)
         self.row = self.schema[str(name)]
-        self.read_only = not self.row.is_settable
         pack = self.row.pack
         if pack is not None:
             self.tag(to_json=lambda value, _widget: pack(value))
@@ -241,14 +240,31 @@ class StoreWidget(anywidget.AnyWidget):
     @contextmanager
     def hold_trait_notifications(self) -> Iterator[None]:
         """Take several values together: all of them in one message, or none."""
-        with self.store.batch(), super().hold_trait_notifications():
-            yield
+        try:
+            with self.store.batch(), super().hold_trait_notifications():
+                try:
+                    yield
+                except traitlets.TraitError:
+                    raise
+                except BaseException as error:
+                    # traitlets takes ordinary traits back on no other error than its own.
+                    raise _TakenBackError(error) from None
+        except _TakenBackError as stand_in:
+            raise stand_in.error from None
 
     def close(self) -> None:
         """Close the comm and stop following the store; the page removes what it shows."""
         if self._detach is not None:  # None in a widget that was refused
             self._detach()
         super().close()
+
+
+class _TakenBackError(traitlets.TraitError):
+    """Stands for an error of another kind inside a group."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__()
+        self.error = error
 
 
 class _Guard:
