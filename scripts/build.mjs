@@ -4,7 +4,7 @@ import { build } from "esbuild";
 
 const out = "src/attnwidget/static";
 const result = await build({
-  entryPoints: { widget: "js/index.ts" },
+  entryPoints: { widget: "js/entry/widget.ts" },
   outdir: out,
   bundle: true,
   minify: true,

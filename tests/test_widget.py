@@ -477,7 +477,7 @@ def test_several_heads_share_the_mask():
 
 
 def test_the_table_of_names_is_the_class():
-    table = (ROOT / "js" / "types.d.ts").read_text()
+    table = (ROOT / "js" / "wire" / "schema.d.ts").read_text()
     body = re.search(r"export interface Traits \{(.*?)\n\}", table, re.DOTALL).group(1)
     names = set(re.findall(r"^ {2}(\w+)\??:", body, re.MULTILINE))
     own = {n for n in AttentionWidget.class_trait_names(sync=True) if n not in _inherited()}

@@ -1,7 +1,7 @@
 /** A card on a page, as a host shows it. */
 import type { AnyModel } from "@anywidget/types";
-import card from "../../js/index";
-import type { Traits } from "../../js/types";
+import card from "../../js/entry/widget";
+import type { Traits } from "../../js/wire/schema";
 import { type FakeOptions, fakeModel } from "./model";
 import { type Element_, openPage } from "./page";
 

@@ -1,9 +1,9 @@
 import type { AnyModel } from "@anywidget/types";
 import { describe, expect, it } from "vitest";
-import { type ComparisonTraits, createComparisonStore, type Pair } from "../../js/comparison";
-import type { Packed } from "../../js/types";
+import { type ComparisonTraits, createComparisonStore, type Pair } from "../../js/state/comparison";
 import { blocks } from "../../js/views/compare/blocks";
 import { change, describe as inWords } from "../../js/views/compare/words";
+import type { Packed } from "../../js/wire/schema";
 
 const packed = (values: number[], dtype: "float32" | "uint8" = "float32"): Packed => ({
   data: new DataView(

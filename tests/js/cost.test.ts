@@ -1,8 +1,8 @@
 /** What is computed when: the row that is read, once until it changes. */
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { createRowCache } from "../../js/row-cache";
-import { createStore } from "../../js/store";
-import type { Quantity } from "../../js/types";
+import { createRowCache } from "../../js/state/row-cache";
+import { createStore } from "../../js/state/store";
+import type { Quantity } from "../../js/wire/schema";
 import { openCard } from "./card";
 import { arraysOf, fakeModel, pack, unending } from "./model";
 

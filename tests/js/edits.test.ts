@@ -1,7 +1,7 @@
 /** This page's edits, from the click to Python's answer, on a model that records what is sent. */
 import { describe, expect, it } from "vitest";
-import { createStore } from "../../js/store";
-import type { Edits, Traits } from "../../js/types";
+import { createStore } from "../../js/state/store";
+import type { Edits, Traits } from "../../js/wire/schema";
 import { arraysOf, fakeModel, outputOf, pack, patchOf, unending, V, weightsOf } from "./model";
 
 type Cells = readonly (readonly [number, number])[];

@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
-import { type Flow, follow, rescore } from "../../js/flow";
-import { exact, number, sum } from "../../js/numbers";
-import { recomputeRows } from "../../js/rows";
-import { shiftRow } from "../../js/shift";
-import { softmaxRow } from "../../js/softmax";
+import { exact, number, sum } from "../../js/explain/numbers";
+import { type Flow, follow, rescore } from "../../js/maths/flow";
+import { recomputeRows } from "../../js/maths/rows";
+import { shiftRow } from "../../js/maths/shift";
+import { softmaxRow } from "../../js/maths/softmax";
 import { parse } from "../../js/views/steps/edit";
 
 const f = (...values: number[]) => Float32Array.from(values);

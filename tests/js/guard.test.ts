@@ -1,6 +1,6 @@
 /** What throws anywhere in a card is said in the card. */
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { createScope } from "../../js/scope";
+import { createScope } from "../../js/ui/scope";
 import { openCard } from "./card";
 import { openPage } from "./page";
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { shorten, visible } from "../../js/tokens";
+import { shorten, visible } from "../../js/explain/tokens";
 import { hit, layout, line, nearest } from "../../js/views/heatmap/geometry";
 import { step } from "../../js/views/heatmap/keyboard";
 

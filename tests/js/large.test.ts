@@ -1,8 +1,8 @@
 /** Maps of more cells than a function can be called with arguments. */
 import { expect, test } from "vitest";
-import { invariants } from "../../js/invariants";
-import type { Report } from "../../js/types";
+import { invariants } from "../../js/maths/invariants";
 import { paintLines } from "../../js/views/lines/paint";
+import type { Report } from "../../js/wire/schema";
 import { openCard } from "./card";
 import { openPage } from "./page";
 

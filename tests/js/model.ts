@@ -1,6 +1,6 @@
 /** A stand-in for the anywidget model: traits, what the page sent, and messages of Python's. */
 import type { AnyModel } from "@anywidget/types";
-import type { Edits, Packed, Patch, Traits } from "../../js/types";
+import type { Edits, Packed, Patch, Traits } from "../../js/wire/schema";
 
 type Rows = readonly (readonly number[])[];
 

@@ -1,13 +1,13 @@
 import * as d3 from "d3-scale-chromatic";
 import { describe, expect, it } from "vitest";
-import { decode, matrix } from "../../js/codec";
-import { CMAPS, isLight, lut, parseColor, signedLut, ticks } from "../../js/color";
-import { createHistory } from "../../js/history";
-import { decideDark } from "../../js/host";
-import { hides, sentenceBlocks } from "../../js/presets";
-import { cells, toRuns } from "../../js/runs";
-import { outputRow, softmaxRow } from "../../js/softmax";
-import type { Packed, Presets } from "../../js/types";
+import { CMAPS, isLight, lut, parseColor, signedLut, ticks } from "../../js/draw/color";
+import { decideDark } from "../../js/entry/host";
+import { outputRow, softmaxRow } from "../../js/maths/softmax";
+import { createHistory } from "../../js/state/history";
+import { hides, sentenceBlocks } from "../../js/state/presets";
+import { cells, toRuns } from "../../js/wire/cell-runs";
+import { decode, matrix } from "../../js/wire/codec";
+import type { Packed, Presets } from "../../js/wire/schema";
 
 const f32 = (values: number[], shape: number[]): Packed => ({
   data: new DataView(Float32Array.from(values).buffer),

@@ -7,9 +7,9 @@ import {
   quantityMap,
   shownQuantity,
   weighted,
-} from "../../js/quantity";
-import { createStore } from "../../js/store";
-import type { Packed, Quantity, Traits } from "../../js/types";
+} from "../../js/state/quantity";
+import { createStore } from "../../js/state/store";
+import type { Packed, Quantity, Traits } from "../../js/wire/schema";
 
 const f32 = (rows: number[][]): Packed => ({
   data: new DataView(Float32Array.from(rows.flat()).buffer),

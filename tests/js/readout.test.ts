@@ -1,6 +1,6 @@
 /** What is read aloud, and said beside the map, is what is drawn. */
 import { expect, test } from "vitest";
-import type { Quantity } from "../../js/types";
+import type { Quantity } from "../../js/wire/schema";
 import { openCard } from "./card";
 import { arraysOf, vector } from "./model";
 

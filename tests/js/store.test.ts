@@ -1,8 +1,8 @@
 /** What a view asks Python for: how it is asked, and how the question ends. */
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { createStore } from "../../js/store";
-import type { Traits } from "../../js/types";
-import { NotSaved } from "../../js/waiting";
+import { createStore } from "../../js/state/store";
+import { NotSaved } from "../../js/state/waiting";
+import type { Traits } from "../../js/wire/schema";
 import { type FakeOptions, fakeModel, unending } from "./model";
 
 const LINES = { type: "lines", layer: 2, kind: "decoder" };

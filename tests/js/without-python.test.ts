@@ -1,9 +1,9 @@
 /** What a card says and shows while Python is silent, and where there is none. */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { decode } from "../../js/codec";
-import type { Edits, LayerInfo, Traits } from "../../js/types";
-import { NO_PYTHON } from "../../js/views/status";
-import { NO_ANSWER } from "../../js/waiting";
+import { NO_PYTHON } from "../../js/card/status";
+import { NO_ANSWER } from "../../js/state/waiting";
+import { decode } from "../../js/wire/codec";
+import type { Edits, LayerInfo, Traits } from "../../js/wire/schema";
 import { openCard } from "./card";
 import { arraysOf, patchOf } from "./model";
 

@@ -1,12 +1,12 @@
 /** A comparison on its card: A, B and B − A, the marked cell in words, the largest changes. */
-import { cssColor, lut, signedLut } from "../../color";
-import type { Comparison } from "../../comparison";
-import { fill, h, text } from "../../dom";
-import { largest } from "../../extent";
-import type { Theme } from "../../host";
-import { number } from "../../numbers";
-import type { Scope } from "../../scope";
-import { createAlert } from "../alert";
+import { cssColor, lut, signedLut } from "../../draw/color";
+import type { Theme } from "../../entry/host";
+import { number } from "../../explain/numbers";
+import { largest } from "../../maths/extent";
+import type { Comparison } from "../../state/comparison";
+import { createAlert } from "../../ui/alert";
+import { fill, h, text } from "../../ui/dom";
+import type { Scope } from "../../ui/scope";
 import { watchDensity } from "../heatmap/density";
 import { palette } from "../heatmap/paint";
 import { type Block, TITLE } from "../steps/layout";

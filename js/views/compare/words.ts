@@ -1,7 +1,8 @@
 /** A comparison in words: the same for the eye, a screen reader and a program. */
-import type { Comparison } from "../../comparison";
-import { two } from "../../numbers";
-import { visible } from "../../tokens";
+
+import { two } from "../../explain/numbers";
+import { visible } from "../../explain/tokens";
+import type { Comparison } from "../../state/comparison";
 import type { Place } from "../steps/matrix";
 
 /** "cat → sat" and "−0.30", empty where a side has no such cell. */

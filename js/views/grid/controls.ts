@@ -1,7 +1,7 @@
 /** What the grid is ordered and filtered by. */
-import { h, text } from "../../dom";
-import type { Scope } from "../../scope";
-import { segmented } from "../segmented";
+import { h, text } from "../../ui/dom";
+import type { Scope } from "../../ui/scope";
+import { segmented } from "../../ui/segmented";
 import { type Choice, type Head, statisticOf } from "./data";
 
 /** What each statistic says of a head, and where it is from: Python's docstrings in a line. */

@@ -1,5 +1,5 @@
 /** The grid's numbers as they come from Python, part by part, and which heads are shown: pure. */
-import { largest } from "../../extent";
+import { largest } from "../../maths/extent";
 
 type Numbers = Record<string, number | null>;
 

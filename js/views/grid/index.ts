@@ -1,8 +1,8 @@
 /** Every layer and head at once: small maps, ordered and filtered by what a head does. */
-import { type Lut, lut } from "../../color";
-import { type Env, fill, h, text } from "../../dom";
-import { number } from "../../numbers";
-import type { Store } from "../../store";
+import { type Lut, lut } from "../../draw/color";
+import { number } from "../../explain/numbers";
+import type { Store } from "../../state/store";
+import { type Env, fill, h, text } from "../../ui/dom";
 import { palette } from "../heatmap/paint";
 import { createControls } from "./controls";
 import { type Head, select, statisticOf } from "./data";

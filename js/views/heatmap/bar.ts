@@ -1,7 +1,7 @@
 /** The colour bar: what the colours mean, by the scale that is chosen. */
-import { cssColor, type Lut, ticks } from "../../color";
-import type { QuantityWords } from "../../quantity";
-import type { ColorScale } from "../../types";
+import { cssColor, type Lut, ticks } from "../../draw/color";
+import type { QuantityWords } from "../../state/quantity";
+import type { ColorScale } from "../../wire/schema";
 import type { Geometry } from "./geometry";
 import type { Palette } from "./paint";
 

@@ -1,5 +1,5 @@
 /** Where everything on the map lies, in CSS pixels: pure, so that it can be tested. */
-import { type Measure, shorten, visible } from "../../tokens";
+import { type Measure, shorten, visible } from "../../explain/tokens";
 
 export interface Geometry {
   width: number;

@@ -1,11 +1,11 @@
 /** The heatmap: queries down, keys across, and every cell a switch. */
-import { type Lut, lut, signedLut } from "../../color";
-import { type Env, h, text } from "../../dom";
-import type { Cell } from "../../focus";
-import { offered, QUANTITIES, quantityAt, shownQuantity } from "../../quantity";
-import type { Store } from "../../store";
-import type { ColorScale, Quantity } from "../../types";
-import { segmented } from "../segmented";
+import { type Lut, lut, signedLut } from "../../draw/color";
+import { offered, QUANTITIES, quantityAt, shownQuantity } from "../../state/quantity";
+import type { Store } from "../../state/store";
+import { type Env, h, text } from "../../ui/dom";
+import type { Cell } from "../../ui/focus";
+import { segmented } from "../../ui/segmented";
+import type { ColorScale, Quantity } from "../../wire/schema";
 import { watchDensity } from "./density";
 import type { Geometry } from "./geometry";
 import { listenToKeys } from "./keyboard";

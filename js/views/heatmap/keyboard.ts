@@ -1,7 +1,8 @@
 /** The map by keyboard: an ARIA grid of which the active cell is always in the document. */
-import type { Cell } from "../../focus";
-import type { Scope } from "../../scope";
-import type { Store } from "../../store";
+
+import type { Store } from "../../state/store";
+import type { Cell } from "../../ui/focus";
+import type { Scope } from "../../ui/scope";
 
 export interface KeyboardState {
   cell: Cell;

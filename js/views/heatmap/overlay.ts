@@ -1,5 +1,5 @@
 /** What is marked, over the map: hovering repaints this and nothing else. */
-import type { Cell } from "../../focus";
+import type { Cell } from "../../ui/focus";
 import type { Geometry } from "./geometry";
 import { columnLabel, type Palette, rowLabel } from "./paint";
 

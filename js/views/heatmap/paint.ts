@@ -1,9 +1,9 @@
 /** The map's pixels: cells as an image, everything else drawn over it. */
-import { isLight, type Lut, lutIndex, parseColor } from "../../color";
-import { largest } from "../../extent";
-import { quantityMap, shownQuantity } from "../../quantity";
-import type { Store } from "../../store";
-import type { ColorScale } from "../../types";
+import { isLight, type Lut, lutIndex, parseColor } from "../../draw/color";
+import { largest } from "../../maths/extent";
+import { quantityMap, shownQuantity } from "../../state/quantity";
+import type { Store } from "../../state/store";
+import type { ColorScale } from "../../wire/schema";
 import { paintBar } from "./bar";
 import type { Geometry } from "./geometry";
 

@@ -1,7 +1,8 @@
 /** The map by pointer: hover marks, a click toggles, a drag paints, a label masks its line. */
-import type { Cell } from "../../focus";
-import type { Scope } from "../../scope";
-import type { Store } from "../../store";
+
+import type { Store } from "../../state/store";
+import type { Cell } from "../../ui/focus";
+import type { Scope } from "../../ui/scope";
 import { type Geometry, hit, line, nearest } from "./geometry";
 import { labelEdit } from "./words";
 

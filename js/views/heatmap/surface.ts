@@ -1,6 +1,7 @@
 /** What the map is drawn on: two canvases, and the ARIA grid that stands for them. */
-import { h } from "../../dom";
-import type { Measure } from "../../tokens";
+
+import type { Measure } from "../../explain/tokens";
+import { h } from "../../ui/dom";
 import { type Geometry, layout } from "./geometry";
 import { palette } from "./paint";
 

@@ -1,9 +1,10 @@
 /** The map in words: what a screen reader says, and what a program reads. */
-import type { Cell } from "../../focus";
-import { number } from "../../numbers";
-import { quantityAt, shownQuantity } from "../../quantity";
-import type { Store } from "../../store";
-import { visible } from "../../tokens";
+
+import { number } from "../../explain/numbers";
+import { visible } from "../../explain/tokens";
+import { quantityAt, shownQuantity } from "../../state/quantity";
+import type { Store } from "../../state/store";
+import type { Cell } from "../../ui/focus";
 
 export function rowIsEmpty(store: Store, query: number): boolean {
   const start = query * store.nK;

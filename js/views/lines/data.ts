@@ -1,5 +1,5 @@
 /** The weights that lines are drawn from: all of a layer's heads, by query. Pure. */
-import type { Matrix } from "../../codec";
+import type { Matrix } from "../../wire/codec";
 
 export interface LineData {
   heads: number;

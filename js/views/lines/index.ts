@@ -1,13 +1,14 @@
 /** A layer as lines from each token to what it looks at, a colour for a head. */
-import type { Matrix } from "../../codec";
-import { type Env, h, text } from "../../dom";
-import { largest } from "../../extent";
-import type { Store } from "../../store";
-import { visible } from "../../tokens";
-import { problem } from "../../waiting";
+
+import { visible } from "../../explain/tokens";
+import { largest } from "../../maths/extent";
+import type { Store } from "../../state/store";
+import { problem } from "../../state/waiting";
+import { type Env, h, text } from "../../ui/dom";
+import { segmented } from "../../ui/segmented";
+import type { Matrix } from "../../wire/codec";
 import { watchDensity } from "../heatmap/density";
 import { palette } from "../heatmap/paint";
-import { segmented } from "../segmented";
 import {
   between,
   fromMatrices,

@@ -1,6 +1,7 @@
 /** The lines that are in sight: tokens left and right, a line for a weight, a colour for a head. */
-import { largest } from "../../extent";
-import { shorten, visible } from "../../tokens";
+
+import { shorten, visible } from "../../explain/tokens";
+import { largest } from "../../maths/extent";
 import type { Palette } from "../heatmap/paint";
 import { headColor, type LineData, received } from "./data";
 

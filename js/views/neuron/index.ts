@@ -1,10 +1,11 @@
 /** One query against every key: q, k, their product number by number, the score, the weight, the value. */
-import type { Matrix } from "../../codec";
-import { signedLut } from "../../color";
-import { type Env, h, text } from "../../dom";
-import { explainScore, explainWeight } from "../../explain";
-import type { Store } from "../../store";
-import { visible } from "../../tokens";
+
+import { signedLut } from "../../draw/color";
+import { explainScore, explainWeight } from "../../explain/explain";
+import { visible } from "../../explain/tokens";
+import type { Store } from "../../state/store";
+import { type Env, h, text } from "../../ui/dom";
+import type { Matrix } from "../../wire/codec";
 import { watchDensity } from "../heatmap/density";
 import { palette } from "../heatmap/paint";
 import { opening } from "../heatmap/words";

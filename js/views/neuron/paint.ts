@@ -1,8 +1,9 @@
 /** The rows that are in sight: each key beside one query, number by number. */
-import type { Matrix } from "../../codec";
-import { type Lut, lutIndex } from "../../color";
-import { number, weight } from "../../numbers";
-import { shorten, visible } from "../../tokens";
+
+import { type Lut, lutIndex } from "../../draw/color";
+import { number, weight } from "../../explain/numbers";
+import { shorten, visible } from "../../explain/tokens";
+import type { Matrix } from "../../wire/codec";
 import type { Palette } from "../heatmap/paint";
 
 export const ROW = 24;

@@ -1,8 +1,8 @@
 /** Numbers changed by hand: dragged, typed, or stepped by arrow keys. */
-import type { MatrixName } from "../../explain";
-import { EDITABLE } from "../../mirror";
-import type { Store } from "../../store";
-import type { Editable } from "../../types";
+import type { MatrixName } from "../../explain/explain";
+import { EDITABLE } from "../../state/mirror";
+import type { Store } from "../../state/store";
+import type { Editable } from "../../wire/schema";
 import type { MatrixView, Place } from "./matrix";
 import { placeOf } from "./words";
 

@@ -1,12 +1,12 @@
 /** The whole flow: X, the weights, Q, K, V, scores, mask, attention, output, each number live. */
-import { type Lut, lut, signedLut } from "../../color";
-import { type Env, h } from "../../dom";
-import { explain, type MatrixName, type Source } from "../../explain";
-import { number } from "../../numbers";
-import type { Store } from "../../store";
-import { visible } from "../../tokens";
-import type { Editable } from "../../types";
-import { keepInView } from "../float";
+import { type Lut, lut, signedLut } from "../../draw/color";
+import { explain, type MatrixName, type Source } from "../../explain/explain";
+import { number } from "../../explain/numbers";
+import { visible } from "../../explain/tokens";
+import type { Store } from "../../state/store";
+import { type Env, h } from "../../ui/dom";
+import { keepInView } from "../../ui/float";
+import type { Editable } from "../../wire/schema";
 import { watchDensity } from "../heatmap/density";
 import { palette } from "../heatmap/paint";
 import { opening } from "../heatmap/words";

@@ -1,5 +1,5 @@
 /** Where every matrix of the flow lies, in CSS pixels: pure, so that it can be tested. */
-import type { MatrixName } from "../../explain";
+import type { MatrixName } from "../../explain/explain";
 
 /** What the flow is made of. */
 export interface Sizes {

@@ -1,7 +1,7 @@
 /** One matrix of the flow: a canvas of cells, an ARIA grid that stands for them, a box to type in. */
 
-import { h, text } from "../../dom";
-import type { Scope } from "../../scope";
+import { h, text } from "../../ui/dom";
+import type { Scope } from "../../ui/scope";
 import { step } from "../heatmap/keyboard";
 import type { Palette } from "../heatmap/paint";
 import { type Block, TITLE } from "./layout";

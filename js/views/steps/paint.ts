@@ -1,6 +1,6 @@
 /** One matrix's pixels: cells, numbers, labels, and what was set by hand. */
-import { isLight, type Lut, lutIndex, parseColor } from "../../color";
-import { shorten, visible } from "../../tokens";
+import { isLight, type Lut, lutIndex, parseColor } from "../../draw/color";
+import { shorten, visible } from "../../explain/tokens";
 import type { Palette } from "../heatmap/paint";
 import type { Block } from "./layout";
 

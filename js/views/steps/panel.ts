@@ -1,10 +1,11 @@
 /** The arithmetic of the number under the pointer, and its line of NumPy. */
-import { fill, h } from "../../dom";
-import type { Explanation } from "../../explain";
-import type { Scope } from "../../scope";
-import type { Store } from "../../store";
-import { copyButton } from "../copy";
-import { strong } from "../inspector";
+
+import { strong } from "../../card/inspector";
+import type { Explanation } from "../../explain/explain";
+import type { Store } from "../../state/store";
+import { copyButton } from "../../ui/copy";
+import { fill, h } from "../../ui/dom";
+import type { Scope } from "../../ui/scope";
 import type { Shown } from "./edit";
 import { placeOf, whose } from "./words";
 

@@ -1,8 +1,8 @@
 /** The flow in words: titles of numbers, and how each matrix is made. */
-import type { MatrixName } from "../../explain";
-import { number } from "../../numbers";
-import type { Store } from "../../store";
-import { visible } from "../../tokens";
+import type { MatrixName } from "../../explain/explain";
+import { number } from "../../explain/numbers";
+import { visible } from "../../explain/tokens";
+import type { Store } from "../../state/store";
 import type { Shown } from "./edit";
 
 const LETTER: Partial<Record<MatrixName, string>> = { embeddings: "X", key_embeddings: "Y" };

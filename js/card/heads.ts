@@ -1,0 +1,71 @@
+/** All heads of a sentence side by side; a click shows one large. */
+import { lut } from "../draw/color";
+import { paintThumb } from "../draw/thumb";
+import { largest } from "../maths/extent";
+import type { Store } from "../state/store";
+import { type Env, h } from "../ui/dom";
+import { palette } from "../views/heatmap/paint";
+
+export function createHeads(parent: HTMLElement, store: Store, env: Env): void {
+  const { signal, listen, theme } = env;
+  const strip = h("div", { class: "aw-heads", role: "radiogroup", "aria-label": "heads" });
+  const caption = h("p", { class: "aw-where" }, "attention of every head");
+  parent.append(h("div", { class: "aw-heads-box" }, strip, caption));
+  const buttons: { element: HTMLButtonElement; canvas: HTMLCanvasElement }[] = [];
+
+  function headButton(head: number) {
+    const canvas = h("canvas", {});
+    const label = `head ${head}`;
+    const element = h(
+      "button",
+      { type: "button", role: "radio", "aria-label": label },
+      canvas,
+      label,
+    );
+    listen(element, "click", () => store.set("head", head));
+    return { element, canvas };
+  }
+
+  listen(strip, "keydown", (event) => {
+    const by = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+    if (!by) return;
+    event.preventDefault();
+    event.stopPropagation();
+    const next = (store.get("head") + by + buttons.length) % buttons.length;
+    store.set("head", next);
+    buttons[next]?.element.focus();
+  });
+
+  function paint() {
+    const heads = store.stacked;
+    strip.hidden = caption.hidden = heads < 2;
+    if (heads < 2) return;
+    while (buttons.length < heads) {
+      const made = headButton(buttons.length);
+      buttons.push(made);
+      strip.append(made.element);
+    }
+    for (const { element } of buttons.splice(heads)) element.remove();
+    const table = lut(store.get("cmap"));
+    const { masked } = palette(strip);
+    const { nQ, nK, mask } = store;
+    // On the map's own scale the heads are still compared on one: the largest weight of all.
+    const maps = buttons.map((_, head) => store.matrix("attention", head)?.data as Float32Array);
+    const top = store.get("color_scale") === "map" ? largest(maps.map((map) => largest(map))) : 1;
+    buttons.forEach(({ element, canvas }, head) => {
+      const data = maps[head] as Float32Array;
+      const share = (at: number) => (mask[at] ? null : (data[at] as number) / (top || 1));
+      paintThumb(canvas, nQ, nK, share, table, masked);
+      const current = head === store.get("head");
+      element.setAttribute("aria-checked", String(current));
+      element.tabIndex = current ? 0 : -1;
+    });
+  }
+  const request = env.frame(paint);
+  store.subscribe((change) => {
+    const names = ["head", "cmap", "color_scale"];
+    if (change.all || change.rows.size || names.some((name) => change.names.has(name))) request();
+  }, signal);
+  theme.subscribe(request, signal);
+  paint();
+}

@@ -1,0 +1,43 @@
+/** The bug lab's switch: a known mistake on, and in a word what breaks. */
+
+import { invariants } from "../maths/invariants";
+import type { Store } from "../state/store";
+import { type Env, h, text } from "../ui/dom";
+import { decode } from "../wire/codec";
+
+const MISTAKES = [
+  "no-scale", "overflow", "wrong-axis", "keepdims", "mask-sign", "mask-after-softmax",
+  "mask-multiplied", "not-transposed", "in-place",
+]; // biome-ignore format: a table
+
+export function createMistakes(parent: HTMLElement, store: Store, { signal, listen }: Env): void {
+  const select = h("select", { "aria-label": "mistake" });
+  select.append(h("option", { value: "" }, "none"));
+  select.append(...MISTAKES.map((name) => h("option", { value: name }, name)));
+  listen(select, "change", () => store.ask("mistake", select.value || null));
+  const title = "what attention becomes when this mistake is in the code";
+  const label = h("label", { title }, h("span", {}, "bug lab"), select);
+  const breaks = h("span", { class: "aw-breaks", role: "status" });
+  const element = h("div", { class: "aw-mistakes" }, breaks, label);
+  parent.append(element);
+
+  function broken(): string {
+    const report = store.get("report");
+    if (report?.kind !== "mistake") return "";
+    if (!report.got) return "the code fails on these shapes; more below";
+    const [rows, cols] = report.got.shape as [number, number];
+    const failed = invariants(decode(report.got), decode(report.mask), rows, cols)
+      .filter(({ holds }) => !holds)
+      .map(({ says }) => says);
+    return failed.length
+      ? `✗ ${failed.join(", ")}`
+      : "no invariant breaks on these numbers; more below";
+  }
+  const update = () => {
+    element.hidden = store.get("view") !== "steps";
+    if (!store.asking) select.value = store.get("mistake") ?? "";
+    text(breaks, broken());
+  };
+  store.subscribe(update, signal);
+  update();
+}

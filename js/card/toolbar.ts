@@ -1,0 +1,134 @@
+/** The head of the card: what this is, which view, which mask, which layer and head. */
+
+import type { Store } from "../state/store";
+import { type Env, h, text } from "../ui/dom";
+import { type IconName, icon } from "../ui/icons";
+import { segmented } from "../ui/segmented";
+import { lacking } from "./needs";
+import { createPresets } from "./presets";
+import { createRegroup } from "./regroup";
+
+const VIEWS = [
+  { value: "heatmap", text: "Heatmap" },
+  { value: "steps", text: "Steps" },
+  { value: "lines", text: "Lines" },
+  { value: "neuron", text: "Neuron" },
+  { value: "grid", text: "Grid" },
+  { value: "bertviz-head", text: "BertViz heads" },
+  { value: "bertviz-model", text: "BertViz model" },
+  { value: "bertviz-neuron", text: "BertViz neurons" },
+];
+
+export function createToolbar(parent: HTMLElement, store: Store, env: Env): void {
+  const { signal, listen } = env;
+  const title = h("h2", { class: "aw-title" });
+  const subtitle = h("span", { class: "aw-subtitle" });
+  const isModel = () => store.get("layers").some((layer) => layer.module !== "");
+
+  const views = segmented("view", VIEWS, (value) => store.set("view", value), env);
+  const presets = createPresets(store, env);
+  const undo = button("undo", "undo (Ctrl+Z)", store.undo);
+  const redo = button("redo", "redo (Ctrl+Shift+Z)", store.redo);
+  const clear = button("clear", "clear the mask", store.clear);
+  const kind = picker("stack", (value) => store.set("kind", value), String);
+  const layer = picker("layer", (value) => store.set("layer", Number(value)));
+  const head = picker("head", (value) => store.set("head", Number(value)));
+  const history = h("span", { class: "aw-history" }, undo, redo, clear);
+  const edits = h("div", { class: "aw-edits" }, presets.element, history);
+  const pickers = h("div", { class: "aw-pickers" }, kind.element, layer.element, head.element);
+  const regroup = createRegroup(store, env);
+  parent.append(
+    h("div", { class: "aw-titles" }, title, subtitle),
+    h("div", { class: "aw-controls" }, pickers, regroup.element, views.element, edits),
+  );
+
+  function button(name: IconName, label: string, act: () => void): HTMLButtonElement {
+    const props = { type: "button", class: "aw-button", "aria-label": label, title: label };
+    const element = h("button", props, icon(name));
+    listen(element, "click", act);
+    return element;
+  }
+
+  function picker(
+    name: string,
+    pick: (value: string) => void,
+    say: (value: string | number) => string = (value) => `${name} ${value}`,
+  ) {
+    const select = h("select", { "aria-label": name, class: `aw-pick-${name}` });
+    // Steps count from what is picked, which may not be here yet.
+    let picked = 0;
+    const go = (by: number) => () => {
+      const option = select.options[picked + by];
+      if (option) pick(option.value);
+    };
+    const previous = button("previous", `previous ${name}`, go(-1));
+    const next = button("next", `next ${name}`, go(1));
+    listen(select, "change", () => pick(select.value));
+    return {
+      element: h("div", { class: "aw-picker" }, previous, select, next),
+      update(
+        values: readonly (number | string)[],
+        shown: number | string,
+        wanted: number | string,
+        wrong: readonly (number | string)[] = [],
+      ) {
+        const listed = `${values.join()};${wrong.join()}`;
+        if (select.dataset.values !== listed) {
+          select.dataset.values = listed;
+          const labels = values.map((v) => (wrong.includes(v) ? `${say(v)} ⚠` : say(v)));
+          select.replaceChildren(...values.map((v, i) => h("option", { value: v }, labels[i])));
+        }
+        select.value = String(shown);
+        picked = values.indexOf(store.live ? wanted : shown);
+        previous.disabled = picked <= 0;
+        next.disabled = picked >= values.length - 1;
+      },
+    };
+  }
+
+  function update() {
+    const model = isModel();
+    text(title, store.get("title") || (model ? "Attention" : "Self-attention"));
+    text(subtitle, store.get("subtitle"));
+    views.set(store.get("view"));
+    const view = store.get("view");
+    const maps = view === "heatmap" || view === "steps";
+    // Weights that came as they are have none of Q, K and V.
+    const computed = (["Q", "K", "V"] as const).some((name) => store.matrix(name));
+    const known = computed ? ["heatmap", "steps", "lines", "neuron"] : ["heatmap", "lines"];
+    // One map alone needs no overview.
+    if (store.nHeads > 1 || store.layers.length > 1 || view === "grid") known.push("grid");
+    // BertViz shows models; of a sentence it is there for who asks for it.
+    const bertviz = store.get("bertviz_views");
+    const asked = view.startsWith("bertviz") && !bertviz.includes(view) ? [view] : [];
+    views.offer([...known, ...bertviz, ...asked], (view) => lacking(store, view));
+    views.element.hidden = known.length < 2 && maps;
+    edits.hidden = !maps;
+    presets.update();
+    regroup.update();
+    undo.disabled = !store.canUndo;
+    redo.disabled = !store.canRedo;
+    clear.disabled = !store.canClear;
+    const every = [...store.get("layers"), ...store.get("derived_layers")];
+    const kinds = [...new Set(every.map((l) => l.kind))];
+    const { layers, shown } = store;
+    const heads = Array.from({ length: store.nHeads }, (_, i) => i);
+    layer.update(
+      layers.map((l) => l.index),
+      shown.layer,
+      store.get("layer"),
+      layers.filter((l) => l.proved === false).map((l) => l.index),
+    );
+    head.update(heads, shown.head, store.get("head"));
+    kind.update(kinds, shown.kind, store.get("kind"));
+    kind.element.hidden = kinds.length < 2;
+    // The grid and BertViz show every layer of a stack.
+    const single = maps || view === "lines" || view === "neuron";
+    layer.element.hidden = layers.length < 2 || !single;
+    pickers.hidden = kinds.length < 2 && (!single || (layers.length < 2 && heads.length < 2));
+    // Lines show a layer's heads together.
+    head.element.hidden = heads.length < 2 || view === "lines" || !single;
+  }
+  store.subscribe(update, signal);
+  update();
+}

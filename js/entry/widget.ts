@@ -1,0 +1,237 @@
+/** The anywidget module: a store for each model, a card for each view of it. */
+import type { AnyModel } from "@anywidget/types";
+import { createExperiments } from "../card/experiments";
+import { createFooter } from "../card/footer";
+import { createHeads } from "../card/heads";
+import { createInspector } from "../card/inspector";
+import { createMistakes } from "../card/mistakes";
+import { lacking } from "../card/needs";
+import { createReport } from "../card/report";
+import { createStatus } from "../card/status";
+import { createToolbar } from "../card/toolbar";
+import { type ComparisonTraits, createComparisonStore } from "../state/comparison";
+import { createStore, type Store } from "../state/store";
+import { createAlert } from "../ui/alert";
+import { type Env, h, text } from "../ui/dom";
+import { createFocus } from "../ui/focus";
+import { createScope, type Scope } from "../ui/scope";
+import { type BertvizKind, createBertvizView } from "../views/bertviz";
+import { createComparison } from "../views/compare";
+import { createGrid } from "../views/grid";
+import { createHeatmap } from "../views/heatmap";
+import { createLines } from "../views/lines";
+import { createNeuron } from "../views/neuron";
+import { createSteps } from "../views/steps";
+import type { Traits } from "../wire/schema";
+import { createTheme, type Theme } from "./host";
+
+interface Host {
+  model: AnyModel<Traits>;
+  el: HTMLElement;
+  /** Ends with the view; hosts before anywidget 0.10 do not give one, and call what render returns. */
+  signal?: AbortSignal;
+}
+
+export default () => {
+  // A host may evaluate the module once for all widgets: nothing is kept outside this closure.
+  let store: Store | undefined;
+  const life = ({ signal }: Pick<Host, "signal">) => {
+    const controller = new AbortController();
+    signal?.addEventListener("abort", () => controller.abort());
+    return controller;
+  };
+  return {
+    initialize(host: Pick<Host, "model" | "signal">) {
+      const controller = life(host);
+      if (!comparison(host)) store = createStore(host.model, controller.signal);
+      return () => controller.abort();
+    },
+    render(host: Host) {
+      const controller = life(host);
+      const { signal } = controller;
+      const compared = comparison(host);
+      if (compared) {
+        const mirror = createComparisonStore(compared, signal);
+        createCard(host.el, signal, (root, alert, theme, scope) =>
+          createComparison(root, alert, mirror, theme, scope),
+        );
+        return () => controller.abort();
+      }
+      store ??= createStore(host.model, signal);
+      const shown = store;
+      createCard(host.el, signal, (root, alert, theme, scope) =>
+        fill(root, alert, guarded(shown, scope), theme, scope),
+      );
+      return () => controller.abort();
+    },
+  };
+};
+
+/** The model, where it is that of two widgets compared. */
+function comparison({ model }: Pick<Host, "model">): AnyModel<ComparisonTraits> | null {
+  const other = model as unknown as AnyModel<ComparisonTraits>;
+  return other.get("comparison") ? other : null;
+}
+
+function createCard(
+  el: HTMLElement,
+  signal: AbortSignal,
+  draw: (root: HTMLElement, alert: HTMLElement, theme: Theme, scope: Scope) => void,
+): void {
+  const alert = h("div", { class: "aw-alert", role: "alert", hidden: true });
+  const scope = createScope(signal, (error) => {
+    alert.hidden = false;
+    alert.dataset.failed = `This view failed: ${error instanceof Error ? error.message : error}`;
+    text(alert, alert.dataset.failed);
+    console.error(error);
+  });
+  const root = h("div", { class: "aw-root", "data-lm-suppress-shortcuts": "true" });
+  el.append(root);
+  el.style.minWidth = "0"; // beside other widgets it takes what there is
+  // The notebook's own letters cut, move and turn cells: what is typed in the card stays in it, but
+  // for its commands (Ctrl+S), running the cell (Shift+Enter) and leaving (Escape).
+  const keep = (event: KeyboardEvent) => {
+    const run = event.key === "Enter" && event.shiftKey;
+    if (!event.ctrlKey && !event.metaKey && !run && event.key !== "Escape") event.stopPropagation();
+  };
+  scope.listen(root, "keydown", keep);
+  signal.addEventListener("abort", () => root.remove());
+  const theme = createTheme(root, scope);
+  const dress = () => {
+    root.dataset.theme = theme.dark ? "dark" : "light";
+  };
+  dress();
+  theme.subscribe(dress, signal);
+  scope.guard(() => draw(root, alert, theme, scope));
+  root.prepend(alert);
+}
+
+/** The same store, with listeners whose failure shows in the card instead of stopping the others. */
+function guarded(store: Store, { guard }: Scope): Store {
+  return new Proxy(store, {
+    get(target, name, receiver) {
+      if (name !== "subscribe") return Reflect.get(target, name, receiver);
+      const subscribe: Store["subscribe"] = (listener, until) =>
+        target.subscribe((change) => guard(() => listener(change)), until);
+      return subscribe;
+    },
+  });
+}
+
+function fill(
+  root: HTMLElement,
+  alert: HTMLElement,
+  store: Store,
+  theme: Theme,
+  scope: Scope,
+): void {
+  const { signal } = scope;
+  const focus = createFocus(scope);
+  const env: Env = { ...scope, focus, theme };
+  const head = h("header", { class: "aw-head" });
+  const notice = h("p", { class: "aw-notice", role: "status" });
+  const lab = h("div", { class: "aw-lab" });
+  const body = h("div", { class: "aw-body" });
+  const below = h("div", { class: "aw-below" });
+  const foot = h("footer", { class: "aw-foot" });
+  root.append(head, notice, lab, body, below, foot);
+  createToolbar(head, store, env);
+  createStatus(head, store, env);
+  createExperiments(lab, store, env);
+  createMistakes(lab, store, env);
+  createReport(below, store, env);
+  createFooter(foot, store, env);
+
+  let open = "";
+  // Where a head picked among all is opened.
+  let last = "heatmap";
+  let ending = new AbortController();
+  const showView = () => {
+    const view = store.get("view");
+    const why = lacking(store, view);
+    if (view + why === open) return;
+    open = view + why;
+    ending.abort();
+    ending = new AbortController();
+    body.replaceChildren();
+    foot.hidden = view !== "heatmap" && view !== "steps";
+    lab.hidden = foot.hidden;
+    if (why) body.append(h("p", { class: "aw-where" }, `${why}.`));
+    else createView(view, body, store, { ...env, ...scope.until(ending.signal) }, () => last);
+    if (view !== "grid") last = view;
+  };
+
+  const tell = createAlert(alert, () => store.set("error", ""), scope);
+  const update = () => {
+    showView();
+    tell(store.get("error"));
+    text(notice, store.get("notice"));
+    notice.hidden = store.get("notice") === "";
+    const isWrong = store.get("layers").some((layer) => layer.proved === false);
+    notice.classList.toggle("aw-warning", isWrong);
+    const { shown } = store;
+    const proved = store.layers.find((layer) => layer.index === shown.layer)?.proved;
+    const hooks = {
+      proved: proved ?? "unknown",
+      view: store.get("view"),
+      ...shown,
+      revision: store.get("revision"),
+      pending: store.pending,
+    };
+    for (const [name, value] of Object.entries(hooks)) {
+      if (root.dataset[name] !== String(value)) root.dataset[name] = String(value);
+    }
+  };
+  store.subscribe(update, signal);
+  update();
+  root.dataset.ready = "true";
+}
+
+function createView(
+  view: string,
+  body: HTMLElement,
+  store: Store,
+  env: Env,
+  back: () => string,
+): void {
+  if (view === "heatmap") {
+    const map = h("div", { class: "aw-map-column" });
+    const inspector = h("aside", { class: "aw-inspector", "aria-label": "the marked cell" });
+    body.append(map, inspector);
+    createHeatmap(map, store, env);
+    createHeads(map, store, env);
+    createInspector(inspector, store, env);
+  } else if (view === "steps") {
+    const column = h("div", { class: "aw-steps-column" });
+    body.append(column);
+    createHeads(column, store, env);
+    createSteps(column, store, env);
+  } else if (view === "lines") {
+    createLines(body, store, env);
+  } else if (view === "neuron") {
+    createNeuron(body, store, env);
+  } else if (view === "grid") {
+    createGrid(body, store, env, back);
+  } else if (view.startsWith("bertviz-")) {
+    showBertviz(body, store, env, view.slice("bertviz-".length) as BertvizKind);
+  } else {
+    body.append(h("p", { class: "aw-where" }, `There is no view “${view}”.`));
+  }
+}
+
+function showBertviz(body: HTMLElement, store: Store, env: Env, kind: BertvizKind): void {
+  const { signal, theme } = env;
+  const view = createBertvizView(body, {
+    scope: env,
+    async request(kind, theme) {
+      const { buffers } = await store.request({ type: "bertviz", kind, theme }, signal);
+      return new TextDecoder().decode(buffers[0]);
+    },
+  });
+  const show = () => view.show(kind, theme.dark ? "dark" : "light");
+  theme.subscribe(show, signal);
+  store.subscribe(({ names }) => {
+    if (names.has("layers") || names.has("kind") || names.has("tokens")) view.reload();
+  }, signal);
+  show();
+}

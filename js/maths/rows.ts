@@ -1,0 +1,76 @@
+/** Rows of the maps: recomputed from the scores, or replaced by Python's. */
+
+import { cells } from "../wire/cell-runs";
+import { decode } from "../wire/codec";
+import type { Patch, Runs } from "../wire/schema";
+import { outputRow, softmaxRow } from "./softmax";
+
+/** The arrays that an edit of the mask changes and those that it reads; heads lead. */
+export interface Maps {
+  n: number;
+  nK: number;
+  heads: number;
+  /** d_v, the width of the values. */
+  d: number;
+  temperature: number;
+  mask: Uint8Array;
+  scores: Float32Array;
+  attention: Float32Array;
+  /** Null where weights were given as they are: no values, no output. */
+  V: Float32Array | null;
+  output: Float32Array | null;
+  /** What each row sums to, where it is not 1. */
+  rowMass: Float32Array | null;
+}
+
+/** Set cells of the mask; the rows that they lie in. */
+export function writeMask(mask: Uint8Array, step: { on: Runs; off: Runs }, nK: number) {
+  const rows = new Set<number>();
+  for (const [runs, value] of [
+    [step.on, 1],
+    [step.off, 0],
+  ] as const) {
+    for (const cell of cells(runs)) {
+      mask[cell] = value;
+      rows.add(Math.floor(cell / nK));
+    }
+  }
+  return rows;
+}
+
+export function recomputeRows(maps: Maps, rows: Iterable<number>): void {
+  const { n, nK, heads, d, mask, scores, V, attention, output, temperature, rowMass } = maps;
+  for (const row of rows) {
+    for (let h = 0; h < heads; h++) {
+      const at = (h * n + row) * nK;
+      const mass = rowMass ? (rowMass[row] as number) : 1;
+      softmaxRow(scores, mask, at, row * nK, nK, attention, temperature, mass);
+      if (!V || !output) continue;
+      const values = V.subarray(h * nK * d, (h + 1) * nK * d);
+      outputRow(attention, at, nK, values, d, output, (h * n + row) * d);
+    }
+  }
+}
+
+/** Copy Python's rows in; the rows, or none where the patch belongs to a map of another shape. */
+export function copyRows(maps: Maps, patch: Patch): readonly number[] {
+  const { n, nK, heads, d } = maps;
+  const rows = [...decode(patch.rows)];
+  if (patch.mask.shape[1] !== nK || rows.some((row) => row >= n)) return [];
+  const parts = [
+    [maps.mask, patch.mask, 1, nK],
+    [maps.attention, patch.attention, heads, nK],
+    [maps.output, patch.output, heads, d],
+  ] as const;
+  for (const [target, packed, count, width] of parts) {
+    if (!target || !packed) continue;
+    const source = decode(packed);
+    for (let h = 0; h < count; h++) {
+      rows.forEach((row, r) => {
+        const from = (h * rows.length + r) * width;
+        target.set(source.subarray(from, from + width), (h * n + row) * width);
+      });
+    }
+  }
+  return rows;
+}

@@ -1,0 +1,87 @@
+/** The model's arrays as typed arrays over its own bytes: read and written in place. */
+import type { AnyModel } from "@anywidget/types";
+import type { Flow } from "../maths/flow";
+import { decode, type Flat, type Matrix, matrix } from "../wire/codec";
+import type { Editable, Packed, Traits } from "../wire/schema";
+
+export const ARRAYS = [
+  "embeddings", "key_embeddings", "W_q", "W_k", "W_v", "Q", "K", "V", "bias", "output_norms", "scores", "mask",
+  "locked", "attention", "output", "row_mass",
+] as const; // biome-ignore format: a table
+/** What a hand may set, number by number. */
+export const EDITABLE: readonly Editable[] = [
+  "embeddings", "key_embeddings", "W_q", "W_k", "W_v", "Q", "K", "V",
+]; // biome-ignore format: a table
+export type ArrayName = (typeof ARRAYS)[number];
+
+export type Mirror = ReturnType<typeof createMirror>;
+
+export function createMirror(model: AnyModel<Traits>) {
+  const decoded = new Map<ArrayName, Flat | null>();
+  const get = <K extends keyof Traits>(name: K): Traits[K] => model.get(name);
+  const packed = (name: ArrayName) => get(name) as Packed | null;
+  const flat = (name: ArrayName): Flat | null => {
+    if (!decoded.has(name)) {
+      const value = packed(name);
+      decoded.set(name, value && decode(value));
+    }
+    return decoded.get(name) as Flat | null;
+  };
+  const shape = (name: ArrayName) => packed(name)?.shape ?? [];
+  const nQ = () => shape("mask")[0] as number;
+  const nK = () => shape("mask")[1] as number;
+  /** How many heads are stacked in the arrays. */
+  const stack = () => (shape("scores").length > 2 ? (shape("scores")[0] as number) : 1);
+  const width = (name: ArrayName) => shape(name).at(-1) ?? 0;
+  const scale = () => get("scale") ?? width("Q") ** -0.5;
+  const floats = (name: ArrayName) => flat(name) as Float32Array | null;
+
+  return {
+    get,
+    packed,
+    flat,
+    nQ,
+    nK,
+    stack,
+    scale,
+    /** Which of the stacked heads is shown. */
+    headIndex: () => (stack() > 1 ? get("head") : 0),
+    /** Decode anew at the next look: the model holds another buffer. */
+    forget: (name: ArrayName) => decoded.delete(name),
+    /** One head of an array; of what has no heads, all of it. */
+    matrix(name: ArrayName, head: number): Matrix | null {
+      const value = packed(name);
+      return value && matrix(value, head);
+    },
+    /** Where a cell of the matrix of one head lies in the whole array. */
+    index(name: Editable, head: number, row: number, col: number): number[] {
+      return shape(name).length > 2 ? [head, row, col] : [row, col];
+    },
+    flow: (): Flow => ({
+      n: nQ(),
+      nK: nK(),
+      heads: stack(),
+      d: width("V"),
+      dK: width("Q"),
+      dModel: width("embeddings"),
+      scale: scale(),
+      temperature: get("temperature"),
+      positional: get("positional") ?? "none",
+      embeddings: floats("embeddings"),
+      key_embeddings: floats("key_embeddings"),
+      W_q: floats("W_q"),
+      W_k: floats("W_k"),
+      W_v: floats("W_v"),
+      Q: flat("Q") as Float32Array,
+      K: flat("K") as Float32Array,
+      V: floats("V"),
+      bias: floats("bias"),
+      softcap: get("softcap"),
+      rowMass: floats("row_mass"),
+      mask: flat("mask") as Uint8Array,
+      scores: flat("scores") as Float32Array,
+      attention: flat("attention") as Float32Array,
+      output: floats("output"),
+    }),
+  };
+}

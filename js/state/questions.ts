@@ -1,0 +1,71 @@
+/** Questions that Python answers with a message, for what is too large for a trait. */
+import type { AnyModel } from "@anywidget/types";
+import type { Traits } from "../wire/schema";
+import { NotSaved, type Waiting } from "./waiting";
+
+export interface Answer {
+  content: unknown;
+  buffers: DataView[];
+}
+
+export function createQuestions(
+  model: AnyModel<Traits>,
+  waiting: () => Waiting,
+  /** An id that no other question has, of this page or of another. */
+  name: () => string,
+) {
+  const open = new Set<(error: Error) => void>();
+
+  /** Wait for the reply with this id; the question is sent when all is ready to hear it. */
+  function wait(id: string, content: object, until: AbortSignal): Promise<Answer> {
+    return new Promise((resolve, reject) => {
+      const hear = (reply: { id?: string; error?: string }, buffers: DataView[]) => {
+        if (reply?.id !== id) return;
+        end(reply.error ? new Error(reply.error) : undefined);
+        waiting().answered();
+        resolve({ content: reply, buffers });
+      };
+      const end = (error?: Error) => {
+        model.off("msg:custom", hear);
+        until.removeEventListener("abort", abort);
+        open.delete(end);
+        waiting().rest();
+        if (error) reject(error);
+      };
+      const abort = () => end(until.reason);
+      model.on("msg:custom", hear);
+      until.addEventListener("abort", abort);
+      open.add(end);
+      try {
+        model.send({ ...content, id });
+        waiting().asked();
+      } catch (error) {
+        end(new NotSaved("This", error));
+      }
+    });
+  }
+
+  return {
+    /** How many have no answer yet. */
+    get size() {
+      return open.size;
+    },
+    /** There is nobody who will answer. */
+    end() {
+      for (const end of [...open]) end(new NotSaved());
+    },
+    /**
+     * Ask. What a view asks as soon as it is there may have come with the state. A question ends with
+     * its answer, with an AbortError when `until` does, or with `NotSaved` where there is no Python.
+     */
+    async ask(content: object, until: AbortSignal): Promise<Answer> {
+      const ahead = model.get("_ahead");
+      if (ahead && Object.entries(content).every(([key, value]) => ahead.asked[key] === value)) {
+        return { content: ahead.answer, buffers: ahead.buffers };
+      }
+      if (until.aborted) throw until.reason;
+      if (!waiting().live) throw new NotSaved();
+      return wait(name(), content, until);
+    },
+  };
+}

@@ -1,0 +1,14 @@
+/** The line at the head of a card that says what went wrong, until it is dismissed. */
+import { h, text } from "./dom";
+import type { Scope } from "./scope";
+
+export function createAlert(alert: HTMLElement, dismissed: () => void, { listen }: Scope) {
+  const dismiss = h("button", { type: "button", class: "aw-text-button" }, "dismiss");
+  listen(dismiss, "click", dismissed);
+  return (error: string) => {
+    const { failed } = alert.dataset;
+    alert.hidden = error === "" && !failed;
+    if (error) alert.replaceChildren(error, " ", dismiss);
+    else if (failed) text(alert, failed);
+  };
+}

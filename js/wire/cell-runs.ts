@@ -1,0 +1,24 @@
+/** Sets of mask cells as runs over flat indices: small on the wire, exact for any shape. */
+import type { Runs } from "./schema";
+
+/** Sorted flat indices -> start, length, ... */
+export function toRuns(sorted: readonly number[]): Runs {
+  const runs: Runs = [];
+  for (const i of sorted) {
+    const last = runs.length - 2;
+    if (last >= 0 && (runs[last] as number) + (runs[last + 1] as number) === i) {
+      runs[last + 1] = (runs[last + 1] as number) + 1;
+    } else {
+      runs.push(i, 1);
+    }
+  }
+  return runs;
+}
+
+export function* cells(runs: Runs): Generator<number> {
+  for (let r = 0; r + 1 < runs.length; r += 2) {
+    const start = runs[r] as number;
+    const end = start + (runs[r + 1] as number);
+    for (let i = start; i < end; i++) yield i;
+  }
+}
