@@ -493,7 +493,7 @@ def _inherited():
 
 
 def test_the_colour_maps_are_the_same_on_both_sides():
-    source = (ROOT / "js" / "color.ts").read_text()
+    source = (ROOT / "js" / "draw" / "color.ts").read_text()
     (listed,) = re.findall(r"CMAPS = \[(.*?)\]", source, re.DOTALL)
     assert tuple(re.findall(r'"(\w+)"', listed)) == CMAPS
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from attnwidget.sources.api import HeadInputs, Layer, Source
 
+T = TypeVar("T")
+
 _DERIVED = "A click is a what-if on this map alone."
 _WHAT_IF = "A masked cell is a what-if on its head."
 # What is known of the weights of a model's layer, by whether they are proved.
@@ -31,18 +33,27 @@ _AS_COMPUTED = {
     None: "As it was read inside the model; its output was not seen, so it is not proved. ",
 }
 _NOT_RE_RUN = "What-if on this head alone: the model itself has not been re-run."
-# From which fields each cached value is computed: it is carried to a state with the same fields.
-_NEEDS = {
-    "inputs": {"source", "layer", "head"},
-    "output_norms": {"source", "layer", "head"},
-    "maps": {"source", "layer", "head", "own"},
-    "output_shift": {"source", "layer", "head", "own"},
-    "notice": {"source", "layer", "head", "own"},
-    "shown": {"source", "layer", "head"},
-    "bertviz_views": {"source"},
-    "depth": {"history"},
-    "report": {"source", "layer", "head", "own", "mistake", "checked"},
-}
+
+
+class computed(cached_property[T]):  # noqa: N801
+    """A property that is computed when it is first read, from some fields of the state.
+
+    A state that has the same fields takes the value over.
+    """
+
+    def __init__(self, function: Callable[[Any], T], fields: frozenset[str]) -> None:
+        super().__init__(function)
+        self.fields = fields
+
+
+def computed_from(*names: str) -> Callable[[Callable[[Any], T]], computed[T]]:
+    """Return a decorator that makes a `computed` property of a method; `names` are its fields."""
+    return lambda function: computed(function, frozenset(names))
+
+
+# What decides which head is on screen, and what decides about its maps.
+_HEAD = ("source", "layer", "head")
+_MAP = (*_HEAD, "own")
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,21 +88,21 @@ class Snapshot:
         """Return the state with other fields, and with every computed value that stays as it is."""
         after = replace(self, **changes)
         changed = {n for n in _FIELDS if getattr(after, n) is not getattr(self, n)}
-        for name, needs in _NEEDS.items():
-            if name in self.__dict__ and not changed & needs:
+        for name, needed in _COMPUTED.items():
+            if name in self.__dict__ and not changed & needed:
                 after.__dict__[name] = self.__dict__[name]
-        if "maps" in self.__dict__ and changed & _NEEDS["maps"] == {"own"}:
+        if "maps" in self.__dict__ and changed & _COMPUTED["maps"] == {"own"}:
             after.__dict__["maps"] = self.maps.remasked(after._mask)
         return after
 
     # What is shown
 
-    @cached_property
+    @computed_from(*_HEAD)
     def inputs(self) -> HeadInputs:
-        """What the map is computed from. Raises ValueError for a head that cannot be shown."""
+        """Read what the map is computed from; ValueError for a head that cannot be shown."""
         return self.source.head(self.layer, self.head)
 
-    @cached_property
+    @computed_from(*_MAP)
     def maps(self) -> HeadMaps:
         """Scores, mask, attention and output."""
         return HeadMaps(self.inputs, self._mask)
@@ -101,12 +112,12 @@ class Snapshot:
         locked = self.inputs.locked
         return self.own if locked is None else self.own | locked
 
-    @cached_property
+    @computed_from(*_HEAD)
     def output_norms(self) -> NDArray | None:
         """‖v W_O‖ of each key, (n_k,); None where W_O is not known."""
         return self.source.output_norms(self.layer, self.head)
 
-    @cached_property
+    @computed_from(*_MAP)
     def output_shift(self) -> NDArray | None:
         """How far masking each cell would move the output, shaped like the attention.
 
@@ -124,14 +135,14 @@ class Snapshot:
             temperature=inputs.temperature,
         )
 
-    @cached_property
+    @computed_from("source")
     def bertviz_views(self) -> tuple[str, ...]:
         """BertViz's views that the map has."""
         return bertviz_views(self.source)
 
-    @cached_property
+    @computed_from(*_HEAD)
     def shown(self) -> tuple[int, int, str]:
-        """The layer, the head and the stack that the maps belong to."""
+        """Name the layer, the head and the stack that the maps belong to."""
         return self.layer, self.head, self.source.kind
 
     @property
@@ -147,9 +158,9 @@ class Snapshot:
 
     # What is said of it
 
-    @cached_property
+    @computed_from(*_MAP)
     def notice(self) -> str:
-        """What a reader of the map should know."""
+        """Say what a reader of the map should know."""
         source, inputs = self.source, self.inputs
         notice = source.notice
         if source.is_derived:
@@ -164,14 +175,14 @@ class Snapshot:
         several = len(layers) > 1 or (is_alone and layers[0].n_heads > 1)
         return f"{notice} {size_notice(inputs, several)}".strip()
 
-    @cached_property
+    @computed_from("history")
     def depth(self) -> tuple[int, int]:
         """How many steps can be undone and redone."""
         return self.history.depth
 
-    @cached_property
+    @computed_from(*_MAP, "mistake", "checked")
     def report(self) -> Report | None:
-        """The report of the mistake that is switched on, or of the function that was checked."""
+        """Report on the mistake that is switched on, or on the function that was checked."""
         if self.mistake is None:
             return self.checked
         inputs, head = self.inputs, self.head
@@ -207,3 +218,4 @@ class Snapshot:
 
 
 _FIELDS = tuple(one.name for one in fields(Snapshot))
+_COMPUTED = {n: value.fields for n, value in vars(Snapshot).items() if isinstance(value, computed)}

@@ -473,12 +473,12 @@ class AttentionWidget(SessionMirror):
         return bertviz_document(now.source, kind, now.layer, now.head, options)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        """Set a trait; any other public name is a slip, unless it is a subclass's own."""
-        if not name.startswith("_") and not hasattr(type(self), name) and name != "store":
+        """Set a trait; any other public name is a slip. A subclass has attributes of its own."""
+        is_slip = not name.startswith("_") and not hasattr(type(self), name) and name != "store"
+        if is_slip and type(self) is AttentionWidget:
             near = difflib.get_close_matches(name, self.trait_names(), n=1)
-            if near or type(self) is AttentionWidget:
-                hint = f"did you mean {near[0]!r}?" if near else "want a trait of the widget"
-                raise AttributeError(f"the widget has no {name!r}; {hint}")
+            hint = f"did you mean {near[0]!r}?" if near else "want a trait of the widget"
+            raise AttributeError(f"the widget has no {name!r}; {hint}")
         super().__setattr__(name, value)
 
     def __init_subclass__(cls, **keywords: Any) -> None:
