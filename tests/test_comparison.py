@@ -15,6 +15,7 @@ from architectures_eager import eager
 from models import FAMILIES, N_HEADS, tokenizer
 
 from attnwidget import AttentionWidget
+from attnwidget.session.pair import Side
 
 CAT, DOG = "the cat sat on a mat", "the big dog sat on mat there"
 # By hand: where the words of each are among those of both; None where they are not.
@@ -432,3 +433,32 @@ def test_no_title_is_the_usual_one():
     c = AttentionWidget.compare(a, b, title="mine")
     c.title = None
     assert c.title == "Attention compared"
+
+
+def test_a_comparison_that_no_page_displays_computes_when_it_is_read(monkeypatch):
+    a, b = AttentionWidget("the cat sat on"), AttentionWidget("the dog sat", seed=3)
+    c = AttentionWidget.compare(a, b)
+    computed = []
+    maps = Side.maps
+    monkeypatch.setattr(Side, "maps", lambda *args: computed.append(args) or maps(*args))
+
+    def display(on):
+        c._handle_custom_msg({"type": "displayed", "page": "p", "on": on}, [])
+
+    a.toggle(1, 2)
+    assert len(computed) == 2  # one map of each side
+    display(True)
+    display(False)
+    for key in range(3):
+        a.toggle(3, key)
+    assert len(computed) == 2
+    row, column = (
+        next(i for i, pair in enumerate(axis) if pair[0] == 3) for axis in (c.rows, c.columns)
+    )
+    assert c.a[row, column] == 1  # its only key is left
+    assert len(computed) == 4
+    a.toggle(0, 1)
+    display(True)
+    assert len(computed) == 6
+    b.toggle(1, 1)
+    assert len(computed) == 8

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from architectures import ARCHITECTURES
 from byhand import maps, state, unchanged, unpack
 from recording import RecordingComm
 
@@ -267,3 +268,18 @@ def test_what_a_function_cannot_know_is_said(w):
     assert w.report.message.endswith("Compared without the temperature and ALiBi's bias.")
     w.mistake = "no-scale"
     assert w.report.message.endswith("Compared without the temperature and ALiBi's bias.")
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("t5", "Compared without the bias that the model adds."),
+        ("gemma2", "Compared without the softcap of the scores."),
+        ("bloom", "Compared without the bias that the model adds."),
+    ],
+)
+def test_what_a_model_adds_is_not_called_alibi(name, words):
+    one = ARCHITECTURES[name]
+    w = AttentionWidget.from_model(one.make(), inputs=one.inputs())
+    w.mistake = "no-scale"
+    assert w.report.message.endswith(words)

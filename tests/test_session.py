@@ -323,3 +323,25 @@ def test_a_look_computes_nothing(built: list[HeadInputs]) -> None:
     assert built == []
     assert session.now.maps is before.maps
     assert session.now.revision == before.revision
+
+
+# What a map has no numbers for
+
+
+class WithoutV(GivenSource):
+    """A layer whose Q and K were seen and whose V was not."""
+
+    def head(self, layer: int, head: int) -> HeadInputs:
+        Q, K = np.ones((4, 2)), np.ones((5, 2))
+        return HeadInputs(Q, K, None, 0.5)
+
+
+@pytest.mark.parametrize("view", ["steps", "neuron"])
+def test_a_view_of_v_is_refused_where_v_was_not_seen(session: Session, view: str) -> None:
+    source = WithoutV.create(np.full((1, 1, 4, 5), 0.2), "a b c d", "v w x y z")
+    other = Session(source)
+    with pytest.raises(RefusedError, match=f"view: '{view}' needs V"):
+        other.do(Set("view", view))
+    session.do(Set("view", view))
+    session.do(ShowSource(source))
+    assert session.now.view == "heatmap"

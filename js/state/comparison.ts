@@ -80,7 +80,12 @@ export function createComparisonStore(model: AnyModel<ComparisonTraits>, signal:
     model.on(`change:${name}`, hear);
     signal.addEventListener("abort", () => model.off(`change:${name}`, hear));
   }
+  // Python follows both widgets as long as some page displays the comparison.
+  const page = crypto.getRandomValues(new Uint32Array(2)).join("-");
+  const say = (on: boolean) => waiting.live && model.send({ type: "displayed", page, on });
+  signal.addEventListener("abort", () => say(false));
   const waiting = createWaiting(model as AnyModel<never>, isWaiting, hear, signal);
+  say(true);
 
   return {
     get,

@@ -46,6 +46,7 @@ function opened(more: Partial<ComparisonTraits> = {}, host: { comm_live?: boolea
   };
   const handlers = new Map<string, Set<() => void>>();
   const sent: Record<string, unknown>[] = [];
+  const messages: Record<string, unknown>[] = [];
   let waiting: Record<string, unknown> = {};
   const model = {
     ...host,
@@ -53,6 +54,7 @@ function opened(more: Partial<ComparisonTraits> = {}, host: { comm_live?: boolea
     set(name: string, value: unknown) {
       traits[name] = waiting[name] = value;
     },
+    send: (message: Record<string, unknown>) => messages.push(message),
     save_changes() {
       sent.push(waiting);
       waiting = {};
@@ -70,10 +72,18 @@ function opened(more: Partial<ComparisonTraits> = {}, host: { comm_live?: boolea
       for (const handler of handlers.get(`change:${name}`) ?? []) handler();
     }
   };
-  return { store: createComparisonStore(model, life.signal), receive, sent, life };
+  return { store: createComparisonStore(model, life.signal), receive, sent, messages, life };
 }
 
 describe("a comparison's mirror", () => {
+  it("tells Python whether a page displays it", () => {
+    const { messages, life } = opened();
+    const page = expect.any(String);
+    expect(messages).toEqual([{ type: "displayed", page, on: true }]);
+    life.abort();
+    expect(messages[1]).toEqual({ ...messages[0], on: false });
+  });
+
   it("has both maps and B − A, nothing where a side has no cell", () => {
     const { maps } = opened().store;
     expect([...maps.a]).toEqual(A);

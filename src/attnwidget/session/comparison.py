@@ -233,7 +233,12 @@ def _with_selection(now: PairState) -> PairState:
 
 
 class Comparison(Store[PairState]):
-    """Two sessions beside each other; what is done in them later is followed."""
+    """Two sessions beside each other; what is done in them later is followed.
+
+    Once the last page that displayed the comparison is gone, a change of a session is taken in when
+    the state is read or displayed again: a cell that is run again leaves its old comparison behind,
+    which nobody looks at.
+    """
 
     def __init__(
         self,
@@ -268,6 +273,8 @@ class Comparison(Store[PairState]):
             now = Pick(name, value).apply(now)
         _ = now.aligned
         super().__init__(now)
+        self._pages: set[str] = set()
+        self._is_left = self._has_missed = False
         sessions = {id(session): session for session in (a, b)}.values()
         self._ends = [session.attach(self) for session in sessions]
 
@@ -284,6 +291,25 @@ class Comparison(Store[PairState]):
         for end in self._ends:
             end()
 
+    @property
+    def now(self) -> PairState:
+        """The state, with what the sessions show now."""
+        self._catch_up()
+        return self._now
+
+    def display(self, page: str, is_displayed: bool) -> None:
+        """Note that `page` displays the comparison, or does so no longer."""
+        with self.lock:
+            (self._pages.add if is_displayed else self._pages.discard)(page)
+            self._is_left = not self._pages
+        if is_displayed:
+            self._catch_up()
+
+    def _catch_up(self) -> None:
+        if self._has_missed:
+            self._has_missed = False
+            self.do(Follow({name: Side.of(s.now) for name, s in self._sessions.items()}))
+
     # The mirror of the two sessions
 
     def send_change(self, change: Change[Snapshot]) -> None:
@@ -291,7 +317,11 @@ class Comparison(Store[PairState]):
 
     def tell_change(self, change: Change[Snapshot]) -> None:
         """Follow a session that has changed its map."""
-        if change.after.revision != change.before.revision:
+        if change.after.revision == change.before.revision:
+            return
+        if self._is_left:
+            self._has_missed = True
+        else:
             sessions = self._sessions.items()
             sides = {name: Side.of(s.now) for name, s in sessions if s.now is change.after}
             if sides:

@@ -101,6 +101,7 @@ class AttentionComparison(StoreWidget):
         bundle = {"_esm": traitlets.Unicode(a._esm), "_css": traitlets.Unicode(a._css)}
         self.add_traits(**{name: trait.tag(sync=True) for name, trait in bundle.items()})
         super().__init__(store)
+        self.on_msg(self._hear)
 
     @property
     def difference(self) -> NDArray:
@@ -114,6 +115,10 @@ class AttentionComparison(StoreWidget):
         if self._detach is not None:
             self.store.close()
         super().close()
+
+    def _hear(self, _widget: object, message: dict[str, Any], _buffers: object) -> None:
+        if message.get("type") == "displayed":
+            self.store.display(str(message.get("page")), bool(message.get("on")))
 
     def setting(self, name: str, value: Any) -> Pick:
         """Return the command that sets a field."""
