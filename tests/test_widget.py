@@ -13,7 +13,7 @@ import traitlets
 from recording import RecordingComm
 
 from attnwidget import AttentionWidget, causal_mask
-from attnwidget.session.commands import CMAPS
+from attnwidget.session.settings import CMAPS
 
 ROOT = Path(__file__).parents[1]
 

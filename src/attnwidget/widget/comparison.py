@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import traitlets
 
-from attnwidget.session.comparison import TITLE, Comparison, Pick
+from attnwidget.session.aligned import TITLE
+from attnwidget.session.comparison import Comparison, Pick
 from attnwidget.session.session import Session
 from attnwidget.widget.field import Field, StoreWidget
 from attnwidget.wire.pair_schema import PAIR_SCHEMA
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from attnwidget.session.comparison import PairState
+    from attnwidget.session.aligned import PairState
     from attnwidget.session.store import Change
 
 

@@ -12,8 +12,8 @@ import numpy as np
 import traitlets
 from traitlets import Bunch
 
-from attnwidget.session.commands import equal
 from attnwidget.session.store import Change, Command, RefusedError, Store
+from attnwidget.session.transitions import equal
 from attnwidget.wire.schema import Row
 
 V = TypeVar("V")

@@ -74,7 +74,7 @@ class AttentionWidget(SessionMirror):
         What the scores are divided by before the softmax; 0 is the argmax limit.
     title, cmap, color_scale, quantity, view:
         What is shown, and how: see `VIEWS`, `CMAPS`, `COLOR_SCALES`, `QUANTITIES` in
-        `attnwidget.session.commands`.
+        `attnwidget.session.settings`.
 
     Raises
     ------

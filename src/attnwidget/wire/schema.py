@@ -1,6 +1,6 @@
 """The names that Python and the page share: how each is read from a state and packed.
 
-A name that `attnwidget.session.commands.SETTABLE` has may be set; the others are computed.
+A name that `attnwidget.session.settings.SETTABLE` has may be set; the others are computed.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from attnwidget.session.commands import OF_HEAD, OF_SOURCE, SETTABLE
+from attnwidget.session.settings import SETTABLE
+from attnwidget.session.transitions import OF_HEAD, OF_SOURCE
 from attnwidget.wire.answers import report_message
 from attnwidget.wire.pack import pack, pack_layers
 

@@ -1,0 +1,151 @@
+"""How one state follows from another: another source, head or mask is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from attnwidget.maths.presets import carried, check_presets, fit_presets, preset_mask
+from attnwidget.session.size import map_shape
+from attnwidget.sources.api import stack
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from attnwidget.session.history import Step
+    from attnwidget.session.snapshot import Snapshot
+    from attnwidget.sources.api import Source
+
+# How tokens are put together: the map has other rows and columns after it.
+GROUPING = ("merge", "hide_special")
+# Inputs that the source holds, and inputs of the head that is shown.
+OF_SOURCE = (
+    "tokens", "key_tokens", "embeddings", "key_embeddings", "W_q", "W_k", "W_v",
+    "d_model", "d_k", "d_v", "n_heads", "seed", "init", "positional", *GROUPING,
+)  # fmt: skip
+OF_HEAD = ("Q", "K", "V", "scale", "temperature")
+
+
+def value_of(now: Snapshot, name: str) -> Any:
+    """Return an input of the state."""
+    return getattr(now.inputs if name in OF_HEAD else now.source, name)
+
+
+def equal(a: Any, b: Any) -> bool:
+    """Whether two values are equal: arrays if their type and all their numbers are."""
+    if a is b:
+        return True
+    if isinstance(a, np.ndarray) and isinstance(b, np.ndarray):
+        return a.dtype == b.dtype and np.array_equal(a, b)
+    return type(a) is type(b) and bool(a == b)
+
+
+def show(
+    now: Snapshot,
+    source: Source,
+    layer: int | None = None,
+    head: int | None = None,
+    *,
+    own: NDArray[np.bool_] | None = None,
+    presets: Mapping[str, Any] | None = None,
+) -> Snapshot:
+    """Return the state with a head of `source` on screen; None stays as it is.
+
+    The layer and the head are those on screen as far as the source has them. Without `own`,
+    presets are made anew, and edits by hand stay where they were.
+    """
+    layers = {each.index: each for each in stack(source)}
+    layer = now.layer if layer is None else layer
+    layer = layer if layer in layers else next(iter(layers))
+    head = min(now.head if head is None else head, layers[layer].n_heads - 1)
+    after = now.evolve(source=source, layer=layer, head=head)
+    n_k = after.inputs.shape[1]
+    presets = fit_presets(now.presets if presets is None else presets, n_k)
+    if own is None:
+        is_as_before = presets is now.presets and after.inputs.shape == now.own.shape
+        same_tokens = (source.tokens, source.key_tokens) == (
+            now.source.tokens,
+            now.source.key_tokens,
+        )
+        if is_as_before and same_tokens:
+            own = now.own
+        else:
+            old = preset_mask(now.presets, now.source.tokens, now.source.key_tokens)
+            own = carried(now.own, old, preset_mask(presets, source.tokens, source.key_tokens))
+    return without_what_is_gone(after.evolve(own=own, presets=presets))
+
+
+def turn_to(now: Snapshot, source: Source) -> Snapshot:
+    """Return the state with a source of other rows and columns; each has a mask of its own."""
+    aside = {**now.aside, axes(now.source): (now.own, now.presets)}
+    layers = [layer.index for layer in stack(source)]
+    layer = now.layer if now.layer in layers else layers[0]
+    shape = map_shape(source)
+    fresh = np.zeros(shape, bool), check_presets(None, shape[1])
+    own, presets = aside.get(axes(source), fresh)
+    return show(now.evolve(aside=aside), source, layer, own=own, presets=presets)
+
+
+def axes(source: Source) -> tuple[Any, ...]:
+    """Return what decides about the rows and columns of a map, but for the tokens."""
+    return source.kind, source.merge, source.hide_special
+
+
+def without_what_is_gone(now: Snapshot) -> Snapshot:
+    """Return the state without views, quantities and a selection that the map does not have."""
+    inputs = now.inputs
+    changes: dict[str, Any] = {}
+    if not inputs.has_values and now.view in {"steps", "neuron"}:
+        changes["view"] = "heatmap"
+    if inputs.Q is None and now.mistake is not None:
+        changes["mistake"] = None
+    if lacking(now, now.quantity):
+        changes["quantity"] = "attention"
+    if now.selection is not None:
+        query, key = now.selection
+        if query >= inputs.shape[0] or key >= inputs.shape[1]:
+            changes["selection"] = None
+    return now.evolve(**changes) if changes else now
+
+
+def lacking(now: Snapshot, quantity: str) -> str:
+    """Return what `quantity` needs and the map does not have, in words; "" for nothing."""
+    if quantity == "output-norm" and now.output_norms is None:
+        return "W_O, which isn't known here"
+    if quantity == "scores" and now.inputs.row_mass is not None:
+        return "a softmax's own; given weights have none"
+    if quantity in {"value-norm", "output-shift"} and now.inputs.V is None:
+        return "V; what is shown has none"
+    return ""
+
+
+def returned(now: Snapshot, step: Step) -> Snapshot:
+    """Return the state that `step` remembers, with the layer and head on screen if they exist."""
+    if step.source is now.source:
+        return now.evolve(own=step.mask, presets=step.presets)
+    stays = stack(step.source) == stack(now.source)
+    layer, head = (None, None) if stays else (step.layer, step.head)
+    return show(now, step.source, layer, head, own=step.mask, presets=step.presets)
+
+
+def with_mask(
+    now: Snapshot,
+    own: NDArray[np.bool_],
+    presets: Mapping[str, Any] | None = None,
+    stroke: Hashable = None,
+) -> Snapshot:
+    """Return the state under another mask; edits of one `stroke` undo together."""
+    presets = now.presets if presets is None else presets
+    if np.array_equal(own, now.own) and presets == now.presets:
+        return now
+    after = now.evolve(own=own, presets=presets)
+    is_seen = presets != now.presets or not np.array_equal(after.maps.mask, now.maps.mask)
+    return after.evolve(history=now.recorded(stroke)) if is_seen else after
+
+
+def around_locked(now: Snapshot, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return `mask` with what was under locked cells: another layer may not lock them."""
+    locked = now.inputs.locked
+    return mask if locked is None else np.where(locked, now.own, mask)
