@@ -9,7 +9,8 @@ import traitlets
 from attnwidget.session.aligned import TITLE
 from attnwidget.session.comparison import Comparison, Pick
 from attnwidget.session.session import Session
-from attnwidget.widget.field import Field, StoreWidget
+from attnwidget.widget.field import Field
+from attnwidget.widget.store_widget import StoreWidget
 from attnwidget.wire.pair_schema import PAIR_SCHEMA
 
 if TYPE_CHECKING:

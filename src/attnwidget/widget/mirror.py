@@ -10,9 +10,9 @@ import traitlets
 
 from attnwidget.session.commands import Set
 from attnwidget.session.size import LARGEST, cells
-from attnwidget.widget.field import StoreWidget
 from attnwidget.widget.messages import answer, first_answer, may_be_ahead
 from attnwidget.widget.page_edits import PageEdits
+from attnwidget.widget.store_widget import StoreWidget
 from attnwidget.wire.edits import EDITABLE
 from attnwidget.wire.schema import SCHEMA
 
