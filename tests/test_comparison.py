@@ -326,7 +326,9 @@ def test_what_cannot_be_compared_is_named(a, b, error, why):
 
 def test_no_layer_in_common_is_named():
     hybrid = AttentionWidget.from_model(FAMILIES["lfm2"](), tokenizer(), CAT)
-    with pytest.raises(ValueError, match="no layer of it is in a: a has layers 0; b has layers 1"):
+    with pytest.raises(
+        ValueError, match="b: got layers 1, 3, want a layer that a has too; a has layers 0"
+    ):
         AttentionWidget.compare(AttentionWidget(CAT), hybrid)
 
 

@@ -52,10 +52,13 @@ class Side:
         )
 
     def maps(self, kind: str, layer: int, head: int) -> tuple[NDArray, NDArray[np.bool_]]:
-        """Return attention and mask (n_q, n_k) of one head: as it is shown, else as computed."""
+        """Return attention and mask (n_q, n_k) of one head.
+
+        The maps of the head on screen have the edits; other heads are computed by the source.
+        """
         if self.shows(kind, layer, head):
-            stacked = self.attention.ndim == 3
-            return self.attention[head] if stacked else self.attention, self.mask
+            has_heads = self.attention.ndim == 3
+            return self.attention[head] if has_heads else self.attention, self.mask
         inputs = self.source.of(kind).head(layer, head)
         free = np.zeros(inputs.shape, bool)
         maps = HeadMaps(inputs, free if inputs.locked is None else inputs.locked)
@@ -69,15 +72,19 @@ class Side:
 
     def heads(self) -> dict[str, dict[int, int]]:
         """Return the number of heads by layer, by stack; means and rollout are stacks too."""
-        found: dict[str, dict[int, int]] = {}
+        heads: dict[str, dict[int, int]] = {}
         for layer in (*self.source.layers, *self.source.derived_layers):
-            found.setdefault(layer.kind, {})[layer.index] = layer.n_heads
-        return found
+            heads.setdefault(layer.kind, {})[layer.index] = layer.n_heads
+        return heads
 
 
 @dataclass(frozen=True)
 class Offer:
-    """A stack that both sides have: its kind on each, the heads by layer, and what is left out."""
+    """A stack that both sides have.
+
+    `kind_a` and `kind_b` name the stack on each side, `heads` are the heads by layer that both
+    have, and `notes` say in words which layers and heads only one side has.
+    """
 
     kind_a: str
     kind_b: str
@@ -91,57 +98,61 @@ class Offer:
 
 
 def offers(a: Side, b: Side) -> dict[str, Offer]:
-    """Return what both sides have, by the name of the stack.
+    """Return the stacks that both sides have, by name.
 
-    Where no kind is in both (an encoder beside a single stack), the ones shown are paired.
+    Where the sides have no stack in common (an encoder beside a single stack), the stacks on screen
+    are paired.
 
     Raises
-        ValueError: if no layer of any stack has its number on both sides.
+    ------
+    ValueError
+        If no layer of any stack has its number on both sides.
     """
     of_a, of_b = a.heads(), b.heads()
     kinds = {kind: (kind, kind) for kind in of_a if kind in of_b}
     if not kinds:
-        shown = a.source.kind, b.source.kind
-        kinds = {f"{shown[0]} / {shown[1]}": shown}
-    found = {}
+        on_screen = a.source.kind, b.source.kind
+        kinds = {f"{on_screen[0]} / {on_screen[1]}": on_screen}
+    common_stacks = {}
     for name, (kind_a, kind_b) in kinds.items():
         heads_a, heads_b = of_a[kind_a], of_b[kind_b]
         common = {n: min(heads_a[n], heads_b[n]) for n in heads_a if n in heads_b}
         if common:
-            found[name] = Offer(kind_a, kind_b, common, tuple(_left_out(heads_a, heads_b, common)))
-    if not found:
-        listed = [
-            "layers " + ", ".join(str(n) for n in next(iter(h.values()))) for h in (of_a, of_b)
-        ]
-        raise ValueError(f"b: no layer of it is in a: a has {listed[0]}; b has {listed[1]}")
-    return found
+            notes = tuple(_left_out(heads_a, heads_b, common))
+            common_stacks[name] = Offer(kind_a, kind_b, common, notes)
+    if not common_stacks:
+        layers = [", ".join(map(str, next(iter(heads.values())))) for heads in (of_a, of_b)]
+        raise ValueError(
+            f"b: got layers {layers[1]}, want a layer that a has too; a has layers {layers[0]}"
+        )
+    return common_stacks
 
 
 def names(a: Side, b: Side, tokens: Sequence[Sequence[str]]) -> tuple[str, str]:
-    """Return what tells the sides apart: titles, or models of one text, or texts."""
+    """Return names that tell the sides apart: titles, or the models of one text, or the texts."""
     if tuple(tokens[0]) == tuple(tokens[1]):
-        told = [side.source.subtitle for side in (a, b)]
+        usual = [side.source.subtitle for side in (a, b)]
     else:
-        told = [" ".join(some[:24]) for some in tokens]
-    return a.title or told[0], b.title or told[1]
+        usual = [" ".join(words[:24]) for words in tokens]
+    return a.title or usual[0], b.title or usual[1]
 
 
 def edit_notes(
     sides: Mapping[str, Side], kinds: Mapping[str, str], layer: int, head: int
 ) -> list[str]:
-    """Return in words which side's map is an edited one."""
-    said = []
+    """Return in words which sides have edits, and whether the edits are in the maps compared."""
+    notes = []
     for name, side in sides.items():
         if side.edits and side.shows(kinds[name], layer, head):
-            said.append(f"{name.upper()} is compared as it is edited: {side.edits}.")
+            notes.append(f"{name.upper()} is compared as it is edited: {side.edits}.")
         elif side.edits:
             where = f"layer {side.shown[0]}, head {side.shown[1]}"
-            said.append(f"{name.upper()} is edited at {where}, not in what is compared here.")
-    return said
+            notes.append(f"{name.upper()} is edited at {where}, not in what is compared here.")
+    return notes
 
 
 def largest_changes(change: NDArray, k: int = 6) -> tuple[tuple[int, int], ...]:
-    """Return the k places of the largest changes, the largest first; none of what is 0 or NaN."""
+    """Return the (row, column) of the k largest changes, the largest first; never of 0 or NaN."""
     sizes = np.nan_to_num(np.abs(change)).ravel()
     first = np.argsort(-sizes, kind="stable")[:k]
     n = change.shape[1]
@@ -149,8 +160,8 @@ def largest_changes(change: NDArray, k: int = 6) -> tuple[tuple[int, int], ...]:
 
 
 def peak(*maps: NDArray) -> float:
-    """Return the largest size in any of the maps, NaN aside."""
-    return max(float(np.nan_to_num(np.abs(one)).max()) for one in maps)
+    """Return the largest absolute number in any of the maps; NaN counts as 0."""
+    return max(float(np.nan_to_num(np.abs(numbers)).max()) for numbers in maps)
 
 
 def _left_out(a: Mapping[int, int], b: Mapping[int, int], common: Mapping[int, int]) -> Any:

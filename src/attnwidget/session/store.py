@@ -115,28 +115,45 @@ class Store(Generic[S]):
             Also a TypeError or a ValueError, before anything has changed.
         """
         with self.lock:
-            before, batch = self._now, self._batch
-            try:
-                after = self._next(before, command)
-            except (TypeError, ValueError) as error:
-                refusal = _refused(error)
-                if batch is None or not batch.atomic or not command.may_wait:
-                    raise refusal from None
-                batch.waiting[command.may_wait] = command, by, refusal
-                return Change(before, before, by)
-            change = Change(before, after, by)
-            if batch is not None:
-                batch.waiting.pop(command.may_wait, None)
-                if after is not before:
-                    batch.by.append(by)
-                    self._now = after
-                return change
-            if after is not before:
-                self._now = after
-                self._send(change)
-        if after is not before:
+            change, is_due = self._do(command, by)
+        if is_due:
             self._tell(change)
         return change
+
+    def try_do(self, command: Command[S], *, by: str = "python") -> bool:
+        """Do `command` unless another thread holds the lock; return whether it was done."""
+        if not self.lock.acquire(blocking=False):
+            return False
+        try:
+            change, is_due = self._do(command, by)
+        finally:
+            self.lock.release()
+        if is_due:
+            self._tell(change)
+        return True
+
+    def _do(self, command: Command[S], by: str) -> tuple[Change[S], bool]:
+        """Do `command` inside the lock; return the change, and whether observers are to hear."""
+        before, batch = self._now, self._batch
+        try:
+            after = self._next(before, command)
+        except (TypeError, ValueError) as error:
+            refusal = _refused(error)
+            if batch is None or not batch.atomic or not command.may_wait:
+                raise refusal from None
+            batch.waiting[command.may_wait] = command, by, refusal
+            return Change(before, before, by), False
+        change = Change(before, after, by)
+        if batch is not None:
+            batch.waiting.pop(command.may_wait, None)
+        if after is before:
+            return change, False
+        self._now = after
+        if batch is not None:
+            batch.by.append(by)
+            return change, False
+        self._send(change)
+        return change, True
 
     @contextmanager
     def batch(self, *, atomic: bool = True) -> Iterator[None]:

@@ -23,11 +23,11 @@ _PAUSE = 0.05
 
 
 class MapTooLarge(KeyboardInterrupt):
-    """Ends the writing as an interrupt does: what is there is kept."""
+    """Ends the writing as an interrupt does, which keeps the tokens that were written."""
 
 
 class Growing:
-    """Opens a widget on the first source that comes, and shows the others in it."""
+    """Opens a widget on the first source, and shows each later source in the same widget."""
 
     def __init__(
         self, make: Callable[[Source], Any], kind: str | None, large: bool = False
@@ -38,38 +38,35 @@ class Growing:
         self._fits: Any = None
         self._is_full = False
         self._widget: Any = None
-        self._shown = 0.0
+        self._drawn = 0.0
 
     def grow(self, source: Source) -> None:
-        """Show `source`, unless another was shown just now.
+        """Show `source`, unless a source was shown just now.
 
-        Where its map has become too large for a page, the writing ends as after an interrupt.
+        Where the map has become too large for a page, the writing ends as after an interrupt.
         Raises ValueError where the first map is too large already.
         """
-        shown = self._of_kind(source)
+        of_kind = self._of_kind(source)
         try:
-            check_size(shown, stack(shown)[0].index, self._large)
+            check_size(of_kind, stack(of_kind)[0].index, self._large)
         except ValueError:
             if self._fits is None:
                 raise
             self._is_full = True
             raise MapTooLarge from None
         self._fits = source
-        if time.monotonic() - self._shown >= _PAUSE:
+        if time.monotonic() - self._drawn >= _PAUSE:
             self._draw(source)
 
     def _draw(self, source: Source) -> None:
         """Show `source`, unless another thread holds the widget.
 
-        That thread may wait for the model, which is held here: each would wait for the other.
+        That thread may wait for the model, which this thread holds: both would wait for ever.
         """
         if self._widget is None:
             self.last(source)
-        elif self._widget.store.lock.acquire(blocking=False):
-            try:
-                self.last(source)
-            finally:
-                self._widget.store.lock.release()
+        elif self._widget.store.try_do(ShowSource(self._of_kind(source))):
+            self._drawn = time.monotonic()
 
     def last(self, source: Source) -> Any:
         """Show `source`, and return the widget."""
@@ -80,7 +77,7 @@ class Growing:
             show_now(self._widget)
         else:
             self._widget.store.do(ShowSource(self._of_kind(source)))
-        self._shown = time.monotonic()
+        self._drawn = time.monotonic()
         return self._widget
 
     def _of_kind(self, source: Source) -> Source:

@@ -65,8 +65,7 @@ class EditLog:
     def fresh(self, message: Any) -> tuple[str, list[Any]]:
         """Return the page, and those of its edits that were not seen before; now they are.
 
-        Raises
-            ValueError: if the edits have no numbers.
+        Raises ValueError for a message that cannot be read, or edits without numbers.
         """
         if not isinstance(message, Mapping):
             raise ValueError(f"the page sent edits that can't be read (got {message!r})")
