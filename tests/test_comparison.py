@@ -357,7 +357,7 @@ def test_an_unknown_keyword_is_named_and_no_half_made_widget_complains(monkeypat
     complaints = []
     monkeypatch.setattr(sys, "unraisablehook", complaints.append)
     a = AttentionWidget("the cat")
-    with pytest.raises(TypeError, match="unexpected keyword argument 'lyer'"):
+    with pytest.raises(TypeError, match="unknown keyword 'lyer'; did you mean 'layer'"):
         AttentionWidget.compare(a, a, lyer=1)
     gc.collect()
     assert not complaints

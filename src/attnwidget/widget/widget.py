@@ -351,11 +351,26 @@ class AttentionWidget(SessionMirror):
         return cls.from_arrays(weights, tokens, key_tokens, **at, **look)
 
     @staticmethod
-    def compare(a: AttentionWidget, b: AttentionWidget, /, **shown: Any) -> AttentionComparison:
+    @with_hints
+    def compare(
+        a: AttentionWidget,
+        b: AttentionWidget,
+        /,
+        *,
+        layer: int | None = None,
+        head: int | None = None,
+        kind: str | None = None,
+        align: str = "token",
+        labels: tuple[str, str] | None = None,
+        title: str | None = None,
+        cmap: str = "viridis",
+        color_scale: str = "unit",
+    ) -> AttentionComparison:
         """Show the attention of `a`, of `b` and what changed, B - A, side by side.
 
         Two texts are aligned by token, two models of the same tokens cell by cell; both have the
-        same layer and head, which `shown` may name: see `attnwidget.widget.comparison`.
+        same layer and head. `attnwidget.widget.comparison.AttentionComparison` explains the
+        keywords.
 
         Raises
         ------
@@ -364,7 +379,9 @@ class AttentionWidget(SessionMirror):
         """
         from attnwidget.widget.comparison import AttentionComparison
 
-        return AttentionComparison(a, b, **shown)
+        at: dict[str, Any] = {"layer": layer, "head": head, "kind": kind, "align": align}
+        look: dict[str, Any] = {"title": title, "cmap": cmap, "color_scale": color_scale}
+        return AttentionComparison(a, b, labels=labels, **at, **look)
 
     def toggle(self, query: int, key: int) -> None:
         """Mask cell (`query`, `key`), or free it: positions from 0, rows are queries.
