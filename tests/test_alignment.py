@@ -130,6 +130,6 @@ def test_what_only_one_side_has_is_said():
 def test_nothing_in_common_is_an_error_that_shows_both():
     check_common(["a", "b"], ["b"], "token", "query")
     check_common(["a"], ["b"], "position", "query")
-    with pytest.raises(ValueError, match=r"^b: no key token of it is in a: a has 1 \('a'\); b has "
-                       r"5 \('v', 'w', 'x', 'y', …\); align='position' pairs them"):  # fmt: skip
+    with pytest.raises(ValueError, match=r"^b: got no key token that a has: a has 1 \('a'\); b has "
+                       r"5 \('v', 'w', 'x', 'y', …\); align='position' pairs tokens"):  # fmt: skip
         check_common(["a"], list("vwxyz"), "token", "key")

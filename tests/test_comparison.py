@@ -104,7 +104,7 @@ def test_texts_without_a_token_in_common_can_be_paired_by_position():
     a, b = (AttentionWidget(text) for text in ("x y", "p q r"))
     c = AttentionWidget.compare(a, b, align="position")
     assert [label for _, _, label in c.columns] == ["x / p", "y / q", "r"]
-    with pytest.raises(ValueError, match="b: no query token of it is in a"):
+    with pytest.raises(ValueError, match="b: got no query token that a has"):
         c.align = "token"
     assert c.align == "position"
 
@@ -245,7 +245,7 @@ def test_tokens_of_a_widget_may_change():
     # With no token in common there is nothing to show: what was there stays, and is said.
     before = state(c)
     a.tokens = list("uvwxyz")
-    assert c.error.startswith("Shown is what was there before: b: no query token of it is in a")
+    assert c.error.startswith("Shown is what was there before: b: got no query token that a has")
     assert state(c) == before
     # It can be looked at in all its layers, and what was said stays.
     c.layer = 1
@@ -315,7 +315,7 @@ def test_all_heads_of_a_sentence_at_once():
     [
         (3, "x", TypeError, "a: got int, want an AttentionWidget"),
         ("x", None, TypeError, "b: got NoneType, want an AttentionWidget"),
-        ("x y", "p q", ValueError, r"b: no query token of it is in a: a has 2 \('x', 'y'\)"),
+        ("x y", "p q", ValueError, r"b: got no query token that a has: a has 2 \('x', 'y'\)"),
     ],
 )
 def test_what_cannot_be_compared_is_named(a, b, error, why):

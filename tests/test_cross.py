@@ -149,7 +149,7 @@ def test_what_does_not_fit_is_refused(w, name, value, says):
 
 
 def test_keys_of_their_own_want_key_tokens():
-    with pytest.raises(ValueError, match="key_embeddings: they belong to key_tokens"):
+    with pytest.raises(ValueError, match="key_embeddings: got an array without key_tokens, want"):
         AttentionWidget(QUERIES, key_embeddings=np.ones((7, 4)))
     for keys in (KEYS, QUERIES[::-1]):  # as many as the queries, or more
         with pytest.raises(ValueError, match="key_tokens"):

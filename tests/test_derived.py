@@ -230,9 +230,9 @@ def test_what_a_derived_map_has_not_is_refused():
     assert w.Q is w.K is w.V is w.output_norms is None
     before = w.attention.copy()
     for name, value, why in (
-        ("Q", np.ones((N, 2)), "Q: what is shown is made of a model's maps"),
-        ("scale", 2.0, "scale: what is shown is made of a model's maps"),
-        ("tokens", list("abcdefg"), "tokens: what is shown is made of a model's maps"),
+        ("Q", np.ones((N, 2)), "Q: a map derived from other maps"),
+        ("scale", 2.0, "scale: a map derived from other maps"),
+        ("tokens", list("abcdefg"), "tokens: a map derived from other maps"),
         ("view", "steps", "view: 'steps' needs Q, K and V"),
         ("quantity", "value-norm", "quantity: 'value-norm' needs V"),
         ("quantity", "output-norm", "quantity: 'output-norm' needs W_O"),

@@ -102,7 +102,7 @@ def test_the_cases_tell_all_mistakes_apart(shape, scale):
     tried = cases(own, "may")
     shown = [answers(tried[name]) for name in ("non-square", "square", "masked")]
     by_way = list(zip(*shown, strict=True))
-    wants = [tried[name].want for name in ("non-square", "square", "masked")]
+    wants = [tried[name].expected for name in ("non-square", "square", "masked")]
     for i, way in enumerate(by_way):
         name = way[0][0]
         assert any(told is None or unlike(told, w) for (_, told), w in zip(way, wants, strict=True))

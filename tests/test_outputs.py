@@ -48,7 +48,7 @@ def test_an_encoder_decoder_is_asked_which():
     ids, target = torch.arange(1, 6)[None], torch.arange(1, 4)[None]
     with torch.inference_mode():
         outputs = model(input_ids=ids, decoder_input_ids=target, output_attentions=True)
-    with pytest.raises(ValueError, match=r"kind: these outputs have several, want one of encoder"):
+    with pytest.raises(ValueError, match=r"kind: got None for several kinds, want one of encoder"):
         AttentionWidget.from_outputs(outputs, list("abc"))
     w = AttentionWidget.from_outputs(outputs, list("abc"), list("vwxyz"), kind="cross", layer=1)
     np.testing.assert_allclose(w.attention, outputs.cross_attentions[1][0, 0].numpy(), atol=1e-7)

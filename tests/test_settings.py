@@ -244,7 +244,7 @@ def test_what_positions_do_not_touch_stays():
         ("d_k", True, "d_k: got True, want a whole number"),
         ("d_k", "4", "d_k: got '4', want a whole number"),
         ("d_v", None, "d_v: got None, want a whole number"),
-        ("tokens", ["t"] * 2049, "tokens: 1 maps of 2049 × 2049 .*at most 4194304: .*page"),
+        ("tokens", ["t"] * 2049, "tokens: 1 maps of 2049 × 2049 .*at most 4194304, .*page"),
         ("W_v", np.ones((5, 300)), "d_v: got 300, want at most 256"),
         ("seed", 2**32, "seed: got 4294967296"),
         ("seed", 1.5, "seed: got 1.5"),
@@ -263,7 +263,7 @@ def test_what_positions_do_not_touch_stays():
         ("mistake", "typo", "mistake: got 'typo', want one of"),
         ("quantity", "entropy", "quantity: got 'entropy'"),
         ("report", "right", "report"),
-        ("key_embeddings", np.ones((6, 5)), "key_embeddings: set key_tokens first"),
+        ("key_embeddings", np.ones((6, 5)), "key_embeddings: got an array without key_tokens; set"),
     ],
 )
 def test_a_setting_that_cannot_be_is_refused_and_nothing_changes(name, value, says):

@@ -1,7 +1,7 @@
-"""The inputs on which an attention function is tried, each with its right answer.
+"""The cases that `check` calls an attention function with: inputs and the expected result.
 
-They are chosen so that every known mistake gives other numbers than the right function and than
-every other mistake (a test holds this).
+On these inputs every known mistake gives other numbers than the right function, and other numbers
+than every other mistake. A test ensures this.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Case", "cases", "given"]
 
-# Whole quarters, so that float32 code gets the same scores. The first column of the queries is far
-# from 0 on both sides: adding to that column of the keys makes a row's scores large together,
-# which leaves its weights as they were.
+# The numbers are multiples of 1/4, so that float32 code gets the same scores. The first column of
+# the queries is far from 0. A number added to the first column of the keys therefore makes all
+# scores of a row large, and does not change the weights.
 _QUERIES = np.array(
     [
         [7, -2, 4, 1, 5, -6],
@@ -43,7 +43,7 @@ _KEYS = np.array(
         [-3, 2, -7, 1, 6, 4],
     ]
 ) / 4.0  # fmt: skip
-# Row 2 hides nothing; every other row, and every column, is partly masked and partly open.
+# Row 2 has no masked cell. Every other row, and every column, has masked and unmasked cells.
 _MASK = np.array(
     [
         [0, 1, 0, 0, 1, 0],
@@ -55,57 +55,62 @@ _MASK = np.array(
     ],
     dtype=bool,
 )
-# With the scale 1/2 this puts scores near ±1000, where exp overflows or vanishes in float64.
+# With the scale 1/2 this number gives scores near ±1000, for which exp in float64 is inf or 0.
 _FAR = 1024.0
 
 
 @dataclass(frozen=True)
 class Case:
-    """Inputs to try: `Q` (n_q, d_k), `K` (n_k, d_k), `hidden` (n_q, n_k) bool, True = masked.
+    """Inputs and the expected result (n_q, n_k) of an attention function.
 
-    `handed` is the mask in the form that the function gets, None where it gets none; `want` is
-    the right answer (n_q, n_k), and `told` says in a message which case it is.
+    `Q` is (n_q, d_k), `K` (n_k, d_k), `hidden` (n_q, n_k) the mask, True = masked. `mask_argument`
+    is the mask in the form that the function gets, None if it gets no mask. `title` describes the
+    case in a message.
     """
 
     name: str
-    told: str
+    title: str
     Q: NDArray[np.float64]
     K: NDArray[np.float64]
     hidden: NDArray[np.bool_]
-    handed: NDArray[Any] | None
+    mask_argument: NDArray[Any] | None
     scale: float
-    want: NDArray[np.float64]
+    expected: NDArray[np.float64]
 
     @classmethod
     def of(
         cls,
         name: str,
-        told: str,
+        title: str,
         Q: NDArray[Any],
         K: NDArray[Any],
         hidden: NDArray[np.bool_],
-        handed: NDArray[Any] | None,
+        mask_argument: NDArray[Any] | None,
         scale: float,
     ) -> Case:
-        """Return the case with its sizes told and its answer worked out."""
-        want = softmax(scores(Q, K, scale=scale), hidden).astype(np.float64)
-        told = f"{told} ({len(Q)} queries, {len(K)} keys, d_k = {Q.shape[1]})"
-        return cls(name, told, Q, K, hidden, handed, scale, want)
+        """Return the case, with the sizes in the title and with the expected result."""
+        expected = softmax(scores(Q, K, scale=scale), hidden).astype(np.float64)
+        title = f"{title} ({len(Q)} queries, {len(K)} keys, d_k = {Q.shape[1]})"
+        return cls(name, title, Q, K, hidden, mask_argument, scale, expected)
 
     @property
     def open_rows(self) -> NDArray[np.bool_]:
-        """The cells (n_q, n_k) of rows that have a key left."""
-        none = np.asarray(self.hidden.all(axis=1), dtype=np.bool_)
-        return np.broadcast_to(~none[:, None], self.hidden.shape)
+        """The cells (n_q, n_k) in rows that have an unmasked key."""
+        empty = np.asarray(self.hidden.all(axis=1), dtype=np.bool_)
+        return np.broadcast_to(~empty[:, None], self.hidden.shape)
 
 
 def given(
     Q: ArrayLike, K: ArrayLike, mask: ArrayLike | None, scale: float | None, takes: str
 ) -> Case:
-    """Return the caller's own inputs as a case, the mask handed over in the caller's own form.
+    """Return the caller's inputs as a case. The mask argument has the form of the caller's mask.
 
-    `takes` says whether the function "never", "may" or "must" take a mask. Raises ValueError or
-    TypeError that names the argument that is wrong.
+    `takes` tells whether the function "never", "may" or "must" take a mask.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument does not fit; the message names the argument.
     """
     scores(Q, K, scale=scale)
     q, k = np.array(Q, dtype=np.float64), np.array(K, dtype=np.float64)
@@ -115,32 +120,32 @@ def given(
         if not np.isfinite(array).all():
             raise ValueError(f"{name}: got {array[~np.isfinite(array)][0]}, want finite numbers")
     hidden = as_mask(mask, len(q), len(k))
-    handed: NDArray[Any] | None = None
+    mask_argument: NDArray[Any] | None = None
     if takes == "never":
         hidden = np.zeros_like(hidden)
     elif isinstance(mask, np.ma.MaskedArray) or (mask is None and takes == "must"):
-        handed = hidden
+        mask_argument = hidden
     elif mask is not None:
-        handed = np.array(mask)
+        mask_argument = np.array(mask)
     factor = 1 / math.sqrt(q.shape[1]) if scale is None else float(scale)
-    return Case.of("given", "the given Q and K", q, k, hidden, handed, factor)
+    return Case.of("given", "the given Q and K", q, k, hidden, mask_argument, factor)
 
 
 def cases(own: Case, takes: str) -> dict[str, Case]:
-    """Return the other cases by name, for a function that is checked on `own`.
+    """Return the other cases by name, for a function whose caller gave the case `own`.
 
-    Their masks have the form of `own.handed`: its rank, its dtype, its number for a masked key.
-    A function that must be given a mask gets one that hides something wherever it can, so that
-    a mask read the wrong way round does not look like another mistake.
+    The masks have the form of `own.mask_argument`: the same rank, dtype, and number for a masked
+    key. A function that must take a mask gets a mask with masked cells in as many cases as
+    possible, because otherwise a mask with the wrong sign could look like another mistake.
     """
     d_k = own.Q.shape[1]
     usual = math.isclose(own.scale, 1 / math.sqrt(d_k), rel_tol=1e-6)
-    # As many keys as they are wide, so that even Q @ K gives numbers; and another d_k.
+    # The square case has d_k keys, so that even Q @ K gives numbers, and if possible another d_k.
     side = 3 if usual or not 2 <= d_k <= 6 else d_k
 
     def case(
         name: str,
-        told: str,
+        title: str,
         q: NDArray[Any],
         k: NDArray[Any],
         hidden: NDArray[np.bool_],
@@ -148,33 +153,36 @@ def cases(own: Case, takes: str) -> dict[str, Case]:
     ) -> Case:
         factor = 1 / math.sqrt(q.shape[1])
         if not usual:
-            # A scale of one's own says nothing of another d_k, so d_k stays; so do the scores.
+            # The caller's scale holds for the caller's d_k only, so keep d_k and the scale, and
+            # change Q so that the scores stay the same.
             q = _wide(q * (factor / own.scale if own.scale else 1), d_k)
             k, factor = _wide(k, d_k), own.scale
         if takes == "never" or not (masked or takes == "must"):
-            return Case.of(name, told, q, k, np.zeros_like(hidden), None, factor)
-        hidden, handed = _in_form(own, hidden)
-        return Case.of(name, told, q, k, hidden, handed, factor)
+            return Case.of(name, title, q, k, np.zeros_like(hidden), None, factor)
+        hidden, mask_argument = _in_form(own, hidden)
+        return Case.of(name, title, q, k, hidden, mask_argument, factor)
 
     q, k, mask = _QUERIES[:5, :4], _KEYS[:, :4], _MASK[:5]
     last = (slice(None, -side - 1, -1),) * 2
     q3, k3, mask3 = _QUERIES[last], _KEYS[last], _MASK[last]
     far = k.copy()
     far[:, 0] += _FAR
-    made = [
+    result = [
         case("non-square", "inputs of other sizes", q, k, mask),
         case("square", "inputs of one size", q3, k3, mask3),
         case("large", "large scores, about ±1000", q, far, mask),
     ]
     if takes != "never":
-        made.append(case("masked", "inputs with a mask", q, k, mask, masked=True))
-        nothing = np.zeros_like(mask)
-        made.append(case("nothing masked", "a mask of nothing", q, k, nothing, masked=True))
+        result.append(case("masked", "inputs with a mask", q, k, mask, masked=True))
+        open_mask = np.zeros_like(mask)
+        title = "a mask without masked cells"
+        result.append(case("nothing masked", title, q, k, open_mask, masked=True))
         if not _by_key(own):
             empty = mask.copy()
             empty[3] = True
-            made.append(case("empty row", "a row with every key masked", q, k, empty, masked=True))
-    return {each.name: each for each in made}
+            title = "a row with every key masked"
+            result.append(case("empty row", title, q, k, empty, masked=True))
+    return {case.name: case for case in result}
 
 
 def _wide(array: NDArray[Any], d_k: int) -> NDArray[Any]:
@@ -183,16 +191,16 @@ def _wide(array: NDArray[Any], d_k: int) -> NDArray[Any]:
 
 
 def _by_key(own: Case) -> bool:
-    return own.handed is not None and own.handed.shape != own.hidden.shape
+    return own.mask_argument is not None and own.mask_argument.shape != own.hidden.shape
 
 
 def _in_form(own: Case, hidden: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], NDArray[Any]]:
-    """Return `hidden`, and the mask to hand over for it, both in the form of `own.handed`."""
+    """Return `hidden`, and the mask argument for it, both in the form of `own.mask_argument`."""
     mask = hidden
-    if _by_key(own) and own.handed is not None:
-        mask = hidden[0] if own.handed.ndim == 1 else hidden[:1]
+    form = own.mask_argument
+    if _by_key(own) and form is not None:
+        mask = hidden[0] if form.ndim == 1 else hidden[:1]
         hidden = np.broadcast_to(mask, hidden.shape).copy()
-    form = own.handed
     if form is None or form.dtype.kind == "b":
         return hidden, mask.copy()
     number = -1 if (form == -1).any() else 1

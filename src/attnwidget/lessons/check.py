@@ -1,4 +1,4 @@
-"""Checking a student's own attention function, and saying in words what is wrong with it."""
+"""`check`: call a student's attention function, and describe the mistake in it."""
 
 from __future__ import annotations
 
@@ -23,14 +23,15 @@ __all__ = ["CheckResult", "check"]
 
 @dataclass(frozen=True, eq=False, repr=False)
 class CheckResult:
-    """What `check` found; true in a condition where the function is right.
+    """The result of `check`. It counts as true if the function is right.
 
-    `mistake` is None if `ok`, else a name in `mistakes.MISTAKES` or "other"; `also` names what
-    is wrong besides. `message` says it in words. `case` is the case that the arrays belong to:
-    "given" for the caller's own inputs, unless those came out right and another one did not.
-    `mask` (n_q, n_k) is what that case hides, True = masked.
-    `expected` is the right answer (n_q, n_k), `got` what came back, of any shape, None where that
-    was no numbers; `difference` is got - expected, None where the shapes differ.
+    `mistake` is None if `ok`, else a name in `mistakes.MISTAKES` or "other". `also` has the names
+    of further mistakes. `message` describes the mistakes in sentences. `case` names the inputs that
+    the arrays belong to. It is "given" for the caller's inputs, and another name only if the
+    function is right on the caller's inputs and wrong on others. `mask` (n_q, n_k) is the mask of
+    the case, True = masked. `expected` is the right result (n_q, n_k), `got` is the function's
+    result, of any shape, or None if it was not numbers. `difference` is got - expected, None if
+    the shapes differ.
     """
 
     ok: bool
@@ -60,66 +61,78 @@ def check(
     *,
     scale: float | None = None,
 ) -> CheckResult:
-    """Try an attention function and name its mistake.
+    """Call an attention function on several inputs, and describe the mistake in it.
 
-    `fn(Q, K)` or `fn(Q, K, mask)` is to return the weights softmax(Q Kᵀ · scale), shape
-    (n_q, n_k), as an array, tensor, nested list, or first in a tuple. It is tried on `Q`
-    (n_q, d_k), `K` (n_k, d_k) and `mask`, and on inputs of other sizes, large scores, masks and a
-    row with every key masked, where any answer will do. It gets float64 copies, as tensors
-    where arrays fail and torch is loaded. `mask` is as `as_mask` reads it and is handed over as
-    it is written here; the other cases' masks follow its form, bool (True = masked) without one.
-    `scale` is 1/√d_k where it is None.
+    `fn(Q, K)` or `fn(Q, K, mask)` should return the weights softmax(Q Kᵀ · scale), shape
+    (n_q, n_k), as an array, a tensor, a nested list, or in a tuple. `scale` is 1/√d_k by default.
 
-    What `fn` does wrong, raising included, is in the result. Raises TypeError where `fn` can't be
-    called, ValueError or TypeError where `Q`, `K`, `mask` or `scale` are unfit.
+    The function is called with `Q` (n_q, d_k), `K` (n_k, d_k) and `mask`, then with inputs of other
+    sizes, large scores, and masks. For a row with every key masked any result counts as right. The
+    function gets float64 copies; if arrays fail and torch is loaded, it gets tensors. `mask` has
+    any form that `as_mask` accepts, and `fn` gets the mask in the same form. The masks of the other
+    inputs have this form too, or are bool (True = masked) if `mask` is None.
+
+    An error that `fn` raises is part of the result.
+
+    Raises
+    ------
+    TypeError
+        If `fn` is not a function, or an argument has a wrong type.
+    ValueError
+        If `Q`, `K`, `mask` or `scale` do not fit.
     """
     student = Student(fn)
-    own = given(Q, K, mask, scale, student.takes)
-    tried = cases(own, student.takes)
+    given_case = given(Q, K, mask, scale, student.takes)
+    others = cases(given_case, student.takes)
     if not student.known:
-        student.probe(tried["masked"])
-        own = given(Q, K, mask, scale, student.takes)
-        tried = cases(own, student.takes)
-    runs = {"given": _run_given(student, own)}
-    runs.update((name, student.run(case)) for name, case in tried.items())
-    found = diagnose(runs, student.takes)
-    if not found:
+        student.probe(others["masked"])
+        given_case = given(Q, K, mask, scale, student.takes)
+        others = cases(given_case, student.takes)
+    runs = {"given": _run_given(student, given_case)}
+    runs.update((name, student.run(case)) for name, case in others.items())
+    findings = diagnose(runs, student.takes)
+    if not findings:
         return _result(True, runs["given"], None, (), _all_right(runs, student.takes))
-    shown = _shown(runs, found[0])
-    also = tuple(dict.fromkeys(f.name for f in found[1:] if f.name != found[0].name))
-    return _result(False, shown, found[0].name, also, _message(runs, shown, found))
+    first = findings[0]
+    run = _example(runs, first)
+    also = tuple(dict.fromkeys(f.name for f in findings[1:] if f.name != first.name))
+    return _result(False, run, first.name, also, _message(runs, run, findings))
 
 
-def _run_given(student: Student, own: Case) -> Run:
-    run = student.run(own)
-    empty: NDArray[np.bool_] = ~own.open_rows[:, 0]
-    if run.error is None or not empty.any() or own.handed is None:
+def _run_given(student: Student, case: Case) -> Run:
+    run = student.run(case)
+    empty: NDArray[np.bool_] = ~case.open_rows[:, 0]
+    if run.error is None or not empty.any() or case.mask_argument is None:
         return run
-    # No answer is wrong for a row with every key masked, an error included: try the others.
-    handed = own.handed.copy()
-    handed[empty if handed.shape == own.hidden.shape else ...] = 0
-    hidden = own.hidden & ~empty[:, None]
-    again = student.run(Case.of("given", own.told, own.Q, own.K, hidden, handed, own.scale))
-    if again.error is not None:
+    # An error is no mistake for a row with every key masked, so unmask such rows and try again.
+    mask_argument = case.mask_argument.copy()
+    mask_argument[empty if mask_argument.shape == case.hidden.shape else ...] = 0
+    hidden = case.hidden & ~empty[:, None]
+    retry = student.run(
+        Case.of("given", case.title, case.Q, case.K, hidden, mask_argument, case.scale)
+    )
+    if retry.error is not None:
         return run
-    note = f"Where a row has every key masked it {run.fault}; here such rows were left open."
-    return replace(again, notes=(*again.notes, note))
+    note = f"For a row with every key masked it {run.fault}; here such rows were left unmasked."
+    return replace(retry, notes=(*retry.notes, note))
 
 
 def _result(
     ok: bool, run: Run, mistake: str | None, also: tuple[str, ...], message: str
 ) -> CheckResult:
     case = run.case
-    want, got = case.want, run.got
-    difference = got - want if got is not None and got.shape == want.shape else None
-    for array in (want, got, difference):
+    expected, got = case.expected, run.got
+    difference = got - expected if got is not None and got.shape == expected.shape else None
+    for array in (expected, got, difference):
         if array is not None:
             array.flags.writeable = False
-    return CheckResult(ok, mistake, message, difference, want, got, case.name, case.hidden, also)
+    return CheckResult(
+        ok, mistake, message, difference, expected, got, case.name, case.hidden, also
+    )
 
 
-def _shown(runs: Mapping[str, Run], finding: Finding) -> Run:
-    """Return the run that shows the finding: the caller's own if that is wrong."""
+def _example(runs: Mapping[str, Run], finding: Finding) -> Run:
+    """Return a run that shows the finding, if possible the run on the caller's inputs."""
     order = ["given", finding.case, "non-square", "square", "masked", "large", "empty row"]
     wrong = [runs[name] for name in order if name in runs and not runs[name].right]
     if finding.name == "in-place" or not wrong:
@@ -128,7 +141,7 @@ def _shown(runs: Mapping[str, Run], finding: Finding) -> Run:
 
 
 def _all_right(runs: Mapping[str, Run], takes: str) -> str:
-    parts = [runs["given"].case.told]
+    parts = [runs["given"].case.title]
     parts += [f"{name} inputs" for name in ("non-square", "square")] + ["scores about ±1000"]
     if takes != "never":
         parts.append("masks")
@@ -146,7 +159,7 @@ def _on_empty_rows(run: Run) -> list[str]:
     rows = run.case.hidden.all(axis=1)
     if run.error is not None:
         return [f"For a row with every key masked it {run.fault}; attnwidget gives 0 there."]
-    if run.got is None or run.got.shape != run.case.want.shape:
+    if run.got is None or run.got.shape != run.case.expected.shape:
         return []
     row = run.got[rows]
     if np.isnan(row).any():
@@ -156,51 +169,58 @@ def _on_empty_rows(run: Run) -> list[str]:
     return []
 
 
-def _message(runs: Mapping[str, Run], shown: Run, found: list[Finding]) -> str:
-    first = found[0]
-    sentences = [first.what] if first.what else []
+def _message(runs: Mapping[str, Run], run: Run, findings: list[Finding]) -> str:
+    first = findings[0]
+    sentences = [first.description] if first.description else []
     if first.name == "in-place":
         changed = dict.fromkeys(name for run in runs.values() for name in run.changed)
         sentences.append(f"Changed: {', '.join(changed)}.")
     else:
-        own = runs["given"]
-        start = f"{_begin(own.case.told)} came out right, but on " if own is not shown else "On "
-        sentences.append(f"{start}{shown.case.told} {_evidence(shown)}.")
-    sentences.append(_mend(first, shown, runs["given"]))
-    sentences += [f"Also {f.name}: {f.what}" for f in found[1:] if f.name != first.name]
-    sentences += shown.notes
+        given_run = runs["given"]
+        start = "On "
+        if run is not given_run:
+            start = f"{_capitalised(given_run.case.title)} came out right, but on "
+        sentences.append(f"{start}{run.case.title} {_evidence(run)}.")
+    sentences.append(_remedy(first, run, runs["given"]))
+    sentences += [f"Also {f.name}: {f.description}" for f in findings[1:] if f.name != first.name]
+    sentences += run.notes
     return " ".join(s for s in sentences if s)
 
 
-def _begin(text: str) -> str:
+def _capitalised(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
 def _evidence(run: Run) -> str:
-    """Return what the function did there, in the words that follow a comma-free "On ..."."""
+    """Return the function's fault, or its worst number, as the end of the sentence "On ..."."""
     if run.fault or run.got is None:
         return f"it {run.fault}"
-    got, want = run.got, run.case.want
-    off = np.where(run.case.open_rows, np.abs(got - want), 0)
-    off[np.isnan(off)] = np.inf
-    row, column = (int(i) for i in np.unravel_index(int(off.argmax()), off.shape))
+    got, expected = run.got, run.case.expected
+    error = np.where(run.case.open_rows, np.abs(got - expected), 0)
+    error[np.isnan(error)] = np.inf
+    row, column = (int(i) for i in np.unravel_index(int(error.argmax()), error.shape))
     return (
         f"it gives {got[row, column]:.4g} for query {row} and key {column}, where "
-        f"{want[row, column]:.4g} is right"
+        f"{expected[row, column]:.4g} is right"
     )
 
 
-def _mend(finding: Finding, shown: Run, own: Run) -> str:
+def _remedy(finding: Finding, run: Run, given_run: Run) -> str:
     if finding.name == "other":
-        if own.right and shown.fault and shown is not own:
-            return "Take the sizes from Q.shape and K.shape: fixed ones fit one sentence only."
+        if given_run.right and run.fault and run is not given_run:
+            return (
+                "Take the sizes from Q.shape and K.shape, because fixed sizes fit a single "
+                "sentence only."
+            )
         return ""
-    d_k = shown.case.Q.shape[1]
-    scale = shown.case.scale
+    d_k = run.case.Q.shape[1]
+    scale = run.case.scale
     if finding.name == "no-scale" and not math.isclose(scale, d_k**-0.5, rel_tol=1e-6):
-        return f"The scale is set to {scale:.4g} here: multiply Q Kᵀ by that."
-    mend = MISTAKES[finding.name].mend
-    handed = own.case.handed
-    if finding.name == "mask-sign" and handed is not None and (handed == -1).any():
-        mend += " The mask given says -1 for masked, and -1 * -1e9 is +1e9: write 1 instead."
-    return mend
+        return f"The scale is {scale:.4g} here: multiply Q Kᵀ by this number."
+    remedy = MISTAKES[finding.name].mend
+    mask = given_run.case.mask_argument
+    if finding.name == "mask-sign" and mask is not None and (mask == -1).any():
+        remedy += (
+            " The given mask has -1 for a masked cell, and -1 * -1e9 is +1e9: write 1 instead."
+        )
+    return remedy

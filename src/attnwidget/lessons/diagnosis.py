@@ -1,8 +1,8 @@
-"""Naming what is wrong with an attention function from what it did on the cases.
+"""Find the mistakes in an attention function from its results on the cases.
 
-A result is compared with what each recipe of `mistakes` gives on the same inputs: first one
-change, then two. The cases without a mask settle the softmax, the masked one the mask, the large
-scores the overflow.
+The results are compared with the results of the recipes in `mistakes` on the same inputs: first
+recipes with a single change, then recipes with two changes. The cases without a mask show mistakes
+in the softmax, the masked case mistakes with the mask, and the large scores an overflow.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ __all__ = ["Finding", "diagnose"]
 
 @dataclass(frozen=True)
 class Finding:
-    """A mistake found: its `name` or "other", `what` was done ("" if unknown), where it shows."""
+    """A mistake: the `name` or "other", a `description` ("" if unknown), a `case` that shows it."""
 
     name: str
-    what: str
+    description: str
     case: str = ""
 
 
@@ -42,24 +42,24 @@ _ORDER = (*(n for n in MISTAKES if n not in _LAST), "other", *_LAST)
 
 
 def diagnose(runs: Mapping[str, Run], takes: str) -> list[Finding]:
-    """Return what is wrong, the most fundamental first; empty where nothing is.
+    """Return the mistakes, the most fundamental mistake first; empty if there are none.
 
-    `runs` are by case name; `takes` says whether the function "never", "may" or "must" take a
-    mask.
+    `runs` are by name of the case. `takes` tells whether the function "never", "may" or "must"
+    take a mask.
     """
-    found = list(_softmax_and_mask(runs, takes))
+    findings = list(_softmax_and_mask(runs, takes))
     large, plain = runs["large"], runs["non-square"]
-    if not large.right and _sound(plain) and not _sound(large):
-        found.append(Finding("overflow", _overflow(large), "large"))
-    elif not large.right and not found:
-        found.append(
-            Finding("overflow", "The softmax goes wrong where the scores are large.", "large")
+    if not large.right and _is_finite(plain) and not _is_finite(large):
+        findings.append(Finding("overflow", _overflow(large), "large"))
+    elif not large.right and not findings:
+        findings.append(
+            Finding("overflow", "The softmax gives wrong numbers for large scores.", "large")
         )
     if any(run.changed for run in runs.values()):
-        found.append(Finding("in-place", MISTAKES["in-place"].what))
-    if not any(f.name != "in-place" for f in found):
-        found.extend(_left_over(runs))
-    return sorted(found, key=lambda f: _ORDER.index(f.name))
+        findings.append(Finding("in-place", MISTAKES["in-place"].what))
+    if not any(f.name != "in-place" for f in findings):
+        findings.extend(_other_cases(runs))
+    return sorted(findings, key=lambda f: _ORDER.index(f.name))
 
 
 def _softmax_and_mask(runs: Mapping[str, Run], takes: str) -> Iterator[Finding]:
@@ -72,8 +72,8 @@ def _softmax_and_mask(runs: Mapping[str, Run], takes: str) -> Iterator[Finding]:
             guess = _mask_alone(base[0], Recipe(), runs["nothing masked"])
     masked = runs.get("masked")
     if guess is None:
-        bad = next(run for run in base if not run.right)
-        yield Finding("other", _describe(bad), bad.case.name)
+        wrong = next(run for run in base if not run.right)
+        yield Finding("other", _describe(wrong), wrong.case.name)
         return
     yield from guess[1]
     if takes == "may" and masked is not None and not _explains(guess[0], [masked]):
@@ -85,7 +85,7 @@ def _softmax_and_mask(runs: Mapping[str, Run], takes: str) -> Iterator[Finding]:
 
 
 def _search(runs: Sequence[Run], names: Sequence[str]) -> _Guess | None:
-    """Return the first recipe with one change, another scale or two changes that explains all."""
+    """Return the first recipe that explains all runs: one change, another scale, or two changes."""
     singles = [_only(name, recipe, what) for name, recipe, what in _spellings(names)]
     others = [(s.recipe, (Finding("other", s.what),)) for s in OTHERS if "mask-sign" in names]
     for guess in singles + others:
@@ -94,18 +94,18 @@ def _search(runs: Sequence[Run], names: Sequence[str]) -> _Guess | None:
     scale = _fitted_scale(runs)
     if scale is not None:
         return scale
-    for i, (first, one) in enumerate(singles):
-        for second, two in singles[i + 1 :]:
-            both = first.merged(second)
-            if one[0].name == two[0].name or both is None:
+    for i, (recipe_1, findings_1) in enumerate(singles):
+        for recipe_2, findings_2 in singles[i + 1 :]:
+            both = recipe_1.merged(recipe_2)
+            if findings_1[0].name == findings_2[0].name or both is None:
                 continue
             if any(_explains(recipe, runs) for recipe in _unshifted(both)):
-                return both, one + two
+                return both, findings_1 + findings_2
     return None
 
 
 def _mask_guess(run: Run, base: Recipe, unused: Run) -> _Guess | None:
-    """Return what was done with the mask, given what is wrong without one."""
+    """Return the mistake with the mask, if `base` is the recipe of the results without a mask."""
     changes = list(_spellings(_MASKING)) + [("other", s.recipe, s.what) for s in OTHERS]
     for name, recipe, what in changes:
         both = base.merged(recipe)
@@ -115,37 +115,37 @@ def _mask_guess(run: Run, base: Recipe, unused: Run) -> _Guess | None:
 
 
 def _mask_alone(run: Run, base: Recipe, unused: Run) -> _Guess | None:
-    """Recognise a mistake with the mask by what it leaves, whatever numbers were used for it.
+    """Recognise a mistake with the mask by where the weights are, for any numbers in the mask.
 
-    `unused` is the run with a mask that hides nothing.
+    `unused` is the run with a mask without masked cells.
     """
     hidden, got = run.case.hidden, run.got
     if got is None or got.shape != hidden.shape:
         return None
     mixed = hidden.any(axis=1) & ~hidden.all(axis=1)
-    ours, open_cells = got[mixed], ~hidden[mixed]
-    on_open = np.where(open_cells, ours, 0).sum(axis=1)
-    on_masked = np.where(open_cells, 0, ours).sum(axis=1)
+    weights, open_cells = got[mixed], ~hidden[mixed]
+    on_open = np.where(open_cells, weights, 0).sum(axis=1)
+    on_masked = np.where(open_cells, 0, weights).sum(axis=1)
     backwards = (np.abs(on_open) < 1e-3) & ~(np.abs(on_masked - 1) > 1e-3)
-    # A row with +inf in it is all NaN; 0 * inf would have made NaN of the unused mask as well.
-    infinite = np.isnan(ours).all() and _sound(unused)
+    # A row with a score of +inf is all NaN. With 0 * inf, the unused mask would give NaN as well.
+    infinite = np.isnan(weights).all() and _is_finite(unused)
     if backwards.all() or infinite:
         return _only("mask-sign", base, MISTAKES["mask-sign"].what, "masked")
     try:
-        blind = _predict(base._replace(mask="ignore"), run)
+        unmasked = _predict(base._replace(mask="ignore"), run)
     except ValueError:
         return None
-    if run.near(blind, ~hidden) and not np.isclose(got, blind, atol=1e-5)[hidden].any():
+    if run.near(unmasked, ~hidden) and not np.isclose(got, unmasked, atol=1e-5)[hidden].any():
         return _only("mask-after-softmax", base, MISTAKES["mask-after-softmax"].what, "masked")
     return None
 
 
 def _fitted_scale(runs: Sequence[Run]) -> _Guess | None:
-    """Return the factors on Q Kᵀ that explain the runs, where there are such."""
+    """Return a recipe with another factor on Q Kᵀ if such factors explain the runs."""
     factors = []
     for run in runs:
         case = run.case
-        if run.got is None or run.got.shape != case.want.shape:
+        if run.got is None or run.got.shape != case.expected.shape:
             return None
         cells = ~case.hidden & (run.got > 0)
         weight = np.log(np.where(cells, run.got, 1))
@@ -157,13 +157,13 @@ def _fitted_scale(runs: Sequence[Run]) -> _Guess | None:
         if factor <= 0 or not _explains(Recipe(scale=factor), [run]):
             return None
         factors.append(factor)
-    first, wanted = factors[0], runs[0].case.scale
+    first, expected = factors[0], runs[0].case.scale
     if np.allclose(factors, first, rtol=1e-3):
-        what = f"The scores are scaled by {first:.4g} whatever d_k is, as if it were always "
-        what += f"{1 / first**2:.4g}."
+        description = f"The scores are scaled by {first:.4g} whatever d_k is, as if it were always "
+        description += f"{1 / first**2:.4g}."
     else:
-        what = f"The scores are scaled by {first:.4g} where {wanted:.4g} is right."
-    return Recipe(scale=first), (Finding("no-scale", what),)
+        description = f"The scores are scaled by {first:.4g} where {expected:.4g} is right."
+    return Recipe(scale=first), (Finding("no-scale", description),)
 
 
 def _spellings(names: Sequence[str]) -> Iterator[tuple[str, Recipe, str]]:
@@ -177,7 +177,7 @@ def _only(name: str, recipe: Recipe, what: str, case: str = "") -> _Guess:
 
 
 def _unshifted(recipe: Recipe) -> Iterator[Recipe]:
-    """Yield the recipe, and the same without a shift where that may give NaN."""
+    """Yield the recipe, and the recipe without a shift if the missing shift may give NaN."""
     yield recipe
     if recipe.mask != "hide" and recipe.shift == "row":
         yield recipe._replace(shift="none")
@@ -185,30 +185,30 @@ def _unshifted(recipe: Recipe) -> Iterator[Recipe]:
 
 def _predict(recipe: Recipe, run: Run) -> NDArray[np.float64]:
     case = run.case
-    return follow(recipe, case.Q, case.K, case.hidden, case.scale, case.handed)
+    return follow(recipe, case.Q, case.K, case.hidden, case.scale, case.mask_argument)
 
 
 def _explains(recipe: Recipe, runs: Sequence[Run]) -> bool:
-    """Whether the recipe gives what the runs gave, errors included, but not errors alone."""
-    seen = False
+    """Return whether the recipe gives the results of all runs, of which some are not errors."""
+    compared = False
     for run in runs:
         try:
-            told = _predict(recipe, run)
+            predicted = _predict(recipe, run)
         except ValueError:
             if run.error is None:
                 return False
             continue
         cells = None
-        if recipe.mask == "raise" and told.shape == run.case.hidden.shape:
-            # With the mask swapped, a row that hides nothing loses every key: it may be anything.
-            cells = np.broadcast_to(run.case.hidden.any(axis=1, keepdims=True), told.shape)
-        if not run.near(told, cells):
+        if recipe.mask == "raise" and predicted.shape == run.case.hidden.shape:
+            # With a swapped mask, a row without masked cells loses every key, so ignore the row.
+            cells = np.broadcast_to(run.case.hidden.any(axis=1, keepdims=True), predicted.shape)
+        if not run.near(predicted, cells):
             return False
-        seen = True
-    return seen
+        compared = True
+    return compared
 
 
-def _sound(run: Run) -> bool:
+def _is_finite(run: Run) -> bool:
     return run.got is not None and bool(np.isfinite(run.got).all())
 
 
@@ -219,29 +219,29 @@ def _overflow(run: Run) -> str:
     return as_is.what
 
 
-def _left_over(runs: Mapping[str, Run]) -> Iterator[Finding]:
-    """Yield what is wrong on the given inputs only, or on a case that settles nothing else."""
+def _other_cases(runs: Mapping[str, Run]) -> Iterator[Finding]:
+    """Yield mistakes that show only on the given inputs, or only on another case."""
     run = runs["given"]
     if not run.right:
-        names = _SOFTMAX if run.case.handed is None else (*_SOFTMAX, *_MASKING)
+        names = _SOFTMAX if run.case.mask_argument is None else (*_SOFTMAX, *_MASKING)
         guess = _search([run], names)
         if guess is not None:
-            yield from (Finding(f.name, f.what, "given") for f in guess[1])
+            yield from (Finding(f.name, f.description, "given") for f in guess[1])
         else:
             yield Finding("other", _describe(run), "given")
         return
     for name, other in runs.items():
         if other.right or (name == "empty row" and other.error is not None):
             continue
-        what = _describe(other)
+        description = _describe(other)
         if name == "empty row":
-            what = "A row with every key masked spoils the other rows."
-        yield Finding("other", what, name)
+            description = "A row with every key masked makes the other rows wrong."
+        yield Finding("other", description, name)
         return
 
 
 def _describe(run: Run) -> str:
-    """Return a sentence on a result that no recipe explains, "" where its fault says it all."""
+    """Return a sentence on a result that no recipe explains, "" if `run.fault` explains it."""
     got, case = run.got, run.case
     if got is None or run.fault:
         return ""
@@ -249,13 +249,13 @@ def _describe(run: Run) -> str:
     if run.near(dots) or run.near(dots * case.scale):
         return "It returns the scores: the softmax is missing."
     if np.isnan(got).any():
-        if case.handed is not None and np.isnan(got).all():
+        if case.mask_argument is not None and np.isnan(got).all():
             return "The mask makes NaN: 0 * inf is NaN, so set masked scores with np.where instead."
         return "Some weights are NaN."
     sums = got.sum(axis=1)
-    off = np.abs(sums - 1) > 1e-4
-    off &= ~case.hidden.all(axis=1)
-    if off.any():
-        row = int(np.argmax(off))
+    wrong = np.abs(sums - 1) > 1e-4
+    wrong &= ~case.hidden.all(axis=1)
+    if wrong.any():
+        row = int(np.argmax(wrong))
         return f"Row {row} sums to {sums[row]:.4g}, and each row must sum to 1."
     return "These are not the weights of softmax(Q Kᵀ · scale)."

@@ -1,8 +1,9 @@
-"""The known mistakes in a hand-written attention function, and the weights each one gives.
+"""The known mistakes in a hand-written attention function, and the weights that they give.
 
-Attention weights are five steps: dot products, scale, mask, softmax (a shift, then a total),
-and what is done to them afterwards. A `Recipe` names how each step is done, a mistake is a
-recipe with a step changed, and `follow` computes any recipe as its author's code would.
+Attention weights are computed in steps: dot products, scale, mask, softmax (a shift, then a
+total), and changes after the softmax. A `Recipe` names a variant for each step. A mistake is a
+recipe with a wrong variant, and `follow` computes the weights of a recipe as the mistaken code
+would.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ _MASKS: Mapping[str, Callable[[Array, Mask, Array], Array]] = {
     "subtract": lambda s, hidden, m: s - m,
     "ignore": lambda s, hidden, m: s,
 }
-# What a row, a column or the whole map is reduced to; "flat" forgets to keep the dimension.
+# The axis of a maximum or a total, and whether the axis is kept. "flat" is a row without keepdims.
 _ALONG: Mapping[str, tuple[int | None, bool]] = {
     "row": (1, True),
     "column": (0, True),
@@ -67,7 +68,7 @@ _AFTER: Mapping[str, Callable[[Array, Mask], Array]] = {
 
 
 class Recipe(NamedTuple):
-    """How each step is done; the defaults are right. `scale` may also be the factor itself."""
+    """A variant for each step; the defaults are right. `scale` may also be a number."""
 
     dots: str = "Q K.T"
     scale: str | float = "right"
@@ -77,12 +78,12 @@ class Recipe(NamedTuple):
     after: str = "as is"
 
     def merged(self, other: Recipe) -> Recipe | None:
-        """Return the recipe with the changes of both, None where they change the same step."""
+        """Return the recipe with the changes of both, None if both change the same step."""
         steps: list[Any] = []
-        for mine, yours, right in zip(self, other, Recipe(), strict=True):
-            if mine != right and yours not in (right, mine):
+        for own_step, other_step, right_step in zip(self, other, Recipe(), strict=True):
+            if own_step != right_step and other_step not in (right_step, own_step):
                 return None
-            steps.append(mine if mine != right else yours)
+            steps.append(own_step if own_step != right_step else other_step)
         return Recipe(*steps)
 
 
@@ -91,10 +92,14 @@ def follow(
 ) -> Array:
     """Return the weights that `recipe` gives, in float64 and without a warning.
 
-    `hidden` is the mask (n_q, n_k), True = masked; `handed` the numbers that the code under
-    test was given for it (default: 0 and 1), which matter where they are added to the scores.
-    The shape is (n_q, n_k) unless a transposition is among the changes. Raises ValueError where
-    the shapes do not fit a step, as the code itself would.
+    `hidden` is the mask (n_q, n_k), True = masked. `handed` is the mask in the numbers that the
+    tested code got (default: 0 and 1), because a recipe may add them to the scores. The shape is
+    (n_q, n_k), except for a recipe with a wrong transposition.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit a step, as they would not in the mistaken code.
     """
     n_q, n_k, d_k = len(Q), len(K), Q.shape[1]
     factor = recipe.scale
@@ -112,14 +117,14 @@ def follow(
         axis, keep = _ALONG[recipe.total]
         a: Array = e / e.sum(axis=axis, keepdims=keep)
         if recipe.mask == "hide" and recipe.shift == "row" and hidden.any():
-            a[hidden.all(axis=1)] = 0  # the definition, which these mistakes leave alone
+            a[hidden.all(axis=1)] = 0  # these mistakes keep the definition for empty rows
         if hidden.any() or recipe.after == "transposed":
             a = _AFTER[recipe.after](a, hidden)
     return a
 
 
 class Spelling(NamedTuple):
-    """One way to write a mistake: its recipe, and a sentence on what was done."""
+    """A way to write a mistake: the recipe, and a sentence `what` that describes it."""
 
     recipe: Recipe
     what: str
@@ -129,9 +134,9 @@ class Spelling(NamedTuple):
 class Mistake:
     """A mistake with a name.
 
-    `what` says what was done, `mend` what would be right, `breaks` which invariant breaks and
-    so how to see it. `spellings` are the ways to write it that give different numbers; the first
-    is the usual one.
+    `what` describes the mistake, `mend` the remedy. `breaks` names the invariant that the weights
+    violate, by which the mistake can be seen. `spellings` are the ways to write the mistake that
+    give different numbers; the first is the usual way.
     """
 
     name: str
@@ -147,13 +152,20 @@ class Mistake:
         mask: ArrayLike | None = None,
         scale: float | None = None,
     ) -> Array:
-        """Return the weights (n_q, n_k) that the mistake gives in its usual spelling, float64.
+        """Return the weights (n_q, n_k), float64, of the mistake in its usual spelling.
 
-        `Q` is (n_q, d_k), `K` (n_k, d_k), `mask` as `as_mask` reads it, `scale` 1/√d_k where it
-        is None. Raises ValueError where the mistaken code itself fails on these shapes, with
-        NumPy's own words (`keepdims` unless n_q = n_k, `not-transposed` unless n_k = d_k).
+        `Q` is (n_q, d_k), `K` (n_k, d_k). `mask` has any form that `as_mask` accepts. `scale` is
+        1/√d_k by default.
+
+        Raises
+        ------
+        ValueError
+            If an argument does not fit, or the mistaken code fails on these shapes, with NumPy's
+            message (`keepdims` unless n_q = n_k, `not-transposed` unless n_k = d_k).
+        TypeError
+            If an argument is not numeric.
         """
-        scores(Q, K, scale=scale)  # refuses what is no Q, K or scale, and names it
+        scores(Q, K, scale=scale)  # raises an error that names a wrong argument
         q, k = np.asarray(Q, dtype=np.float64), np.asarray(K, dtype=np.float64)
         if q.ndim != 2 or k.ndim != 2:
             raise ValueError(f"Q, K: got shapes {q.shape} and {k.shape}, want two axes each")
@@ -161,18 +173,19 @@ class Mistake:
         factor = 1 / math.sqrt(q.shape[1]) if scale is None else float(scale)
         weights = follow(self.spellings[0].recipe, q, k, hidden, factor)
         if weights.shape != hidden.shape:
-            raise ValueError(f"the weights have shape {weights.shape}, wanted {hidden.shape}")
+            raise ValueError(f"weights: got shape {weights.shape}, want {hidden.shape}")
         return weights
 
 
 def _mistake(
     name: str, mend: str, breaks: str, *spellings: tuple[dict[str, Any], str]
 ) -> tuple[str, Mistake]:
-    ways = tuple(Spelling(Recipe(**steps), what) for steps, what in spellings)
-    return name, Mistake(name, ways[0].what, mend, breaks, ways)
+    pairs = tuple(Spelling(Recipe(**steps), what) for steps, what in spellings)
+    return name, Mistake(name, pairs[0].what, mend, breaks, pairs)
 
 
-# The most fundamental first: of two mistakes in one function, the earlier one names it.
+# The most fundamental mistake comes first. If a function has two mistakes, `check` reports the
+# earlier mistake as `CheckResult.mistake`.
 MISTAKES: Mapping[str, Mistake] = MappingProxyType(
     dict(
         [
@@ -325,7 +338,7 @@ MISTAKES: Mapping[str, Mistake] = MappingProxyType(
     )
 )
 
-# Mistakes without a name of their own that can still be described.
+# Mistakes without a name, which `check` reports as "other" with these descriptions.
 OTHERS: tuple[Spelling, ...] = (
     Spelling(Recipe(mask="ignore"), "The mask has no effect: masked keys keep their attention."),
     Spelling(

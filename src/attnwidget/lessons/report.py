@@ -1,4 +1,4 @@
-"""What the widget shows beside its own maps: a checked function, or a mistake switched on."""
+"""`Report`: the weights of a checked function, or of a known mistake, beside the right weights."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ OVERFLOW = 709.78  # the largest x whose exp is finite in float64
 
 @dataclass(frozen=True, eq=False)
 class Report:
-    """Weights beside the right ones, and what is to be said of them.
+    """Wrong weights, the expected weights, and a message about them.
 
-    `kind` is "check" or "mistake", `name` the mistake's name (empty if all is right), `case` the
-    inputs that the maps belong to: "given" for the widget's own. `got`, `expected` and
-    `difference` are (n_q, n_k); `got` and `difference` are None where nothing comparable came
-    back. `mask` is True where the case masks.
+    `kind` is "check" or "mistake". `name` is the mistake's name, "" if the function is right.
+    `case` names the inputs that the maps belong to, "given" for the inputs of the widget. `got`,
+    `expected` and `difference` are (n_q, n_k); `got` and `difference` are None if the function did
+    not return weights of this shape. `mask` is the mask of the case, True = masked.
     """
 
     kind: str
@@ -40,7 +40,7 @@ class Report:
 
     @classmethod
     def of_check(cls, result: CheckResult, revision: int) -> Report:
-        """Return what `check` found."""
+        """Return the report on a result of `check`."""
         got = result.got if result.difference is not None else None
         return cls(
             "check",
@@ -63,38 +63,38 @@ class Report:
         scale: float,
         revision: int,
     ) -> Report:
-        """Return what the mistake `name` makes of one head: Q (n_q, d_k), K (n_k, d_k)."""
+        """Return the report on the mistake `name` in a head with Q (n_q, d_k) and K (n_k, d_k)."""
         mistake = MISTAKES[name]
-        plain = scores(Q, K, scale=scale)
-        said = [mistake.what]
+        right_scores = scores(Q, K, scale=scale)
+        sentences = [mistake.what]
         got = None
         try:
             if name == "in-place":
-                # The first call is right; what Q /= √d_k leaves behind shows in the second.
+                # The first call of the mistaken code is right. The second call gets the Q that the
+                # first call has scaled.
                 got = follow(Recipe(), Q * scale, K, mask, scale)
-                said.append("Shown is a second call, after Q was scaled in place by the first.")
+                sentences.append("The map shows a second call, after the first call scaled Q.")
             else:
                 got = mistake.weights(Q, K, mask, scale)
         except ValueError as error:
-            said.append(f"On these shapes the code fails: {error}.")
+            sentences.append(f"On these shapes the code fails: {error}.")
         if name == "overflow":
-            top = float(plain.max())
-            said.append(
+            top = float(right_scores.max())
+            sentences.append(
                 f"The largest score here is {top:.4g}; exp overflows above 709 in float64, 88 in "
                 "float32, 11 in float16."
             )
             if top < OVERFLOW:
-                said.append("So nothing breaks yet: a larger scale would show it.")
-        said += [f"What breaks: {mistake.breaks}.", mistake.mend]
-        return cls(
-            "mistake", name, " ".join(said), "given", mask, softmax(plain, mask), got, revision
-        )
+                sentences.append("The weights are still right; a larger scale makes them NaN.")
+        sentences += [f"What breaks: {mistake.breaks}.", mistake.mend]
+        message, expected = " ".join(sentences), softmax(right_scores, mask)
+        return cls("mistake", name, message, "given", mask, expected, got, revision)
 
     @property
     def difference(self) -> NDArray | None:
-        """Got - expected."""
+        """`got` - `expected`, None if `got` is None."""
         return None if self.got is None else self.got - self.expected
 
     def noted(self, note: str) -> Report:
-        """Return the report with `note` after its message."""
+        """Return the report with `note` after the message."""
         return replace(self, message=f"{self.message} {note}".strip())

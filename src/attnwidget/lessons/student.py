@@ -1,7 +1,7 @@
-"""Calling an attention function that someone else wrote, and reading what comes back.
+"""Call a student's attention function, and read the result.
 
-The function gets copies of everything and its warnings are silenced; whatever it does, short of
-ending the program, is kept as a `Run`.
+The function gets copies of the arrays, and its warnings are silenced. The result, or the error that
+the function raises, becomes a `Run`.
 """
 
 from __future__ import annotations
@@ -30,12 +30,13 @@ _NO_MASKS = frozenset({"v", "value", "values", "scale", "d_k", "dk", "dim", "axi
 
 @dataclass(frozen=True)
 class Run:
-    """What came of a case.
+    """The result of a function on a case.
 
-    `got` is the float64 result of any shape, None where nothing can be read as numbers; `fault`
-    says what is wrong with it as a whole, "" where it has the right shape; `error` is what was
-    raised. `changed` names the arguments that were changed, `notes` what a reader should know
-    though it is no mistake, `eps` is the precision of the result.
+    `got` is the result in float64, of any shape, or None if it cannot be read as numbers. `fault`
+    is the end of the sentence "it ..." on an error or a wrong shape, "" if the shape is right.
+    `error` is the exception that the function raised. `changed` names the arguments that the
+    function changed. `notes` are sentences on facts that are no mistakes. `eps` is the precision of
+    the result's dtype.
     """
 
     case: Case
@@ -48,28 +49,33 @@ class Run:
 
     @property
     def tolerance(self) -> float:
-        """What rounding may do: more where the scores are large and the result is short."""
+        """The error that rounding may cause. It grows with the scores and with `eps`."""
         largest = float(np.abs(self.case.Q @ self.case.K.T * self.case.scale).max())
         return min(max(1e-5, 64 * self.eps * (1 + largest)), 1e-2)
 
-    def near(self, want: NDArray[np.float64], cells: NDArray[np.bool_] | None = None) -> bool:
-        """Whether the result has the shape of `want` and, at `cells`, its values, NaN as NaN."""
-        if self.got is None or self.got.shape != want.shape:
+    def near(self, expected: NDArray[np.float64], cells: NDArray[np.bool_] | None = None) -> bool:
+        """Return whether the result has the shape of `expected` and, at `cells`, the same values.
+
+        NaN equals NaN.
+        """
+        if self.got is None or self.got.shape != expected.shape:
             return False
-        got, want = (self.got, want) if cells is None else (self.got[cells], want[cells])
-        return bool(np.allclose(got, want, rtol=0, atol=self.tolerance, equal_nan=True))
+        got = self.got
+        if cells is not None:
+            got, expected = got[cells], expected[cells]
+        return bool(np.allclose(got, expected, rtol=0, atol=self.tolerance, equal_nan=True))
 
     @property
     def right(self) -> bool:
-        """Whether the result is right; a row with every key masked may be anything."""
-        return self.near(self.case.want, self.case.open_rows)
+        """Whether the result is right; a row with every key masked may have any values."""
+        return self.near(self.case.expected, self.case.open_rows)
 
 
 class Student:
-    """The function under test, and how it wants to be called.
+    """The function under test, and the way to call it.
 
-    `takes` says whether it "never", "may" or "must" take a mask, after `probe` if its signature
-    does not tell.
+    `takes` tells whether the function "never", "may" or "must" take a mask. `known` is False if the
+    signature does not tell; `takes` is then right only after `probe`.
     """
 
     def __init__(self, fn: Callable[..., Any]) -> None:
@@ -89,108 +95,112 @@ class Student:
         except (TypeError, ValueError):
             self.known = False
             return "may"
-        places = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-        by_name = [p for p in parameters if p.kind == p.KEYWORD_ONLY]
-        for p in places[2:] + by_name:
+        positional = [
+            p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
+        ]
+        keyword_only = [p for p in parameters if p.kind == p.KEYWORD_ONLY]
+        for p in positional[2:] + keyword_only:
             if "mask" in p.name.lower():
-                if p not in places[2:3]:
+                if p not in positional[2:3]:
                     self.keyword = p.name
                 return "must" if p.default is p.empty else "may"
-        if len(places) > 2:
-            if places[2].name.lower() in _NO_MASKS:
+        if len(positional) > 2:
+            third = positional[2]
+            if third.name.lower() in _NO_MASKS:
                 return "never"
-            if places[2].default is inspect.Parameter.empty:
+            if third.default is inspect.Parameter.empty:
                 return "must"
-            return "may" if places[2].default is None else "never"
+            return "may" if third.default is None else "never"
         self.known = all(p.kind != p.VAR_POSITIONAL for p in parameters)
         return "never" if self.known else "may"
 
     def probe(self, case: Case) -> None:
-        """Find out on a masked `case` whether a function of unknown signature takes a mask."""
+        """Find out with a masked `case` whether a function of unknown signature takes a mask."""
         if self.known:
             return
         run = self.run(case)
-        blind = softmax(scores(case.Q, case.K, scale=case.scale)).astype(np.float64)
-        if isinstance(run.error, TypeError) or run.near(blind):
+        unmasked = softmax(scores(case.Q, case.K, scale=case.scale)).astype(np.float64)
+        if isinstance(run.error, TypeError) or run.near(unmasked):
             self.takes = "never"
 
     def run(self, case: Case) -> Run:
         """Call the function on copies of the inputs of `case`.
 
-        Where arrays fail and torch is loaded, tensors are tried; where the dtype of a mask fails,
-        bool and float. Only an Exception is caught: an interrupt ends the check.
+        If arrays fail and torch is loaded, tensors are tried. If the mask's dtype fails, bool and
+        float are tried. Only an Exception is caught: a KeyboardInterrupt ends the check.
         """
-        handed = None if self.takes == "never" else case.handed
-        run = self._run(case, handed)
-        if run.error is None or handed is None:
+        mask = None if self.takes == "never" else case.mask_argument
+        run = self._run(case, mask)
+        if run.error is None or mask is None:
             return run
         for dtype in (np.bool_, np.float64):
-            if handed.dtype == dtype or (dtype is np.bool_ and not np.isin(handed, (0, 1)).all()):
+            if mask.dtype == dtype or (dtype is np.bool_ and not np.isin(mask, (0, 1)).all()):
                 continue
-            again = self._run(case, handed.astype(dtype))
-            if again.error is None:
-                note = f"With a mask of {handed.dtype} it {run.fault}; "
+            retry = self._run(case, mask.astype(dtype))
+            if retry.error is None:
+                note = f"With a mask of {mask.dtype} it {run.fault}; "
                 note += f"with {np.dtype(dtype)} it did not."
-                return replace(again, notes=(*again.notes, note))
+                return replace(retry, notes=(*retry.notes, note))
         return run
 
-    def _run(self, case: Case, handed: NDArray[Any] | None) -> Run:
-        run = self._call(case, handed, None)
+    def _run(self, case: Case, mask: NDArray[Any] | None) -> Run:
+        run = self._call(case, mask, None)
         torch = sys.modules.get("torch")
         if torch is not None and isinstance(run.error, TypeError | AttributeError):
-            tensors = self._call(case, handed, torch)
-            if not isinstance(tensors.error, TypeError | AttributeError):
-                return tensors
+            tensor_run = self._call(case, mask, torch)
+            if not isinstance(tensor_run.error, TypeError | AttributeError):
+                return tensor_run
         return run
 
-    def _call(self, case: Case, handed: NDArray[Any] | None, torch: Any) -> Run:
+    def _call(self, case: Case, mask: NDArray[Any] | None, torch: Any) -> Run:
         arrays = {"Q": case.Q.copy(), "K": case.K.copy()}
-        if handed is not None:
-            arrays["mask"] = handed.copy()
+        if mask is not None:
+            arrays["mask"] = mask.copy()
         before = {name: array.copy() for name, array in arrays.items()}
-        passed = {n: a if torch is None else torch.from_numpy(a) for n, a in arrays.items()}
-        named = {}
-        if handed is not None and self.keyword is not None:
-            named[self.keyword] = passed.pop("mask")
+        arguments = {n: a if torch is None else torch.from_numpy(a) for n, a in arrays.items()}
+        keywords = {}
+        if mask is not None and self.keyword is not None:
+            keywords[self.keyword] = arguments.pop("mask")
         error: Exception | None = None
         result = None
         try:
             with warnings.catch_warnings(), np.errstate(all="ignore"):
                 warnings.simplefilter("ignore")
-                result = self.fn(*passed.values(), **named)
+                result = self.fn(*arguments.values(), **keywords)
         except Exception as raised:
             error = raised
         changed = tuple(n for n, a in arrays.items() if not np.array_equal(a, before[n]))
         if error is not None:
             return Run(case, None, f"raised {_words(error)}", error, changed)
-        array, note = _weights(result, case.want.shape)
+        shape = case.expected.shape
+        array, note = _weights(result, shape)
         notes = (note,) if note else ()
         if isinstance(array, str):
             return Run(case, None, array, None, changed, notes)
-        fault, wanted = "", case.want.shape
-        if array.shape != wanted:
-            fault = f"returned the shape {array.shape}, and {wanted} is wanted"
+        fault = ""
+        if array.shape != shape:
+            fault = f"returned the shape {array.shape}, and {shape} is wanted"
         eps = float(np.finfo(array.dtype).eps) if array.dtype.kind == "f" else 0.0
         return Run(case, array.astype(np.float64), fault, None, changed, notes, eps)
 
 
 def _weights(result: Any, shape: tuple[int, ...]) -> tuple[NDArray[Any] | str, str]:
-    """Return the array of weights in `result`, or what is wrong with it; and a note or ""."""
+    """Return the array of weights in `result`, or the fault as text; and a note or ""."""
     array = _array(result)
     several = isinstance(result, tuple | list) and len(result) > 1
     if not several or (isinstance(result, list) and not isinstance(array, str) and array.ndim == 2):
         return array, ""
     parts = [_array(part) for part in result]
-    found = [i for i, a in enumerate(parts) if not isinstance(a, str) and a.ndim == 2]
-    if not found:
+    matrices = [i for i, a in enumerate(parts) if not isinstance(a, str) and a.ndim == 2]
+    if not matrices:
         return array, ""
-    fitting = [i for i in found if getattr(parts[i], "shape", None) == shape]
-    at = (fitting or found)[0]
-    return parts[at], f"It returned {len(parts)} things; number {at + 1} was read as the weights."
+    fitting = [i for i in matrices if getattr(parts[i], "shape", None) == shape]
+    i = (fitting or matrices)[0]
+    return parts[i], f"It returned {len(parts)} values; number {i + 1} was read as the weights."
 
 
 def _array(result: Any) -> NDArray[Any] | str:
-    """Return a new numeric array, or what is wrong in the words that follow "it"."""
+    """Return a new numeric array, or the fault as the end of the sentence "it ..."."""
     kind = type(result).__name__
     if result is None:
         return "returned None (is the return missing?)"

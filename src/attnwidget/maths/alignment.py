@@ -1,4 +1,4 @@
-"""Two lists of tokens beside each other: which of the one is which of the other."""
+"""Align two lists of tokens, and spread the maps of both lists over the aligned tokens."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ALIGNMENTS = ("token", "position")
 
 
 class Pair(NamedTuple):
-    """One row or column of a comparison: a place in A and in B, None where a side has none."""
+    """A row or column of a comparison: the position in A and in B, None where a side has none."""
 
     a: int | None
     b: int | None
@@ -24,12 +24,13 @@ class Pair(NamedTuple):
 
 
 def align(a: Sequence[str], b: Sequence[str], by: str = "token") -> tuple[Pair, ...]:
-    """Return the tokens of `a` and `b` in one order that keeps that of both.
+    """Return pairs of the tokens of `a` and `b`, in an order that keeps the order of both lists.
 
-    "token" pairs equal tokens in common runs, the longest first (Ratcliff and Metzener 1988,
-    *Pattern Matching: The Gestalt Approach*, as in difflib); between two runs come A's own
-    tokens, then B's. "position" pairs the first with the first, whatever they are, and labels
-    them ``cat / dog`` where they differ.
+    "token" pairs equal tokens: it finds the longest run of tokens that both lists have, then the
+    longest runs before and after it (Ratcliff and Metzener 1988, *Pattern Matching: The Gestalt
+    Approach*, as in difflib). Between two runs stand the tokens that only A has, then those that
+    only B has. "position" pairs equal positions, and labels a pair of different tokens
+    ``cat / dog``.
     """
     if by == "position":
         n = max(len(a), len(b))
@@ -48,49 +49,54 @@ def align(a: Sequence[str], b: Sequence[str], by: str = "token") -> tuple[Pair, 
 
 
 def check_common(a: Sequence[str], b: Sequence[str], by: str, what: str) -> None:
-    """Raise ValueError where no token of `what` ("query", "key") is in both lists."""
+    """Raise ValueError if no token is in both lists; `what` is "query" or "key"."""
     if not n_common(align(a, b, by)):
         raise ValueError(
-            f"b: no {what} token of it is in a: a has {_few(a)}; b has {_few(b)}; "
-            "align='position' pairs them place by place"
+            f"b: got no {what} token that a has: a has {_few(a)}; b has {_few(b)}; "
+            "align='position' pairs tokens by position"
         )
 
 
 def n_common(pairs: Sequence[Pair]) -> int:
-    """Return how many pairs have a place on both sides."""
+    """Return the number of pairs that have a position on both sides."""
     return sum(pair.a is not None and pair.b is not None for pair in pairs)
 
 
 def matched(rows: Sequence[Pair], columns: Sequence[Pair]) -> list[str]:
-    """Return in words how many tokens only one side has; nothing where both have all."""
-    said = []
-    for what, pairs in (("queries", rows), ("keys", columns)):
+    """Return sentences on how many tokens only one side has; [] if both sides have all tokens."""
+    counts = []
+    for axis, pairs in (("queries", rows), ("keys", columns)):
         n, only_a = n_common(pairs), sum(pair.b is None for pair in pairs)
         only_b = len(pairs) - n - only_a
         parts = [
             f"{n} in both",
             *(f"{k} only in {side}" for k, side in ((only_a, "A"), (only_b, "B")) if k),
         ]
-        said.append((what, ", ".join(parts) if only_a or only_b else ""))
-    if said[0][1] == said[1][1]:
-        said = [("tokens", said[0][1])]
-    return [f"{what.capitalize()}: {parts} (hatched)." for what, parts in said if parts]
+        counts.append((axis, ", ".join(parts) if only_a or only_b else ""))
+    if counts[0][1] == counts[1][1]:
+        counts = [("tokens", counts[0][1])]
+    return [f"{axis.capitalize()}: {count} (hatched)." for axis, count in counts if count]
 
 
 def spread(
     values: NDArray, rows: Sequence[Pair], columns: Sequence[Pair], side: str, empty: float
 ) -> NDArray:
-    """Return `values` (n_q, n_k) of one `side`, "a" or "b", where the pairs have its tokens.
+    """Return `values` (n_q, n_k) of a `side`, "a" or "b", spread over the aligned tokens.
 
-    The result is (len(rows), len(columns)) of the same dtype, `empty` where the side has no token.
+    The result is (len(rows), len(columns)) of the same dtype, and `empty` where the side has no
+    token.
     """
     out = np.full((len(rows), len(columns)), empty, dtype=values.dtype)
     queries, keys = ([getattr(pair, side) for pair in pairs] for pairs in (rows, columns))
-    to = [
-        [at for at, place in enumerate(places) if place is not None] for places in (queries, keys)
+    targets = [
+        [i for i, position in enumerate(positions) if position is not None]
+        for positions in (queries, keys)
     ]
-    of = [[place for place in places if place is not None] for places in (queries, keys)]
-    out[np.ix_(*to)] = values[np.ix_(*of)]
+    origins = [
+        [position for position in positions if position is not None]
+        for positions in (queries, keys)
+    ]
+    out[np.ix_(*targets)] = values[np.ix_(*origins)]
     return out
 
 
@@ -103,5 +109,5 @@ def _placed(a: Sequence[str], b: Sequence[str], i: int) -> Pair:
 
 
 def _few(tokens: Sequence[str]) -> str:
-    shown = ", ".join(repr(token[:24]) for token in tokens[:4])
-    return f"{len(tokens)} ({shown}{', …' if len(tokens) > 4 else ''})"
+    first = ", ".join(repr(token[:24]) for token in tokens[:4])
+    return f"{len(tokens)} ({first}{', …' if len(tokens) > 4 else ''})"

@@ -1,11 +1,13 @@
-"""Scaled dot-product attention in plain NumPy: no state, and no argument is changed.
+"""Scaled dot-product attention in plain NumPy. The functions keep no state.
+
+Only `attend_rows` and the argument `out` of `softmax` write into an argument.
 
 Shapes follow Vaswani et al. 2017, "Attention Is All You Need": queries ``Q`` (..., n_q, d_k),
 keys ``K`` (..., n_k, d_k), values ``V`` (..., n_k, d_v); the leading axes (heads, batch)
 broadcast. A mask is bool and **True means masked**: the query may not see the key.
 
-Numbers are computed in the precision that they come in: float32 (and float16, promoted) gives
-float32, everything else float64.
+The input's precision decides the result's: float32 and float16 give float32, all other numbers
+give float64.
 """
 
 from __future__ import annotations
@@ -39,12 +41,12 @@ __all__ = [
     "softmax",
 ]
 
-# Cells worked on at once: 512 kB of float32 stays in a core's cache from pass to pass.
+# `softmax` works on blocks of this many cells: 512 kB of float32, which fits in a core's cache.
 _BLOCK = 1 << 17
 
 
 class AttentionResult(NamedTuple):
-    """What `attention` computes, step by step.
+    """The three results of `attention`: scores, weights and output.
 
     Shapes: `scores` and `attention` (..., n_q, n_k), `output` (..., n_q, d_v).
     """
@@ -66,10 +68,18 @@ def scores(
 
     `Q` is (..., n_q, d_k), `K` is (..., n_k, d_k). `scale` defaults to 1/√d_k (Vaswani et al.
     2017, section 3.2.1). A `softcap` c bounds Q Kᵀ · scale to (-c, c), as c · tanh(x / c) (Gemma 2,
-    arXiv 2408.00118). `bias` broadcasts to the scores: ALiBi's, or a relative position's.
-    Raises ValueError where the shapes do not fit or the scale is not finite, TypeError where an
-    argument is not numeric.
+    arXiv 2408.00118). `bias` broadcasts to the scores: for example ALiBi's penalty, or a relative
+    position bias.
 
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit together, or `scale` is not finite.
+    TypeError
+        If an argument is not numeric.
+
+    Examples
+    --------
     >>> scores([[1, 0, 0, 0]], [[4, 0, 0, 0], [0, 4, 0, 0]])
     array([[2., 0.]])
     """
@@ -80,7 +90,7 @@ def scores(
     if k.shape[-1] != d_k:
         raise ValueError(f"K: got shape {k.shape}, want (..., n_k, {d_k}) as Q has {q.shape}")
     check_lead("K", k.shape, "Q", q.shape)
-    # Scaling the queries costs n_q·d_k products, scaling the scores n_q·n_k.
+    # Scale the queries, not the scores, because n_q·d_k products are fewer than n_q·n_k.
     factor = 1 / math.sqrt(d_k) if scale is None else number("scale", scale)
     dots: Float = np.matmul(q * factor, np.swapaxes(k, -1, -2))
     if softcap is not None:
@@ -90,9 +100,9 @@ def scores(
         np.tanh(dots, out=dots)
         dots *= softcap
     if bias is not None:
-        added = real("bias", bias)
-        dots = dots.astype(np.result_type(dots, added), copy=False)
-        dots += spread("bias", added, dots.shape)
+        offsets = real("bias", bias)
+        dots = dots.astype(np.result_type(dots, offsets), copy=False)
+        dots += spread("bias", offsets, dots.shape)
     return dots
 
 
@@ -103,21 +113,30 @@ def softmax(
     temperature: float = 1.0,
     out: Float | None = None,
 ) -> Float:
-    """Return the softmax of `scores` / `temperature`, (..., n_k), over the keys that `mask` leaves.
+    """Return the softmax of `scores` / `temperature` over the unmasked keys, shape (..., n_k).
 
-    `mask` is bool and broadcasts to the shape of `scores`; what it hides may be anything, NaN
-    too. Masked cells come out as exactly 0, and a row without any key left as all 0. The largest
-    unmasked score of a row is subtracted first, so finite scores of any size are safe.
-    Infinite scores mean their limits: -inf weighs 0 (a row of only -inf is all 0), and keys
-    at +inf share the row equally. An unmasked NaN raises ValueError.
+    `mask` is bool and broadcasts to the shape of `scores`. Masked scores may have any value, also
+    NaN. A masked cell of the result is exactly 0, and a row whose keys are all masked is all 0.
+    Finite scores of any size are safe, because a row's largest unmasked score is subtracted
+    first. Infinite scores give the limit: a key at -inf gets 0 (a row of only -inf is all 0), and
+    the keys at +inf share the row equally.
 
-    `temperature` (Hinton et al. 2015, arXiv 1503.02531) is 0 or more; 0 is the limit in which
-    the keys with the row's largest score share it equally.
+    `temperature` (Hinton et al. 2015, arXiv 1503.02531) is 0 or more. At 0 the keys with the
+    row's largest score share the row equally, which is the limit for small temperatures.
 
-    `out` receives the result in place of a new array: same shape, and dtype float32 where
-    `scores` is float32 or float16, else float64. ``out=scores`` works in place. On an error
-    `out` is left as it was.
+    `out` receives the result in place of a new array. It has the shape of `scores`, and dtype
+    float32 if `scores` is float32 or float16, else float64. ``out=scores`` works in place.
+    An error leaves `out` unchanged.
 
+    Raises
+    ------
+    ValueError
+        If an unmasked score is NaN, the temperature is below 0, or a shape does not fit.
+    TypeError
+        If an argument has a wrong type or dtype.
+
+    Examples
+    --------
     >>> softmax([[0.0, 0.0, 1e4]], np.array([False, False, True]))
     array([[0.5, 0.5, 0. ]])
     """
@@ -137,7 +156,7 @@ def softmax(
     if s.size == 0:
         return out
     refuse_nan(s, hidden)
-    # A difference beyond the largest float is -inf, and that is its right answer.
+    # A difference may overflow to -inf. Its weight is then 0, which is correct.
     with np.errstate(over="ignore"):
         for block in _blocks(s.shape, _BLOCK):
             _softmax_block(s[block], None if hidden is None else hidden[block], out[block], heat)
@@ -156,9 +175,9 @@ def attention(
 ) -> AttentionResult:
     """Return scores = Q Kᵀ · scale + bias, their softmax, and output = softmax · V.
 
-    `Q` is (..., n_q, d_k), `K` (..., n_k, d_k), `V` (..., n_k, d_v); `mask` is bool, broadcasts
-    to (..., n_q, n_k), and True hides the key. A query with every key masked gets an output of 0.
-    Defaults and errors are those of `scores` and `softmax`.
+    `Q` is (..., n_q, d_k), `K` (..., n_k, d_k), `V` (..., n_k, d_v). `mask` is bool and broadcasts
+    to (..., n_q, n_k); True hides the key. A query with every key masked gets an output of 0.
+    The arguments have the defaults and raise the errors of `scores` and `softmax`.
 
     >>> attention([[1.0]], [[1.0], [1.0]], [[2.0], [4.0]]).output
     array([[3.]])
@@ -182,10 +201,18 @@ def attend_rows(
 ) -> None:
     """Recompute the query rows `rows` of `attention` and `output` in place, and no others.
 
-    What a changed mask cell costs is its row. `scores` is (..., n_q, n_k), `V` (..., n_k, d_v),
-    `mask` bool and broadcastable to the scores, `rows` 1-D integers from 0 to n_q - 1.
-    `attention` (..., n_q, n_k) and `output` (..., n_q, d_v) must be writable float arrays; they
-    change only after everything has been checked and computed. `temperature` is `softmax`'s.
+    After a change of a mask cell only the cell's row has to be recomputed. `scores` is
+    (..., n_q, n_k), `V` (..., n_k, d_v), `mask` bool and broadcastable to the scores, `rows` 1-D
+    integers from 0 to n_q - 1. `attention` (..., n_q, n_k) and `output` (..., n_q, d_v) must be
+    writable float arrays. An error leaves both unchanged, because they are written last.
+    `temperature` is the temperature of `softmax`.
+
+    Raises
+    ------
+    ValueError
+        If a row does not exist, a shape does not fit, or an array cannot be written into.
+    TypeError
+        If an argument has a wrong type or dtype.
     """
     s, v = matrices("scores", scores), matrices("V", V)
     n_q = s.shape[-2]
@@ -203,17 +230,24 @@ def attend_rows(
     lead = np.broadcast_shapes(s.shape[:-2], v.shape[:-2])
     check_target("output", output, (*lead, n_q, v.shape[-1]))
     hidden = None if mask is None else visible_to(mask, s.shape)[..., index, :]
-    part = s[..., index, :]
-    weights = softmax(part, hidden, temperature=temperature, out=part)
-    moved = np.matmul(weights, v)
+    row_scores = s[..., index, :]
+    weights = softmax(row_scores, hidden, temperature=temperature, out=row_scores)
+    row_output = np.matmul(weights, v)
     attention[..., index, :] = weights
-    output[..., index, :] = moved
+    output[..., index, :] = row_output
 
 
 def project(X: ArrayLike, W: ArrayLike) -> Float:
     """Return X W: (n, d) for `W` (d_model, d), (h, n, d) for `W` (h, d_model, d).
 
-    `X` is (n, d_model). Raises ValueError that names the argument whose shape does not fit.
+    `X` is (n, d_model).
+
+    Raises
+    ------
+    ValueError
+        If the shape of `X` or `W` does not fit.
+    TypeError
+        If `X` or `W` is not numeric.
     """
     x, w = real("X", X), real("W", W)
     if x.ndim != 2:
@@ -230,7 +264,7 @@ def project(X: ArrayLike, W: ArrayLike) -> Float:
 def _softmax_block(
     s: Float, hidden: NDArray[np.bool_] | None, out: Float, temperature: float
 ) -> None:
-    """Softmax over the last axis of a block that fits in the cache; no unmasked NaN."""
+    """Write the softmax over the last axis of `s` into `out`; no unmasked score may be NaN."""
     work = s
     if hidden is not None:
         if not _same_cells(out, s):
@@ -242,16 +276,17 @@ def _softmax_block(
         if work is not out:
             np.copyto(out, work)
             work = out
-        # The limit of a row with keys at +inf: those share it, every other key is left with 0.
-        limit = np.broadcast_to(top == np.inf, out.shape)
-        np.copyto(out, np.where(out == np.inf, 0.0, -np.inf), where=limit)
+        # In a row with keys at +inf, these keys share the row and every other key gets 0.
+        infinite_rows = np.broadcast_to(top == np.inf, out.shape)
+        np.copyto(out, np.where(out == np.inf, 0.0, -np.inf), where=infinite_rows)
         top = np.where(np.isfinite(top), top, top.dtype.type(0))
     np.subtract(work, top, out=out)
-    # After the subtraction: what a tiny temperature blows up is below zero, and ends at -inf.
+    # Divide after the subtraction: every number is then at most 0, so a tiny temperature can
+    # only make it -inf.
     if temperature == 0:
         np.copyto(out, np.where(out == 0, 0.0, -np.inf))
     elif temperature != 1:
-        # In float32 some temperatures would round to 0 or infinity.
+        # Divide in float64, because in float32 some temperatures would round to 0 or infinity.
         np.divide(out, temperature, out=out, dtype=np.float64, casting="same_kind")
     np.exp(out, out=out)
     total = out.sum(axis=-1, keepdims=True)
@@ -260,7 +295,7 @@ def _softmax_block(
 
 
 def _blocks(shape: tuple[int, ...], limit: int) -> Iterator[tuple[int | slice, ...]]:
-    """Yield indices that cut an array into pieces of about `limit` cells, rows kept whole."""
+    """Yield indices that cut an array into blocks of about `limit` cells, with whole rows."""
     if len(shape) == 1 or math.prod(shape) <= limit:
         yield ()
         return
@@ -276,5 +311,5 @@ def _blocks(shape: tuple[int, ...], limit: int) -> Iterator[tuple[int | slice, .
 
 
 def _same_cells(a: Float, b: Float) -> bool:
-    """Whether two arrays are the same memory in the same order."""
+    """Return whether two arrays have the same memory in the same order."""
     return a is b or (a.ctypes.data == b.ctypes.data and a.strides == b.strides)

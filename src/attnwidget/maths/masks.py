@@ -1,7 +1,7 @@
-"""Attention masks: what a user may write, and the masks that have names.
+"""Attention masks: conversion of a user's mask, and functions that make common masks.
 
-Every function returns a fresh bool array (n_q, n_k) in which **True means masked**: the query
-(row) may not see the key (column).
+Every function that makes a mask returns a new bool array (n_q, n_k) in which **True means
+masked**: the query (row) may not see the key (column).
 """
 
 from __future__ import annotations
@@ -38,14 +38,21 @@ _RULE = (
 
 
 def as_mask(mask: ArrayLike | None, n_q: int, n_k: int) -> Mask:
-    """Return `mask` as a fresh C-contiguous bool array (n_q, n_k), True = masked.
+    """Return `mask` as a new C-contiguous bool array (n_q, n_k), True = masked.
 
-    Accepted are bool arrays, or numbers where 0 keeps and any of {1, -1, -inf, <= -1e4} masks,
-    so that additive masks mean what their author meant; of shape (n_k,), (1, n_k) or (n_q, n_k).
-    None masks nothing. Of a `numpy.ma.MaskedArray` its own mask counts (True = masked there
-    too), and its data is ignored. Anything else raises ValueError, with the rule and the first
-    value or the shape that breaks it.
+    `mask` is a bool array (True = masked), or an array of numbers in which 0 keeps a cell and any
+    of {1, -1, -inf, <= -1e4} masks it. Additive masks therefore keep their meaning. The shape is
+    (n_k,), (1, n_k) or (n_q, n_k). None masks nothing. For a `numpy.ma.MaskedArray` its `mask`
+    is read (True = masked) and its data is ignored.
 
+    Raises
+    ------
+    ValueError
+        For any other mask. The message has the rule and the first value, or the shape, that
+        breaks the rule.
+
+    Examples
+    --------
     >>> as_mask([[0, 0, -1]], 2, 3).astype(int)
     array([[0, 0, 1],
            [0, 0, 1]])
@@ -77,9 +84,9 @@ def as_mask(mask: ArrayLike | None, n_q: int, n_k: int) -> Mask:
 
 
 def causal_mask(n: int, n_k: int | None = None) -> Mask:
-    """Mask every key after the query (j > i): shape (n, n_k), n_k = n if not given.
+    """Mask every key after the query (j > i): shape (n, n_k), n_k = n by default.
 
-    Queries and keys are counted from the same start, as torch's ``is_causal`` does.
+    Query 0 and key 0 are the same position, as with torch's ``is_causal``.
 
     >>> causal_mask(3).astype(int)
     array([[0, 1, 1],
@@ -91,12 +98,18 @@ def causal_mask(n: int, n_k: int | None = None) -> Mask:
 
 
 def padding_mask(attention_mask: ArrayLike, n_q: int | None = None) -> Mask:
-    """Mask the keys that a tokenizer calls padding, for every query.
+    """Mask the keys that a tokenizer marks as padding, for every query.
 
-    `attention_mask` holds 1 (or True) for a token to keep and 0 for padding, shape (n_k,) or
-    (1, n_k). The result is (n_q, n_k), n_q = n_k if not given. Other values or shapes raise
-    ValueError.
+    `attention_mask` has 1 (or True) for a token to keep and 0 for padding, shape (n_k,) or
+    (1, n_k). The result is (n_q, n_k), n_q = n_k by default.
 
+    Raises
+    ------
+    ValueError
+        If `attention_mask` has other values or another shape.
+
+    Examples
+    --------
     >>> padding_mask([1, 1, 0], n_q=2).astype(int)
     array([[0, 0, 1],
            [0, 0, 1]])
@@ -116,7 +129,7 @@ def padding_mask(attention_mask: ArrayLike, n_q: int | None = None) -> Mask:
 def window_mask(n: int, width: int = 1, n_k: int | None = None) -> Mask:
     """Mask the keys more than `width` positions away (|i - j| > width): shape (n, n_k).
 
-    `n_k` is n if not given. A width of 0 leaves each query its own position.
+    `n_k` is n by default. With a width of 0 each query sees only its own position.
 
     >>> window_mask(4).astype(int)
     array([[0, 0, 1, 1],
@@ -130,9 +143,10 @@ def window_mask(n: int, width: int = 1, n_k: int | None = None) -> Mask:
 
 
 def prefix_mask(n: int, length: int, n_k: int | None = None) -> Mask:
-    """Mask every later key that is not among the first `length` (prefix LM): shape (n, n_k).
+    """Mask every later key that is not among the first `length` keys: shape (n, n_k).
 
-    The prefix is seen by all, the rest causally (Raffel et al. 2020, arXiv 1910.10683, figure 4).
+    This is the mask of a prefix language model: every query sees the prefix, and the other keys
+    are masked causally (Raffel et al. 2020, arXiv 1910.10683, figure 4). `n_k` is n by default.
 
     >>> prefix_mask(4, 2).astype(int)
     array([[0, 0, 1, 1],
@@ -146,12 +160,18 @@ def prefix_mask(n: int, length: int, n_k: int | None = None) -> Mask:
 
 
 def block_mask(blocks: Sequence[Hashable], key_blocks: Sequence[Hashable] | None = None) -> Mask:
-    """Mask the keys of other blocks: shape (n, n_k).
+    """Mask the keys that are in another block than the query: shape (n, n_k).
 
-    `blocks` holds a label for each of the n queries, `key_blocks` one for each of the n_k keys
-    (the same labels if not given); `sentence_blocks` makes them of tokens. A label that cannot
-    be hashed raises TypeError.
+    `blocks` has the block's label for each of the n queries, `key_blocks` the label for each of
+    the n_k keys (by default the same labels). `sentence_blocks` makes labels from tokens.
 
+    Raises
+    ------
+    TypeError
+        If a label cannot be hashed.
+
+    Examples
+    --------
     >>> block_mask([0, 0, 1]).astype(int)
     array([[0, 0, 1],
            [0, 0, 1],
@@ -165,11 +185,11 @@ def block_mask(blocks: Sequence[Hashable], key_blocks: Sequence[Hashable] | None
 
 
 def sentence_blocks(tokens: Sequence[str]) -> tuple[int, ...]:
-    """Return the number of each token's sentence, from 0.
+    """Return for each token the number of its sentence, counted from 0.
 
-    A sentence ends with the last of a run of ends and the quotes and brackets that close after
-    it. An end is a token of nothing but . ! ? … 。 ！ ？ and closing marks after those, or one of
-    the separators [SEP], </s> and <|endoftext|>.
+    An end mark is a token of only . ! ? … 。 ！ ？ (closing quotes and brackets may follow in the
+    same token), or one of the separators [SEP], </s> and <|endoftext|>. A sentence ends after a
+    run of end marks and of the tokens with closing quotes and brackets that follow the run.
 
     >>> sentence_blocks(["Hi", "!", "?", "So", ".", ")"])
     (0, 0, 0, 1, 1, 1)
@@ -192,10 +212,10 @@ def _positions(n: int, n_k: int | None) -> tuple[NDArray[np.int_], NDArray[np.in
 
 
 def _numbered(name: str, labels: Any, seen: dict[Hashable, int]) -> NDArray[np.int_]:
-    # An array's own elements may hash by identity, as torch's do.
-    each = labels.tolist() if hasattr(labels, "tolist") else labels
+    # The elements of a torch tensor hash by identity, so convert an array to a list of numbers.
+    hashable = labels.tolist() if hasattr(labels, "tolist") else labels
     try:
-        return np.array([seen.setdefault(label, len(seen)) for label in each], dtype=np.int_)
+        return np.array([seen.setdefault(label, len(seen)) for label in hashable], dtype=np.int_)
     except TypeError as error:
         raise TypeError(f"{name}: got {labels!r}, want a label for each token") from error
 

@@ -1,7 +1,8 @@
-"""What a weight means: how much of a value it carries, and what reaches a layer from below.
+"""Measures that add to the attention weights: norms of values, and attention rollout.
 
-A weight says how much is taken of a value, not how large that value is, nor what the output
-projection makes of it, nor where its token had looked before.
+A weight is the share of a value in the output. It does not show how large the value is, how the
+output projection changes the value, or which tokens the value got information from in earlier
+layers.
 """
 
 from __future__ import annotations
@@ -15,11 +16,11 @@ from attnwidget.maths.validate import Float
 
 
 def output_norms(V: NDArray, W_o: NDArray) -> Float:
-    """Return ‖v_j W_O‖, shape (n_k,): what each value is after its head's output projection.
+    """Return ‖v_j W_O‖, shape (n_k,): each value's norm after the head's output projection.
 
-    V is (n_k, d_v), W_o (d_v, d_model). With the weights α_ij in front it is ‖α_ij f(x_j)‖ of
-    Kobayashi et al. 2020, "Attention is Not Only a Weight", arXiv 2004.10102; the bias of W_O,
-    which no key brings, is left out as there.
+    V is (n_k, d_v), W_o (d_v, d_model). Times the weight α_ij this is ‖α_ij f(x_j)‖ of Kobayashi
+    et al. 2020, "Attention is Not Only a Weight", arXiv 2004.10102. As in the paper, the bias of
+    W_O is left out, because it belongs to no key.
     """
     norms: Float = np.linalg.norm(np.asarray(V) @ W_o, axis=-1)
     return norms
@@ -28,17 +29,18 @@ def output_norms(V: NDArray, W_o: NDArray) -> Float:
 def rollout(layers: Iterable[NDArray], *, residual: float = 0.5) -> Float:
     """Return attention rollout, (l, n, n): how much of token j is in token i after each layer.
 
-    `layers` are maps (h, n, n), from the first layer up. Abnar & Zuidema 2020, "Quantifying
-    Attention Flow in Transformers", arXiv 2005.00928: the mean over heads, mixed with the
-    identity in the share `residual` for the residual connection, rows brought back to sum 1, and
-    multiplied layer by layer. A row that sees nothing passes its own token on.
+    `layers` are maps (h, n, n), from the first layer to the last. The method is from Abnar &
+    Zuidema 2020, "Quantifying Attention Flow in Transformers", arXiv 2005.00928: take the mean
+    over the heads, mix it with the identity in the share `residual` (for the residual
+    connection), normalise each row to sum 1, and multiply the layers' maps. A row that sees no
+    key counts as a row of the identity.
     """
-    made: list[Float] = []
+    rolled: list[Float] = []
     for layer in layers:
         mean = np.asarray(layer, np.float64).mean(axis=0)
         mixed = (1 - residual) * mean + residual * np.eye(len(mean))
         blind = np.flatnonzero(mixed.sum(axis=1) == 0)
         mixed[blind, blind] = 1
         mixed /= mixed.sum(axis=1, keepdims=True)
-        made.append(mixed @ made[-1] if made else mixed)
-    return np.stack(made)
+        rolled.append(mixed @ rolled[-1] if rolled else mixed)
+    return np.stack(rolled)

@@ -1,4 +1,4 @@
-"""Where a token stands, told to attention in three ways: pure NumPy, float64."""
+"""Three encodings of a token's position: sinusoidal, rotary and ALiBi, in NumPy and float64."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ POSITIONAL = ("none", "sinusoidal", "rotary", "alibi")
 
 
 def sinusoidal(n: int, d_model: int) -> NDArray[np.float64]:
-    """Return what is added to the embeddings of positions 0..n-1, shape (n, d_model).
+    """Return the encodings to add to the embeddings of positions 0..n-1, shape (n, d_model).
 
     Column 2i is sin(position / 10000^(2i/d_model)), column 2i+1 the cosine of the same angle
     (Vaswani et al. 2017, arXiv 1706.03762, section 3.5).
@@ -28,12 +28,19 @@ def sinusoidal(n: int, d_model: int) -> NDArray[np.float64]:
 
 
 def rotary(x: ArrayLike, base: float = 10000.0) -> NDArray[np.float64]:
-    """Return queries or keys `x` (..., n, d), each turned by its position; d must be even.
+    """Return queries or keys `x` (..., n, d), each rotated by an angle that grows with position.
 
     The pair of columns (2i, 2i+1) is a point of the plane, rotated by position · base^(-2i/d)
-    (Su et al. 2021, arXiv 2104.09864). Between vectors so turned, a dot product depends on how
-    far apart they stand and not on where. Raises ValueError for an odd d or a base below 1.
+    (Su et al. 2021, arXiv 2104.09864). The dot product of two rotated vectors depends only on the
+    difference of their positions.
 
+    Raises
+    ------
+    ValueError
+        If d is odd, or `base` is below 1.
+
+    Examples
+    --------
     >>> rotary([[1.0, 0.0], [1.0, 0.0]]).round(4)
     array([[1.    , 0.    ],
            [0.5403, 0.8415]])
@@ -44,18 +51,18 @@ def rotary(x: ArrayLike, base: float = 10000.0) -> NDArray[np.float64]:
         raise ValueError(f"x: got {d} columns, want an even number: columns are turned in pairs")
     angle = np.arange(n)[:, None] * number("base", base, at_least=1) ** (-np.arange(0, d, 2) / d)
     cos, sin = np.cos(angle), np.sin(angle)
-    turned = np.empty_like(array)
-    turned[..., 0::2] = array[..., 0::2] * cos - array[..., 1::2] * sin
-    turned[..., 1::2] = array[..., 0::2] * sin + array[..., 1::2] * cos
-    return turned
+    rotated = np.empty_like(array)
+    rotated[..., 0::2] = array[..., 0::2] * cos - array[..., 1::2] * sin
+    rotated[..., 1::2] = array[..., 0::2] * sin + array[..., 1::2] * cos
+    return rotated
 
 
 def alibi_slopes(n_heads: int) -> NDArray[np.float64]:
-    """Return how fast each head's penalty grows with distance, (h,).
+    """Return the slope of each head's penalty on distance, (h,).
 
-    For h a power of two the slopes are 2^(-8/h), 2^(-16/h), ..., 2^-8; for another h those of the
-    power of two below it, then every second one of the power above (Press et al. 2021, arXiv
-    2108.12409, and its authors' code).
+    If h is a power of two, the slopes are 2^(-8/h), 2^(-16/h), ..., 2^-8. For another h, take the
+    slopes of the next lower power of two, then every second slope of the next higher power (Press
+    et al. 2021, arXiv 2108.12409, and the authors' code).
 
     >>> alibi_slopes(2)
     array([0.0625    , 0.00390625])
@@ -67,10 +74,10 @@ def alibi_slopes(n_heads: int) -> NDArray[np.float64]:
 
 
 def alibi(n_heads: int, n_q: int, n_k: int) -> NDArray[np.float64]:
-    """Return what is added to the scores, -slope · |i - j|, shape (h, n_q, n_k).
+    """Return the penalty to add to the scores, -slope · |i - j|, shape (h, n_q, n_k).
 
-    Press et al. 2021, arXiv 2108.12409. The paper's models are causal; here the penalty is the
-    same to both sides.
+    Press et al. 2021, arXiv 2108.12409. The paper's models are causal. Here a later key gets the
+    same penalty as an earlier key at the same distance.
 
     >>> alibi(1, 1, 3)
     array([[[ 0.        , -0.00390625, -0.0078125 ]]])

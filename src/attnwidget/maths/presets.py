@@ -1,4 +1,4 @@
-"""The masks that have names, as the widget switches them on, alone or together."""
+"""Presets: masks with a name, which the widget switches on alone or together."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 PRESETS = ("causal", "padding", "window", "prefix", "block")
-# Where nothing else is said: how far a window reaches, how long a prefix is.
+# The parameter of a preset that is switched on with True: a window's width, a prefix's length.
 DEFAULTS: Mapping[str, int] = {"window": 1, "prefix": 2}
 PAD_TOKENS = ("[PAD]", "<pad>", "<|pad|>", "<|endoftext|>")
 
@@ -32,11 +32,15 @@ def check_presets(value: Any, n_k: int) -> Mapping[str, Any]:
     """Return presets as name -> parameter, in the order of `PRESETS`.
 
     `value` is a name, several names, or a mapping: ``{"causal": True, "window": 2, "prefix": 3,
-    "padding": [4, 5], "block": True}``. True stands for the default, of padding: the pad tokens
-    at the end, or, without any, the last token.
+    "padding": [4, 5], "block": True}``. True stands for the default parameter. The default of
+    padding is the pad tokens at the end, or the last token if there are no pad tokens.
 
     Raises
-        TypeError, ValueError: for an unknown name or a parameter that doesn't fit.
+    ------
+    TypeError
+        If `value` or a parameter has a wrong type.
+    ValueError
+        If a name is unknown, or a parameter is out of range.
     """
     if value is None:
         value = ()
@@ -44,23 +48,23 @@ def check_presets(value: Any, n_k: int) -> Mapping[str, Any]:
         value = (value,)
     if not isinstance(value, Iterable):
         raise TypeError(f"presets: got {value!r}, want names of {', '.join(PRESETS)}")
-    asked = list(value.items()) if isinstance(value, Mapping) else [(name, True) for name in value]
-    for name, _ in asked:
+    items = list(value.items()) if isinstance(value, Mapping) else [(name, True) for name in value]
+    for name, _ in items:
         if not isinstance(name, str) or name not in PRESETS:
             raise ValueError(f"presets: got {name!r}, want any of {', '.join(PRESETS)}")
-    # Read-only: a change inside it would never reach the mask.
-    said = {n: bool(v) if isinstance(v, np.bool_) else v for n, v in asked}
+    values = {n: bool(v) if isinstance(v, np.bool_) else v for n, v in items}
+    # The result is read-only, because a change inside it would not change the mask.
     return MappingProxyType(
         {
-            name: _parameter(name, said[name], n_k)
+            name: _parameter(name, values[name], n_k)
             for name in PRESETS
-            if said.get(name) is not None and said[name] is not False
+            if values.get(name) is not None and values[name] is not False
         }
     )
 
 
 def fit_presets(presets: Mapping[str, Any], n_k: int) -> Mapping[str, Any]:
-    """Return `presets` for `n_k` keys: padding without the positions that are gone."""
+    """Return `presets` for `n_k` keys: padding loses the positions that no longer exist."""
     kept = dict(presets)
     if presets.get("padding", True) is not True:
         kept["padding"] = [key for key in presets["padding"] if key < n_k] or None
@@ -73,8 +77,8 @@ def _parameter(name: str, value: Any, n_k: int) -> Any:
     if value is True:
         return True
     if name != "padding" or isinstance(value, str) or not isinstance(value, Iterable):
-        wanted = "True, or positions of the keys to hide" if name == "padding" else "True or False"
-        raise TypeError(f"{name}: got {value!r}, want {wanted}")
+        choices = "True, or positions of the keys to hide" if name == "padding" else "True or False"
+        raise TypeError(f"{name}: got {value!r}, want {choices}")
     return sorted({index("padding", key, range(n_k)) for key in value})
 
 
@@ -101,7 +105,10 @@ def preset_mask(
 
 
 def padded_keys(tokens: Sequence[str]) -> list[int]:
-    """Return the trailing pad tokens, or, without any, the last one (the course lab's example)."""
+    """Return the positions of the pad tokens at the end; without pad tokens, the last position.
+
+    The course lab masks the last token as an example of padding.
+    """
     first = len(tokens)
     while first and tokens[first - 1] in PAD_TOKENS:
         first -= 1
@@ -111,7 +118,7 @@ def padded_keys(tokens: Sequence[str]) -> list[int]:
 def recognise(
     mask: NDArray[np.bool_], tokens: Sequence[str], key_tokens: Sequence[str] | None
 ) -> Mapping[str, Any]:
-    """Return the one preset that `mask` is, or nothing."""
+    """Return the preset whose mask equals `mask`, or an empty mapping."""
     n_k = mask.shape[1]
     for name in PRESETS if mask.any() else ():
         preset = check_presets({name: _parameter_of(name, mask)}, n_k)
@@ -121,7 +128,7 @@ def recognise(
 
 
 def _parameter_of(name: str, mask: NDArray[np.bool_]) -> Any:
-    """Return the one parameter with which the preset could be `mask`."""
+    """Return the parameter that the preset `name` must have if its mask equals `mask`."""
     query, key = np.nonzero(~mask)
     if name == "window":
         return int(np.abs(query - key).max(initial=0))
@@ -133,9 +140,10 @@ def _parameter_of(name: str, mask: NDArray[np.bool_]) -> Any:
 def carried(
     mask: NDArray[np.bool_], old: NDArray[np.bool_], new: NDArray[np.bool_]
 ) -> NDArray[np.bool_]:
-    """Return `mask` with the preset `new` in place of `old`: what differs by hand stays so.
+    """Return `mask` with the preset mask `new` in place of `old`, and the cells set by hand kept.
 
-    `new` may be of another shape: positions that still exist keep what was done by hand.
+    A cell was set by hand if `mask` and `old` differ there. `new` may have another shape; cells
+    that still exist keep the value set by hand.
     """
     mask, old = _fit(mask, new.shape), _fit(old, new.shape)
     return (new | (mask & ~old)) & ~(old & ~mask)

@@ -1,4 +1,4 @@
-"""Cells of an array as runs over its flat indices: short where neighbouring cells are set."""
+"""Write the True cells of an array as runs over flat indices, which is short for neighbours."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ def runs_to_cells(runs: Iterable[int], size: int) -> NDArray[np.intp]:
     """Return the flat indices of `runs` (start, length, start, length, ...) below `size`.
 
     Raises
-        ValueError: if the runs are malformed or reach outside ``0..size``.
+    ------
+    ValueError
+        If the runs are malformed, or reach outside the `size` cells.
     """
     flat = np.asarray(list(runs), dtype=np.int64)
     if flat.size % 2:

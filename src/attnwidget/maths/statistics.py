@@ -1,8 +1,8 @@
-"""What a head does, in one number each: statistics of attention maps, in plain NumPy.
+"""Statistics of attention maps in plain NumPy: each describes a head by a number.
 
-Every function takes weights (..., n_q, n_k), after the softmax, and returns (...): one number a
-head, float64. Rows that are all zero (every key masked) count nowhere; where no row counts at
-all, the number is NaN.
+Every statistic takes weights (..., n_q, n_k), after the softmax, and returns a float64 number for
+each head, shape (...). Rows that are all zero (every key masked) are left out. The number is NaN
+if no row is left.
 """
 
 from __future__ import annotations
@@ -25,9 +25,10 @@ __all__ = ["STATISTICS", "statistics", "without_sink"]
 
 
 def entropy(weights: ArrayLike) -> NDArray[np.float64]:
-    """Return the mean entropy of a row, in bits: 0 looks at one key, log2(n_k) at all alike.
+    """Return the mean entropy of a row, in bits.
 
-    Clark et al. 2019, "What Does BERT Look At?", arXiv 1906.04341, section 3.3.
+    An entropy of 0 means that a query looks at a single key, log2(n_k) that it looks at all keys
+    equally. Clark et al. 2019, "What Does BERT Look At?", arXiv 1906.04341, section 3.3.
     """
     p = _weights(weights)
     logs = np.log2(p, out=np.zeros_like(p), where=p > 0)
@@ -35,7 +36,7 @@ def entropy(weights: ArrayLike) -> NDArray[np.float64]:
 
 
 def distance(weights: ArrayLike) -> NDArray[np.float64]:
-    """Return how many tokens away a query looks on average, Σ p |i - j|.
+    """Return the mean distance, in tokens, from a query to the keys it looks at: Σ p |i - j|.
 
     Vig and Belinkov 2019, arXiv 1906.04284, section 4.3.
     """
@@ -45,27 +46,27 @@ def distance(weights: ArrayLike) -> NDArray[np.float64]:
 
 
 def diagonal(weights: ArrayLike) -> NDArray[np.float64]:
-    """Return how much a query looks at its own position (Clark et al. 2019, section 3.1)."""
+    """Return the mean weight on the query's own position (Clark et al. 2019, section 3.1)."""
     p = _weights(weights)
-    own, there = _beside(p, 0)
-    return _mean(own, _seeing(p) & there)
+    own, exists = _beside(p, 0)
+    return _mean(own, _seeing(p) & exists)
 
 
 def previous_token(weights: ArrayLike) -> NDArray[np.float64]:
-    """Return how much a query looks at the token before it (Clark et al. 2019, section 3.1).
+    """Return the mean weight on the token before the query (Clark et al. 2019, section 3.1).
 
-    The first query has none before it, and is left out.
+    The first query is left out, because no token stands before it.
     """
     p = _weights(weights)
-    before, there = _beside(p, -1)
-    return _mean(before, _seeing(p) & there)
+    before, exists = _beside(p, -1)
+    return _mean(before, _seeing(p) & exists)
 
 
 def first_token(weights: ArrayLike) -> NDArray[np.float64]:
-    """Return how much a query looks at the first key, the usual attention sink.
+    """Return the mean weight on the first key, the usual attention sink.
 
     Xiao et al. 2023, "Efficient Streaming Language Models with Attention Sinks", arXiv 2309.17453.
-    The first query, which in a causal model sees nothing else, is left out.
+    The first query is left out, because in a causal model it can see no other key.
     """
     p = _weights(weights)
     after = np.arange(p.shape[-2]) > 0
@@ -73,7 +74,7 @@ def first_token(weights: ArrayLike) -> NDArray[np.float64]:
 
 
 def duplicate_token(weights: ArrayLike, tokens: Sequence[str]) -> NDArray[np.float64]:
-    """Return how much a repeated token looks at its earlier occurrences.
+    """Return the mean weight of a repeated token on its earlier occurrences.
 
     Wang et al. 2022, "Interpretability in the Wild", arXiv 2211.00593, section 3. Queries whose
     token did not occur before are left out.
@@ -84,16 +85,16 @@ def duplicate_token(weights: ArrayLike, tokens: Sequence[str]) -> NDArray[np.flo
 
 
 def induction(weights: ArrayLike, tokens: Sequence[str]) -> NDArray[np.float64]:
-    """Return how much a repeated token looks at what came after its earlier occurrences.
+    """Return the mean weight of a repeated token on the tokens after its earlier occurrences.
 
-    The prefix-matching score of Olsson et al. 2022, "In-context Learning and Induction Heads",
-    arXiv 2209.11895. Queries whose token did not occur before are left out.
+    This is the prefix-matching score of Olsson et al. 2022, "In-context Learning and Induction
+    Heads", arXiv 2209.11895. Queries whose token did not occur before are left out.
     """
     p = _weights(weights)
     earlier = _earlier(p, tokens)
     after = np.zeros_like(earlier)
     after[:, 1:] = earlier[:, :-1]
-    # What follows the occurrence just before a query is the query itself: no induction in that.
+    # After the occurrence just before a query comes the query itself, which is no induction.
     after &= ~np.eye(len(after), dtype=np.bool_)
     return _mean(_on(p, after), _seeing(p) & _some(after))
 
@@ -115,25 +116,30 @@ def statistics(
 ) -> dict[str, NDArray[np.float64]]:
     """Return every statistic by name, each (...), of weights (..., n, n) over `tokens`.
 
-    ``sink=False`` leaves the first key out before anything is counted, see `without_sink`
-    ("first-token" then is NaN). Raises ValueError where the tokens don't fit.
+    With ``sink=False`` the first key is removed first, see `without_sink`, and "first-token" is
+    NaN.
+
+    Raises
+    ------
+    ValueError
+        If the number of tokens is not the number of queries and of keys.
     """
     p = _weights(weights)
     if not sink:
         p = without_sink(p)
-    found = {
+    numbers = {
         name: function(p, tokens) if name in _BY_TOKEN else function(p)
         for name, function in STATISTICS.items()
     }
     if not sink:
-        found["first-token"] = np.full_like(found["first-token"], np.nan)
-    return found
+        numbers["first-token"] = np.full_like(numbers["first-token"], np.nan)
+    return numbers
 
 
 def without_sink(weights: ArrayLike) -> NDArray[np.float64]:
-    """Return weights (..., n_q, n_k) with nothing on the first key, the rest of a row made 1 again.
+    """Return weights (..., n_q, n_k) without the first key, each row normalised to sum 1 again.
 
-    A row that looked nowhere else is all zero.
+    A row whose whole weight was on the first key is all zero.
     """
     p = _weights(weights).copy()
     p[..., 0] = 0
@@ -146,15 +152,15 @@ def _weights(weights: ArrayLike) -> NDArray[np.float64]:
 
 
 def _beside(p: NDArray[np.float64], by: int) -> tuple[NDArray[np.float64], Rows]:
-    """Return what each query gives to the key `by` places after it, and which have such a key."""
+    """Return each query's weight on the key `by` positions after it, and whether the key exists."""
     i = np.arange(p.shape[-2])
-    there = (i + by >= 0) & (i + by < p.shape[-1])
-    return p[..., i, np.where(there, i + by, 0)], there
+    exists = (i + by >= 0) & (i + by < p.shape[-1])
+    return p[..., i, np.where(exists, i + by, 0)], exists
 
 
 def _on(p: NDArray[np.float64], cells: NDArray[Any]) -> NDArray[np.float64]:
-    """Return what each query gives to `cells` (n_q, n_k), weighed by what they hold."""
-    # No array of all heads in between, which is most of the time at 512 tokens.
+    """Return each query's sum of weights times `cells` (n_q, n_k)."""
+    # einsum makes no temporary array of all heads, which would take most of the time at 512 tokens.
     return np.einsum("...ij,ij->...i", p, cells.astype(np.float64))
 
 
@@ -171,7 +177,7 @@ def _some(cells: NDArray[np.bool_]) -> Rows:
 
 
 def _mean(rows: NDArray[np.float64], counted: Rows) -> NDArray[np.float64]:
-    """Return the mean over the queries that count, NaN where none does."""
+    """Return the mean over the queries in `counted`, NaN if there are none."""
     counted = np.broadcast_to(counted, rows.shape)
     number = counted.sum(axis=-1)
     total = np.where(counted, rows, 0.0).sum(axis=-1)
@@ -179,7 +185,7 @@ def _mean(rows: NDArray[np.float64], counted: Rows) -> NDArray[np.float64]:
 
 
 def _earlier(p: NDArray[np.float64], tokens: Sequence[str]) -> NDArray[np.bool_]:
-    """Return where the key's token is the query's own, earlier in the text: (n, n)."""
+    """Return where the key is an earlier occurrence of the query's token: (n, n)."""
     n_q, n_k = p.shape[-2:]
     if n_q != n_k or len(tokens) != n_q:
         raise ValueError(

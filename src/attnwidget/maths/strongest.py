@@ -1,4 +1,4 @@
-"""One layer's maps as lines: the strongest keys of every query, and what is left over."""
+"""A layer's maps as lines: the strongest keys of every query, and the sum of the other weights."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# All keys up to so many; beyond, the strongest: more lines than these from one token are a blot.
+# With up to ALL_KEYS keys, every key gets a line. With more keys, only the STRONGEST do, because
+# more lines from a token could not be told apart.
 ALL_KEYS = 128
 STRONGEST = 32
 
@@ -19,8 +20,8 @@ STRONGEST = 32
 class Lines:
     """The k strongest keys of every query of h maps (h, n_q, n_k), in the keys' order.
 
-    `keys` and `weights` are (h, n_q, k); `rest` (h, n_q) is the sum of a row less the sum of its
-    `weights`. A key is a uint16, or a uint32 where there are keys beyond 65,535.
+    `keys` and `weights` are (h, n_q, k). `rest` (h, n_q) is the row's sum minus the sum of
+    `weights` in the row. `keys` is uint16, or uint32 if there are keys beyond 65,535.
     """
 
     keys: NDArray[np.unsignedinteger[Any]]
@@ -30,7 +31,7 @@ class Lines:
 
     @classmethod
     def of(cls, weights: NDArray) -> Lines:
-        """Pick from weights (h, n_q, n_k)."""
+        """Return the lines of weights (h, n_q, n_k)."""
         h, n_q, n_k = weights.shape
         if n_k <= ALL_KEYS:
             keys = np.broadcast_to(np.arange(n_k), (h, n_q, n_k))
@@ -38,22 +39,23 @@ class Lines:
             keys = np.sort(_strongest(weights), axis=-1)
         picked = np.take_along_axis(weights, keys, axis=-1).astype(np.float32)
         rest = np.maximum(weights.sum(axis=-1) - picked.sum(axis=-1), 0).astype(np.float32)
-        whole: Any = np.uint16 if n_k <= 1 << 16 else np.uint32
-        return cls(keys.astype(whole), picked, rest, n_k)
+        dtype: Any = np.uint16 if n_k <= 1 << 16 else np.uint32
+        return cls(keys.astype(dtype), picked, rest, n_k)
 
 
 def _strongest(weights: NDArray) -> NDArray[np.int64]:
     """Return the keys of each row's largest weights: (h, n_q, STRONGEST).
 
-    At 512 keys, weights that are the same to one part in 32768 count as equal.
+    With 512 keys, weights whose relative difference is below about 1/32768 count as equal.
     """
     n_k = weights.shape[-1]
     places = np.uint32(2 ** (n_k - 1).bit_length() - 1)
-    found = np.empty((*weights.shape[:2], STRONGEST), np.int64)
+    keys = np.empty((*weights.shape[:2], STRONGEST), np.int64)
     for head, p in enumerate(weights):
-        # Bits of numbers that aren't negative are in their order. The lowest make way for the key:
-        # sorting plain integers is ten times faster than argpartition.
+        # The bits of non-negative floats, read as integers, have the order of the floats. Replace
+        # the lowest bits by the key and partition these integers, which is ten times faster than
+        # argpartition.
         bits = p.astype(np.float32).view(np.uint32) << 1 & ~places | np.arange(n_k, dtype=np.uint32)
         bits.partition(n_k - STRONGEST, axis=-1)
-        found[head] = bits[:, -STRONGEST:] & places
-    return found
+        keys[head] = bits[:, -STRONGEST:] & places
+    return keys

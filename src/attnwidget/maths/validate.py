@@ -1,7 +1,7 @@
-"""Checks of arguments, with one wording of errors: ``name: got X, want Y``.
+"""Checks of arguments, which raise errors of the form ``name: got X, want Y``.
 
-The arrays that a user gives are copied and are finite (`floats`). The arrays that the maths takes
-are not copied, and may be infinite (`real`, `matrices`).
+`floats` copies an array from the user and refuses numbers that are not finite. `real` and
+`matrices` serve the functions of the maths: they do not copy, and accept infinite numbers.
 """
 
 from __future__ import annotations
@@ -16,13 +16,16 @@ Float = NDArray[np.floating[Any]]
 
 
 def floats(name: str, value: Any, shape: Sequence[int | None] | None = None) -> NDArray:
-    """Return `value` as a read-only, finite float64 array of its own.
+    """Return `value` as a new, read-only float64 array of finite numbers.
 
-    `shape` gives the sizes wanted, None where any size will do.
+    `shape` gives the wanted sizes, None for any size.
 
     Raises
-        TypeError: if the values are no real numbers.
-        ValueError: if the shape is another one, or a value is NaN or infinite.
+    ------
+    TypeError
+        If the values are not real numbers.
+    ValueError
+        If the shape does not fit, or a value is NaN or infinite.
     """
     array = plain(name, value)
     if array.dtype.kind not in "fiu":
@@ -42,11 +45,14 @@ def floats(name: str, value: Any, shape: Sequence[int | None] | None = None) -> 
 
 
 def plain(name: str, value: Any) -> NDArray:
-    """Return `value` as an array; a torch tensor comes off its graph and device, widened.
+    """Return `value` as an array; a floating-point torch tensor becomes float64.
 
     Raises
-        TypeError: if it can't be read as an array.
-        ValueError: if its rows have different lengths.
+    ------
+    TypeError
+        If `value` cannot be read as an array.
+    ValueError
+        If the rows of `value` have different lengths.
     """
     if hasattr(value, "detach"):
         value = value.detach().cpu()
@@ -54,9 +60,10 @@ def plain(name: str, value: Any) -> NDArray:
     try:
         return np.asarray(value)
     except ValueError:
-        raise ValueError(f"{name}: its rows have different lengths, want an array") from None
+        raise ValueError(f"{name}: got rows of different lengths, want an array") from None
     except (TypeError, RuntimeError) as error:
-        raise TypeError(f"{name}: it can't be read as an array ({error})") from None
+        got = type(value).__name__
+        raise TypeError(f"{name}: got {got}, want an array ({error})") from None
 
 
 def _fits(got: Sequence[int], want: Sequence[int | None]) -> bool:
@@ -66,7 +73,7 @@ def _fits(got: Sequence[int], want: Sequence[int | None]) -> bool:
 
 
 def describe(shape: Sequence[int | None]) -> str:
-    """Return a shape in words: ``(6, any)``."""
+    """Return a shape as text, with "any" for None: ``(6, any)``."""
     sizes = ["any" if size is None else str(size) for size in shape]
     return f"({', '.join(sizes)}{',' if len(sizes) == 1 else ''})"
 
@@ -74,11 +81,14 @@ def describe(shape: Sequence[int | None]) -> str:
 def size(
     name: str, value: Any, *, at_least: int = 1, at_most: int | None = None, why: str = ""
 ) -> int:
-    """Return `value` as an int from `at_least` to `at_most`; `why` says what the limit is for.
+    """Return `value` as an int from `at_least` to `at_most`; `why` is the reason of the limit.
 
     Raises
-        TypeError: if it is no whole number.
-        ValueError: if it is too small or too large.
+    ------
+    TypeError
+        If `value` is not a whole number.
+    ValueError
+        If `value` is too small or too large.
     """
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
         raise TypeError(f"{name}: got {value!r}, want a whole number")
@@ -90,11 +100,14 @@ def size(
 
 
 def index(name: str, value: Any, choices: Collection[int]) -> int:
-    """Return `value` if it is one of `choices`.
+    """Return `value` as an int if it is among `choices`.
 
     Raises
-        TypeError: if it is no whole number.
-        ValueError: if it is none of them.
+    ------
+    TypeError
+        If `value` is not a whole number.
+    ValueError
+        If `value` is not among `choices`.
     """
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
         raise TypeError(f"{name}: got {value!r}, want a whole number")
@@ -107,11 +120,14 @@ def index(name: str, value: Any, choices: Collection[int]) -> int:
 
 
 def cell(name: str, value: Any, shape: tuple[int, int]) -> tuple[int, int]:
-    """Return `value` as a (query, key) inside a map of `shape`.
+    """Return `value` as a pair (query, key) inside a map of `shape`.
 
     Raises
-        TypeError: if it is no pair of whole numbers.
-        ValueError: if it lies outside.
+    ------
+    TypeError
+        If `value` is not a pair of whole numbers.
+    ValueError
+        If the pair lies outside the map.
     """
     try:
         query, key = value
@@ -121,10 +137,12 @@ def cell(name: str, value: Any, shape: tuple[int, int]) -> tuple[int, int]:
 
 
 def choice(name: str, value: Any, choices: Sequence[str]) -> str:
-    """Return `value` if it is one of `choices`.
+    """Return `value` if it is among `choices`.
 
     Raises
-        ValueError: if it is none of them.
+    ------
+    ValueError
+        If `value` is not among `choices`.
     """
     if not isinstance(value, str) or value not in choices:
         raise ValueError(f"{name}: got {value!r}, want one of {', '.join(choices)}")
@@ -135,8 +153,11 @@ def number(name: str, value: Any, *, at_least: float = -np.inf) -> float:
     """Return `value` as a finite float.
 
     Raises
-        TypeError: if it is no real number.
-        ValueError: if it is NaN, infinite or too small.
+    ------
+    TypeError
+        If `value` is not a real number.
+    ValueError
+        If `value` is NaN, infinite or too small.
     """
     if isinstance(value, bool) or (
         isinstance(value, str) or np.ndim(value) or not np.isrealobj(value)
@@ -154,11 +175,17 @@ def number(name: str, value: Any, *, at_least: float = -np.inf) -> float:
     return got
 
 
-# Operands of the maths
+# Checks of the arguments of the maths
 
 
 def real(name: str, value: ArrayLike) -> Float:
-    """Return `value` as float32 or float64, itself where it already is."""
+    """Return `value` as a float32 or float64 array, without a copy if it already is such an array.
+
+    Raises
+    ------
+    TypeError
+        If `value` is not an array of real numbers.
+    """
     try:
         array = np.asarray(value)
     except (TypeError, ValueError, RuntimeError) as error:
@@ -171,7 +198,15 @@ def real(name: str, value: ArrayLike) -> Float:
 
 
 def matrices(name: str, value: ArrayLike) -> Float:
-    """Return `value` as floats with two or more axes."""
+    """Return `value` as a float array with two or more axes.
+
+    Raises
+    ------
+    TypeError
+        If `value` is not an array of real numbers.
+    ValueError
+        If `value` has fewer than two axes.
+    """
     array = real(name, value)
     if array.ndim < 2:
         raise ValueError(f"{name}: got shape {array.shape}, want 2 or more axes (..., n, d)")
@@ -179,7 +214,7 @@ def matrices(name: str, value: ArrayLike) -> Float:
 
 
 def check_lead(name: str, shape: tuple[int, ...], other: str, other_shape: tuple[int, ...]) -> None:
-    """Raise ValueError where the leading axes do not broadcast."""
+    """Raise ValueError if the leading axes do not broadcast."""
     try:
         np.broadcast_shapes(shape[:-2], other_shape[:-2])
     except ValueError as error:
@@ -190,7 +225,7 @@ def check_lead(name: str, shape: tuple[int, ...], other: str, other_shape: tuple
 
 
 def check_values(v: Float, shape: tuple[int, ...], other: str = "scores") -> None:
-    """Raise ValueError where V does not have a row for each key."""
+    """Raise ValueError if V does not have a row for each key."""
     n_k = shape[-1]
     if v.shape[-2] != n_k:
         raise ValueError(
@@ -200,7 +235,7 @@ def check_values(v: Float, shape: tuple[int, ...], other: str = "scores") -> Non
 
 
 def spread(name: str, array: NDArray, shape: tuple[int, ...]) -> NDArray:
-    """Return `array` broadcast to `shape`; ValueError where it does not broadcast."""
+    """Return `array` broadcast to `shape`; raise ValueError if it does not broadcast."""
     try:
         return np.broadcast_to(array, shape)
     except ValueError as error:
@@ -210,18 +245,18 @@ def spread(name: str, array: NDArray, shape: tuple[int, ...]) -> NDArray:
 
 
 def visible_to(mask: NDArray[np.bool_], shape: tuple[int, ...]) -> NDArray[np.bool_]:
-    """Return the bool `mask` broadcast to `shape`; True = masked."""
+    """Return the bool `mask` broadcast to `shape` (True = masked); raise TypeError if not bool."""
     hidden = np.asarray(mask)
     if hidden.dtype != np.bool_:
         raise TypeError(
             f"mask: got dtype {hidden.dtype}, want bool with True = masked; "
-            "masks.as_mask turns other forms into it"
+            "attnwidget.as_mask makes such a mask from numbers"
         )
     return spread("mask", hidden, shape)
 
 
 def check_target(name: str, target: Float, shape: tuple[int, ...]) -> None:
-    """Raise where `target` cannot be written into."""
+    """Raise TypeError or ValueError if a result of `shape` cannot be written into `target`."""
     if not isinstance(target, np.ndarray) or target.dtype.kind != "f":
         got = f"dtype {target.dtype}" if isinstance(target, np.ndarray) else type(target).__name__
         raise TypeError(f"{name}: got {got}, want a NumPy array of floats to write into")
@@ -232,8 +267,8 @@ def check_target(name: str, target: Float, shape: tuple[int, ...]) -> None:
 
 
 def refuse_nan(s: Float, hidden: NDArray[np.bool_] | None) -> None:
-    """Raise ValueError for a NaN that no mask hides."""
-    # One pass that needs no array of its own: a maximum carries NaN.
+    """Raise ValueError if an unmasked score is NaN."""
+    # The maximum is NaN if any score is NaN, and needs no temporary array.
     if not np.isnan(s.max()):
         return
     bad = np.isnan(s) if hidden is None else np.isnan(s) & ~hidden

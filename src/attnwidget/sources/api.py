@@ -1,4 +1,4 @@
-"""What every source of attention gives a session, and nothing about how it gets it."""
+"""The interface that every source of attention has, and that a session reads."""
 
 from __future__ import annotations
 
@@ -14,17 +14,18 @@ __all__ = ["HeadInputs", "Layer", "Source", "StackId", "Text", "stack"]
 
 
 class Source(Protocol):
-    """A sentence, given weights, a model that has run, or maps made of maps; never changed.
+    """A source of attention maps: a sentence, given weights, a captured model, or derived maps.
 
-    Every source has every attribute. An attribute that a source knows nothing of is None, "" or
-    (), as `attnwidget.sources.base.BaseSource` has it.
+    A source never changes: `replace`, `of` and `reset` return a new source. Every source has every
+    attribute. If an attribute does not apply to a source, it has the neutral value of
+    `attnwidget.sources.base.BaseSource`: None, "", () or False.
     """
 
-    # What is shown
+    # The stack and its layers
 
     @property
     def stack(self) -> StackId:
-        """The stack shown; `tokens` and the layers asked for are the stack's."""
+        """The stack shown. `tokens`, `head`, `weights` and `maps` belong to this stack."""
 
     @property
     def kind(self) -> str:
@@ -32,7 +33,7 @@ class Source(Protocol):
 
     @property
     def stacks(self) -> Mapping[str, StackId]:
-        """Every stack by its display name, derived stacks too."""
+        """Every stack by display name, also the derived stacks."""
 
     @property
     def layers(self) -> tuple[Layer, ...]:
@@ -40,39 +41,39 @@ class Source(Protocol):
 
     @property
     def derived_layers(self) -> tuple[Layer, ...]:
-        """Layers that are made of others: means over heads or layers, rollout."""
+        """Every derived layer of every stack: means over heads or layers, and rollout."""
 
     @property
     def is_model(self) -> bool:
-        """Whether a model ran: its weights are what it computed with."""
+        """Whether the maps were captured from a model, or derived from such maps."""
 
     @property
     def is_derived(self) -> bool:
-        """Whether the maps shown are made of other maps."""
+        """Whether the maps shown are computed from other maps."""
 
     @property
     def in_windows(self) -> bool:
-        """Whether the layers of the stack shown see windows of an image, each its own (Swin)."""
+        """Whether each layer of the stack shown attends within windows of an image (Swin)."""
 
     @property
     def subtitle(self) -> str:
-        """What this is, in a few words."""
+        """The name and the sizes of the source, for the widget's head line."""
 
     @property
     def notice(self) -> str:
-        """What a reader of the maps has to know, in sentences."""
+        """Sentences that a reader of the maps needs, "" if there are none."""
 
     @property
     def doubt(self) -> str:
-        """Which layers have weights that are not those that the model computed with."""
+        """A sentence that names the layers whose weights differ from the model's, "" if none do."""
 
     @property
     def model(self) -> Any:
-        """The model whose own maps are shown."""
+        """The model that the maps shown were captured from; None for derived maps."""
 
     @property
     def reading(self) -> Any:
-        """What the model was run on."""
+        """The input that the model was run on."""
 
     # The tokens of the stack shown
 
@@ -82,45 +83,45 @@ class Source(Protocol):
 
     @property
     def key_tokens(self) -> tuple[str, ...] | None:
-        """The n_k display strings of the keys, None where they are the same tokens."""
+        """The n_k display strings of the keys, None if the keys are the queries' tokens."""
 
     @property
     def text(self) -> Text | None:
-        """What a tokenizer knows of the queries' tokens, None where there is none."""
+        """The tokenizer's facts about the queries' tokens, None without a tokenizer."""
 
     @property
     def key_text(self) -> Text | None:
-        """What a tokenizer knows of the keys' tokens."""
+        """The tokenizer's facts about the keys' tokens, None without a tokenizer."""
 
     @property
     def special(self) -> tuple[bool, ...]:
-        """Which of the queries' tokens are special ([CLS], padding); () where none is known."""
+        """For each query, whether its token is special ([CLS], padding); () if not known."""
 
     @property
     def sentence_b_start(self) -> int | None:
-        """Where the second sentence of a pair starts."""
+        """The position of the first token of a pair's second sentence."""
 
     @property
     def merge(self) -> str | None:
-        """What a row is, "tokens" or "words"; None where tokens can't be put together."""
+        """The unit of a row, "tokens" or "words"; None if the tokens do not form words."""
 
     @property
     def hide_special(self) -> bool | None:
-        """Whether special tokens are left out; None where no token is special."""
+        """Whether special tokens are left out; None if no token is special."""
 
     # The settings and the numbers of a sentence
 
     @property
     def seed(self) -> int | None:
-        """What the random numbers are drawn from."""
+        """The seed of the random numbers."""
 
     @property
     def init(self) -> str | None:
-        """How the weight matrices are drawn."""
+        """The distribution that the weight matrices are drawn from."""
 
     @property
     def positional(self) -> str | None:
-        """How positions come into the numbers."""
+        """The encoding of positions."""
 
     @property
     def d_model(self) -> int | None:
@@ -136,7 +137,7 @@ class Source(Protocol):
 
     @property
     def n_heads(self) -> int | None:
-        """How many heads a sentence has, all in view at once."""
+        """The number of heads of a sentence, which are all shown together."""
 
     @property
     def embeddings(self) -> NDArray | None:
@@ -144,7 +145,7 @@ class Source(Protocol):
 
     @property
     def key_embeddings(self) -> NDArray | None:
-        """What keys and values are made from, (n_k, d_model); None where it is X."""
+        """The embeddings of the keys and values, (n_k, d_model); None if these are X."""
 
     @property
     def W_q(self) -> NDArray | None:
@@ -164,7 +165,7 @@ class Source(Protocol):
 
     @property
     def overridden(self) -> Mapping[str, list[int]] | None:
-        """The cells set by hand, by array, as runs over flat indices."""
+        """The cells set by hand, by name of the array, as runs over flat indices."""
 
     # The maps
 
@@ -174,35 +175,48 @@ class Source(Protocol):
     def weights(
         self, layer: int, head: int | None = None, rows: Sequence[int] | None = None
     ) -> NDArray:
-        """Return the attention of `layer`, as the source computes it.
+        """Return the attention weights of `layer`, as the source computes them.
 
-        (h, n_q, n_k), or (n_q, n_k) of one `head`; `rows` are the queries wanted, in their order.
-        A weight that flows into a sink is left out. Raises ValueError for an unknown layer or head.
+        The result is (h, n_q, n_k), or (n_q, n_k) if a `head` is given. `rows` selects queries and
+        their order. The column of an attention sink is left out.
+
+        Raises
+        ------
+        ValueError
+            If there is no such layer or head.
         """
 
     def maps(self, layer: int) -> NDArray:
-        """Return the weights (h, n_q, n_k) with the column of a sink, where there is one."""
+        """Return the weights (h, n_q, n_k) of `layer`, including the column of a sink."""
 
     def output_norms(self, layer: int, head: int) -> NDArray | None:
-        """Return ‖v_j W_O‖ of a head's values, (n_k,); None where W_O or V isn't known."""
+        """Return ‖v_j W_O‖ of a head's values, (n_k,); None if W_O or V is not known."""
 
     def is_own(self, layer: int, head: int) -> bool:
-        """Whether the inputs of this head are as the source made them, none set by hand."""
+        """Return whether no input of this head was set by hand."""
 
-    # What may be set
+    # Changes
 
     def replace(self, name: str, value: Any, layer: int, head: int) -> Source:
-        """Return the source with the input `name` set and what is downstream of it made anew.
+        """Return the source with the input `name` set, and recompute everything that depends on it.
 
-        The source checks the value. Raises TypeError or ValueError where `value` doesn't fit, or
-        the source has no such input.
+        Raises
+        ------
+        TypeError, ValueError
+            If `value` does not fit, or the source has no such input.
         """
 
     def of(self, kind: str | StackId) -> Source:
-        """Return the source with another stack shown; ValueError where there is no such stack."""
+        """Return the source with another stack shown.
+
+        Raises
+        ------
+        ValueError
+            If there is no such stack.
+        """
 
     def reset(self) -> Source:
-        """Return the source without what was set by hand; itself where nothing was."""
+        """Return the source without the values set by hand, or the source itself without any."""
 
 
 def stack(source: Source) -> tuple[Layer, ...]:

@@ -1,4 +1,4 @@
-"""What a source answers where it knows nothing: the neutral value, or a refusal in words."""
+"""`BaseSource`: the neutral values of the attributes that do not apply to a source."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 
 class BaseSource:
-    """The base of every source.
+    """The base class of every source.
 
-    A source has to add what has no neutral value: `stack`, `kind`, `layers`, `tokens`,
-    `key_tokens`, `subtitle`, `head`, `weights` and `replace`.
+    A subclass has to define the attributes without a neutral value: `stack`, `kind`, `layers`,
+    `tokens`, `key_tokens`, `subtitle`, `head`, `weights` and `replace`.
     """
 
     @property
@@ -70,17 +70,17 @@ class BaseSource:
 
     @property
     def text(self) -> Text | None:
-        """No tokenizer's text."""
+        """No text from a tokenizer."""
         return None
 
     @property
     def key_text(self) -> Text | None:
-        """No tokenizer's text."""
+        """No text from a tokenizer."""
         return None
 
     @property
     def special(self) -> tuple[bool, ...]:
-        """No token is known as special."""
+        """No token is known to be special."""
         return ()
 
     @property
@@ -105,12 +105,12 @@ class BaseSource:
 
     @property
     def init(self) -> str | None:
-        """No drawing."""
+        """No distribution."""
         return None
 
     @property
     def positional(self) -> str | None:
-        """No positions."""
+        """No encoding of positions."""
         return None
 
     @property
@@ -130,7 +130,7 @@ class BaseSource:
 
     @property
     def n_heads(self) -> int | None:
-        """No number of heads that could be set."""
+        """No number of heads to set."""
         return None
 
     @property
@@ -169,45 +169,48 @@ class BaseSource:
         return None
 
     def maps(self: Source, layer: int) -> NDArray:
-        """Return the weights: there is no sink."""
+        """Return the weights of `layer`, because there is no sink."""
         return self.weights(layer)
 
     def output_norms(self, layer: int, head: int) -> NDArray | None:
-        """Return None: W_O isn't known."""
+        """Return None, because W_O is not known."""
         return None
 
     def is_own(self, layer: int, head: int) -> bool:
-        """Return True: no input of a head can be set."""
+        """Return True, because no input of a head can be set."""
         return True
 
     def of(self: Source, kind: str | StackId) -> Source:
-        """Return the source itself: it has one stack."""
+        """Return the source itself, because it has a single stack."""
         find_stack(self.stacks, kind)
         return self
 
     def reset(self: Source) -> Source:
-        """Return the source itself: nothing of it is set by hand."""
+        """Return the source itself, because no value can be set by hand."""
         return self
 
 
 def part(weights: NDArray, head: int | None, rows: Sequence[int] | None) -> NDArray:
-    """Return one `head` and some `rows` (queries) of weights (h, n_q, n_k), all where None."""
+    """Return a `head` and `rows` (queries) of weights (h, n_q, n_k); None selects all."""
     if head is not None:
         weights = weights[index("head", head, range(len(weights)))]
     return weights if rows is None else weights[..., list(rows), :]
 
 
 def check_labels(name: str, value: Any, known: tuple[str, ...] | None) -> tuple[str, ...] | None:
-    """Return `value` as labels in place of those `known`, as many; None where there are none.
+    """Return `value` as new labels for the tokens `known`; None if both are None.
 
     Raises
-        TypeError: if `value` is no text.
-        ValueError: if there are not as many labels as tokens.
+    ------
+    TypeError
+        If `value` is not text.
+    ValueError
+        If the number of labels is not the number of tokens.
     """
     if value is None and known is None:
         return None
     labels = as_tokens(value, name)
     if known is None or len(labels) != len(known):
-        wanted = "none" if known is None else str(len(known))
-        raise ValueError(f"{name}: got {len(labels)}, want {wanted}: a label for each token")
+        n_known = "none" if known is None else str(len(known))
+        raise ValueError(f"{name}: got {len(labels)}, want {n_known}: a label for each token")
     return labels

@@ -1,4 +1,4 @@
-"""What stays of a sentence's numbers when one of them, a setting or a size is set."""
+"""Change a sentence, and keep the arrays and edits that the change does not affect."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 S = TypeVar("S", bound=Sentence)
 
 _PROJECTED = frozenset(WEIGHTS.values())
-# What a kind of position changes: ALiBi's is a bias on the scores, no number before them.
-_TURNED = {"sinusoidal": _PROJECTED, "rotary": frozenset({"Q", "K"})}
+# The arrays that an encoding of positions changes. ALiBi changes none, only the scores.
+_ENCODED = {"sinusoidal": _PROJECTED, "rotary": frozenset({"Q", "K"})}
 
 
 def with_array(source: S, name: str, value: NDArray) -> S:
-    """Return `source` with an array set by hand; what is made from it is made anew."""
+    """Return `source` with an array set by hand, and recompute the arrays that depend on it."""
     sizes = source.sizes
     drop = {WEIGHTS[name]} if name in WEIGHTS else set()
     if name == "embeddings":
@@ -47,36 +47,39 @@ def with_array(source: S, name: str, value: NDArray) -> S:
 def with_setting(source: S, name: str, value: Any) -> S:
     """Return `source` with another seed, init or positional.
 
-    What the setting draws or turns follows it, set by hand or not: or nothing would be seen to
-    change. Embeddings that the sentence was made with are nobody's draw, and stay.
+    The arrays that the setting draws or encodes are recomputed even if they were given or set by
+    hand, because otherwise the new setting would have no visible effect. Embeddings that the
+    sentence was made with stay, because they were not drawn.
     """
     before = source.settings[name]
-    changed: dict[str, Any] = {name: value}
-    made = replace(source, **changed)
+    changes: dict[str, Any] = {name: value}
+    result = replace(source, **changes)
     if value == before:
-        return made
+        return result
     if name == "positional":
-        return _without(
-            made, {n for p in (source.positional, made.positional) for n in _TURNED.get(p, ())}
-        )
-    made = _without(made, {*WEIGHTS, *_PROJECTED})
-    return _without_edits(made, {"embeddings", "key_embeddings"}) if name == "seed" else made
+        encodings = (source.positional, result.positional)
+        return _without(result, {array for p in encodings for array in _ENCODED.get(p, ())})
+    result = _without(result, {*WEIGHTS, *_PROJECTED})
+    return _without_edits(result, {"embeddings", "key_embeddings"}) if name == "seed" else result
 
 
 def with_tokens(source: S, name: str, value: tuple[str, ...] | None) -> S:
-    """Return `source` with other tokens or key_tokens; as many as before are new labels only."""
+    """Return `source` with other tokens or key_tokens.
+
+    If their number stays the same, only the labels change.
+    """
     known: dict[str, Any] = {"tokens": source.tokens, "key_tokens": source.key_tokens}
     labels = {**known, name: value}
     n_q = len(labels["tokens"])
     n_k = n_q if labels["key_tokens"] is None else len(labels["key_tokens"])
-    sizes, sides = source.sizes, known[name] is None
-    if (n_q, n_k, value is None) == (sizes.n_q, sizes.n_k, sides):
+    sizes, was_none = source.sizes, known[name] is None
+    if (n_q, n_k, value is None) == (sizes.n_q, sizes.n_k, was_none):
         return replace(source, **labels)
     return with_sizes(source, replace(sizes, n_q=n_q, n_k=n_k), **labels)
 
 
 def with_sizes(source: S, sizes: Sizes, **labels: Any) -> S:
-    """Return `source` in other sizes: numbers set by hand stay where their place exists."""
+    """Return `source` in other sizes, with the numbers set by hand whose row still exists."""
     bare = replace(source, sizes=sizes, given_arrays={}, edits={}, **labels)
     given, edits = {}, {}
     for name in ARRAYS:
@@ -97,7 +100,7 @@ def _is_set(source: Sentence, name: str) -> bool:
 
 
 def _fit_rows(source: Sentence, name: str, shape: tuple[int, ...]) -> Edited:
-    """Return what was set in the rows (tokens) that still exist."""
+    """Return as an edit the numbers of an array that were set in rows (tokens) that still exist."""
     old = source.sizes.shape(name)
     rows = slice(min(shape[-2], old[-2]))
     cells, values = np.zeros(shape, bool), np.zeros(shape)
@@ -118,6 +121,6 @@ def _without_edits(source: S, names: set[str]) -> S:
 
 
 def _only_rows(old: Sizes, new: Sizes, name: str) -> bool:
-    """Whether an array of tokens differs in its number of rows alone."""
+    """Return whether an array has a row for each token, and only the number of rows differs."""
     a, b = old.shape(name), new.shape(name)
     return not name.startswith("W_") and a[:-2] == b[:-2] and a[-1] == b[-1]

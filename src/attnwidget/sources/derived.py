@@ -1,6 +1,8 @@
-"""Maps made of a source's maps: words, special tokens left out, means and rollout.
+"""`DerivedSource`: maps computed from another source's maps.
 
-Such a map is no softmax of scores any more: it is shown as weights that are given.
+Maps can be derived by joining sub-tokens into words, leaving out special tokens, taking means over
+heads or layers, and attention rollout. A derived map has weights but no scores, because it is not
+the softmax of scores.
 """
 
 from __future__ import annotations
@@ -46,10 +48,10 @@ _HIDDEN = "Special tokens are left out: a row's rest went to them."
 
 @dataclass(frozen=True, eq=False)
 class DerivedSource(BaseSource):
-    """The maps that `base` shows, derived.
+    """Maps derived from the maps that `base` shows.
 
-    `derivation` is "" for the layers as they are; `merging` is "tokens" or "words"; `hide_special`
-    leaves out [CLS], padding and the like.
+    `derivation` names the mean or rollout, "" for the maps of the base's layers. `merging` is
+    "tokens" or "words". `hide_special` leaves out special tokens such as [CLS] and padding.
     """
 
     base: Source
@@ -57,11 +59,11 @@ class DerivedSource(BaseSource):
     merging: str = "tokens"
     hide_special: bool = False
     temperature: float = 1.0
-    _made: dict[Any, Any] = field(default_factory=dict, repr=False)
+    _cache: dict[Any, Any] = field(default_factory=dict, repr=False)
 
     @property
     def stack(self) -> StackId:
-        """The stack shown: the base's own, or one that is made of it."""
+        """The stack shown: the base's stack, or a stack derived from it."""
         return self.base.stack.derive(self.derivation)
 
     @property
@@ -76,12 +78,12 @@ class DerivedSource(BaseSource):
 
     @property
     def derived_layers(self) -> tuple[Layer, ...]:
-        """The layers of what can be derived."""
+        """The base's derived layers."""
         return self.base.derived_layers
 
     @property
     def is_model(self) -> bool:
-        """Whether the maps are made of the maps of a model that ran."""
+        """Whether the maps are derived from the maps of a model."""
         return self.base.is_model
 
     @property
@@ -91,56 +93,56 @@ class DerivedSource(BaseSource):
 
     @property
     def merge(self) -> str | None:
-        """What a row is, "tokens" or "words"; None where there are no words to put together."""
+        """The unit of a row, "tokens" or "words"; None if the tokens do not form words."""
         return None if self.base.merge is None else self.merging
 
     @cached_property
     def tokens(self) -> tuple[str, ...]:
-        """The labels of the queries, by groups."""
+        """The labels of the queries: a label for each group of tokens."""
         return _labelled(self.base.tokens, self._rows)
 
     @cached_property
     def key_tokens(self) -> tuple[str, ...] | None:
-        """The labels of the keys where they are others."""
+        """The labels of the keys, None if these are the labels of the queries."""
         if self.base.key_tokens is None or self._has_square_maps:
             return None
         return _labelled(self.base.key_tokens, self._columns)
 
     @property
     def sentence_b_start(self) -> int | None:
-        """Where the second sentence of a pair starts, None where there is none."""
+        """The row where the second sentence of a pair starts, None without a second sentence."""
         start = self.base.sentence_b_start
-        found = (i for i, group in enumerate(self._rows) if start is not None and group[0] >= start)
-        return next(found, None)
+        rows = (i for i, group in enumerate(self._rows) if start is not None and group[0] >= start)
+        return next(rows, None)
 
     @cached_property
     def special(self) -> tuple[bool, ...]:
-        """Which of the queries' groups are special tokens."""
+        """For each query, whether it is a special token."""
         special = _padded(self.base.text, len(self.base.tokens)).special
         return tuple(special[group[0]] for group in self._rows)
 
     @property
     def subtitle(self) -> str:
-        """Whose maps it is made of, and how many of what a row is there are now."""
+        """The base's name, and the sizes of the derived maps."""
         name = self.base.subtitle.partition(" · ")[0]
-        what = "word" if self.merging == "words" else "token"
-        return f"{name} · {sizes_said(stack(self), len(self._rows), len(self._columns), what)}"
+        unit = "word" if self.merging == "words" else "token"
+        return f"{name} · {sizes_said(stack(self), len(self._rows), len(self._columns), unit)}"
 
     @property
     def doubt(self) -> str:
-        """Which of the base's layers have wrong weights: a map that is made of them is wrong."""
+        """The base's doubt, because a map derived from wrong weights is wrong too."""
         return self.base.doubt
 
     @property
     def notice(self) -> str:
-        """What the map is, and where it is from."""
+        """The base's doubt, and sentences on how the maps are derived."""
         parts = [self.doubt, _NOTICES[self.derivation]]
         parts += [_WORDS] if self.merging == "words" else []
         parts += [_HIDDEN] if self.hide_special else []
         return " ".join(part for part in parts if part)
 
     def head(self, layer: int, head: int) -> HeadInputs:
-        """Return the weights of one map; V and what else it came from are not kept."""
+        """Return the weights of a map, without Q, K and V."""
         maps = self.maps(layer)
         weights = maps[index("head", head, range(len(maps)))]
         return HeadInputs(None, None, None, 1.0, weights=weights, temperature=self.temperature)
@@ -148,39 +150,39 @@ class DerivedSource(BaseSource):
     def weights(
         self, layer: int, head: int | None = None, rows: Sequence[int] | None = None
     ) -> NDArray:
-        """Return the maps of `layer`, as they are on screen."""
+        """Return the maps of `layer`, with the column of a sink if there is one."""
         return part(self.maps(layer), head, rows)
 
     def maps(self, layer: int) -> NDArray:
-        """Return the maps (h, n_q, n_k) of `layer`: one head where heads are averaged."""
-        known = [one.index for one in stack(self)]
-        layer = index("layer", layer, known)
-        if layer not in self._made:
-            made = merge(self._of_layer(layer), self._rows, self._columns)
-            made.flags.writeable = False
-            self._made[layer] = made
-        found: NDArray = self._made[layer]
-        return found
+        """Return the maps (h, n_q, n_k) of `layer`; h is 1 if the heads are averaged."""
+        layer = index("layer", layer, [layer.index for layer in stack(self)])
+        if layer not in self._cache:
+            weights = merge(self._ungrouped(layer), self._rows, self._columns)
+            weights.flags.writeable = False
+            self._cache[layer] = weights
+        cached: NDArray = self._cache[layer]
+        return cached
 
-    def _of_layer(self, layer: int) -> NDArray:
-        numbers = [one.index for one in stack(self.base)]
+    def _ungrouped(self, layer: int) -> NDArray:
+        """Return the derived maps of `layer` before tokens are grouped."""
+        layers = [layer.index for layer in stack(self.base)]
         if self.derivation == "mean-heads":
-            mean: NDArray = self.base.maps(layer).mean(axis=0, keepdims=True)
-            return mean
+            head_mean: NDArray = self.base.maps(layer).mean(axis=0, keepdims=True)
+            return head_mean
         if self.derivation == "mean-layers":
-            every: NDArray = np.mean([self.base.maps(n) for n in numbers], axis=0)
-            return every
+            layer_mean: NDArray = np.mean([self.base.maps(i) for i in layers], axis=0)
+            return layer_mean
         if self.derivation == "rollout":
-            if "rollout" not in self._made:
-                self._made["rollout"] = rollout(self.base.weights(n) for n in numbers)
-            rolled: NDArray = self._made["rollout"]
-            return rolled[numbers.index(layer)][None]
-        found: NDArray = self.base.maps(layer)
-        return found
+            if "rollout" not in self._cache:
+                self._cache["rollout"] = rollout(self.base.weights(i) for i in layers)
+            rolled: NDArray = self._cache["rollout"]
+            return rolled[layers.index(layer)][None]
+        maps: NDArray = self.base.maps(layer)
+        return maps
 
     @property
     def _has_square_maps(self) -> bool:
-        # Of tokens alone: what flows into a sink is in no token.
+        # Rollout has no column of a sink, because a sink is not a token of the layer above.
         return self.derivation == "rollout"
 
     @cached_property
@@ -203,18 +205,24 @@ class DerivedSource(BaseSource):
         return groups
 
     def replace(self, name: str, value: Any, layer: int, head: int) -> Source:
-        """Return the source derived in another way, or with another temperature."""
+        """Return the source with another merge, hide_special or temperature.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `value` does not fit, or `name` is another input.
+        """
         if name in REGROUPINGS:
             return regroup(self, name, value)
         if name == "temperature":
             return replace(self, temperature=number(name, value, at_least=0))
         raise ValueError(
-            f"{name}: what is shown is made of a model's maps ({self.notice.rstrip('.')}) and has "
-            "none of its own; set merge='tokens', hide_special=False and kind first"
+            f"{name}: a map derived from other maps ({self.notice.rstrip('.')}) has no such "
+            "input; set merge='tokens', hide_special=False and kind first"
         )
 
     def of(self, kind: str | StackId) -> Source:
-        """Return the source with another stack shown, derived or not, its words as they are."""
+        """Return the source with another stack shown, and the same `merging`, `hide_special`."""
         stack_id = find_stack(self.stacks, kind)
         base = self.base.of(stack_id.derive(""))
         return derive(base, stack_id.derived, self.merging, self.hide_special)
@@ -223,17 +231,31 @@ class DerivedSource(BaseSource):
 def derive(
     base: Source, derivation: Derivation, merging: str = "tokens", hide_special: bool = False
 ) -> Source:
-    """Return `base` derived; itself where nothing is."""
+    """Return the source derived from `base`, or `base` if the arguments have their defaults.
+
+    Raises
+    ------
+    ValueError
+        If `hide_special` would leave no token.
+    """
     if derivation or merging != "tokens" or hide_special:
-        made = DerivedSource(base, derivation, merging, hide_special)
-        if not (made._rows and made._columns):
-            raise ValueError("hide_special: every token is special, nothing would be left")
-        return made
+        derived = DerivedSource(base, derivation, merging, hide_special)
+        if not (derived._rows and derived._columns):
+            raise ValueError(
+                "hide_special: got True, but every token is special and no token would be left"
+            )
+        return derived
     return base
 
 
 def regroup(source: Source, name: str, value: Any) -> Source:
-    """Return `source` with its tokens put together in another way: one of `REGROUPINGS` set."""
+    """Return `source` with another "merge" or "hide_special" (`name`).
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `value` does not fit, or the source's tokens do not form words.
+    """
     whole = source if isinstance(source, DerivedSource) else DerivedSource(source)
     if name == "merge":
         merging = choice(name, value, MERGES)
@@ -246,31 +268,31 @@ def regroup(source: Source, name: str, value: Any) -> Source:
 def derived_layers(
     layers: Sequence[Layer], in_windows: Collection[StackId] = ()
 ) -> tuple[Layer, ...]:
-    """Return the layers of what can be derived from each stack of `layers`.
+    """Return the derived layers of every stack of `layers`: means and rollout.
 
     The stacks `in_windows` have no rollout, because their layers see different windows.
     """
     several = _are_several(layers)
-    found: list[Layer] = []
+    result: list[Layer] = []
 
-    def add(some: Sequence[Layer], derivation: Derivation, heads: int) -> None:
-        stack_id = some[0].stack.derive(derivation)
+    def add(bases: Sequence[Layer], derivation: Derivation, heads: int) -> None:
+        stack_id = bases[0].stack.derive(derivation)
         name = stack_id.name(several)
-        found.extend(Layer(x.index, x.module, name, stack_id, heads, heads) for x in some)
+        result.extend(Layer(x.index, x.module, name, stack_id, heads, heads) for x in bases)
 
-    for own in dict.fromkeys(layer.stack for layer in layers):
-        mine = [layer for layer in layers if layer.stack == own]
-        heads = {layer.n_heads for layer in mine}
+    for stack_id in dict.fromkeys(layer.stack for layer in layers):
+        members = [layer for layer in layers if layer.stack == stack_id]
+        heads = {layer.n_heads for layer in members}
         if len(heads) == 1 and heads != {1}:
-            add(mine, "mean-heads", 1)
-        if len(mine) < 2:
+            add(members, "mean-heads", 1)
+        if len(members) < 2:
             continue
         if len(heads) == 1:
-            add(mine[:1], "mean-layers", mine[0].n_heads)
-        # "vision 9×9" has the layers of one size alone, not those between.
-        if own.part != "cross" and own.size is None and own not in in_windows:
-            add(mine, "rollout", 1)
-    return tuple(found)
+            add(members[:1], "mean-layers", members[0].n_heads)
+        # A stack of maps of a single size ("vision 9×9") lacks the layers of other sizes between.
+        if stack_id.part != "cross" and stack_id.size is None and stack_id not in in_windows:
+            add(members, "rollout", 1)
+    return tuple(result)
 
 
 def _are_several(layers: Sequence[Layer]) -> bool:
@@ -280,14 +302,14 @@ def _are_several(layers: Sequence[Layer]) -> bool:
 def _hide(base: Source, value: Any) -> bool:
     if not isinstance(value, bool):
         raise TypeError(f"hide_special: got {value!r}, want True or False")
-    known = [text for text in (base.text, base.key_text) if text is not None]
-    if value and not any(any(text.special) for text in known):
+    texts = [text for text in (base.text, base.key_text) if text is not None]
+    if value and not any(any(text.special) for text in texts):
         raise ValueError("hide_special: none of these tokens is special")
     return value
 
 
 def _padded(text: Text | None, n: int) -> Text:
-    """Return what is known of `n` labels: a sink stands behind the tokens, and other labels do."""
+    """Return `text` extended to `n` labels, because labels after the tokens (a sink) have none."""
     if text is None:
         return Text((), (False,) * n)
     missing = n - len(text.tokens)

@@ -1,4 +1,4 @@
-"""Attention weights computed elsewhere, as a source: nothing but the weights is known."""
+"""`GivenSource`: attention weights that were computed elsewhere, without Q, K and V."""
 
 from __future__ import annotations
 
@@ -22,17 +22,18 @@ if TYPE_CHECKING:
 
     from attnwidget.sources.api import Source
 
-# How far from 1 a row may sum without a word: float16 and 8-bit maps are off by about this.
+# A row's sum may differ from 1 by this much without a notice: the rounding of float16 and 8-bit
+# maps.
 _ROUNDING = 5e-3
-# What the page holds, float32, ends at 3.4e38; a row of this many still has a sum.
+# The largest weight. The page holds float32, which ends at 3.4e38, and a row must have a sum.
 _LARGEST = 1e17
 
 
 @dataclass(frozen=True, eq=False)
 class GivenSource(BaseSource):
-    """Weights (l, h, n_q, n_k) as they came, the tokens beside them, and a temperature.
+    """Unchanged weights (l, h, n_q, n_k), their tokens, and a temperature.
 
-    `notice` says in words what is odd about the weights.
+    `notice` is a sentence on the rows that do not sum to 1, "" if all rows do.
     """
 
     tokens: tuple[str, ...]
@@ -51,8 +52,12 @@ class GivenSource(BaseSource):
         """Build a source from weights (n_q, n_k), (h, n_q, n_k) or (l, h, n_q, n_k).
 
         Raises
-            TypeError: if the weights are no real numbers.
-            ValueError: if their shape doesn't fit the tokens, or one is negative, NaN or infinite.
+        ------
+        TypeError
+            If the weights are not real numbers, or the tokens are not text.
+        ValueError
+            If the weights' shape does not fit the tokens, a weight is negative, NaN, infinite or
+            too large, or a map has too many cells for a page.
         """
         queries = as_tokens(tokens)
         keys = None if key_tokens is None else as_tokens(key_tokens, "key_tokens")
@@ -74,19 +79,19 @@ class GivenSource(BaseSource):
             )
         if weights.max() > _LARGEST:
             raise ValueError(
-                f"attention: it reaches {weights.max():.3g}, want at most {_LARGEST:g}"
+                f"attention: got a weight of {weights.max():.3g}, want at most {_LARGEST:g}"
             )
         if n[0] * n[1] > LARGEST_MAPS:
             raise ValueError(
-                f"attention: a map of {n[0]} × {n[1]} tokens has {n[0] * n[1]} cells, want at most "
-                f"{LARGEST_MAPS}: more is too much to send to a page"
+                f"attention: got a map of {n[0]} × {n[1]} tokens with {n[0] * n[1]} cells, want at "
+                f"most {LARGEST_MAPS}, because more is too much to send to a page"
             )
         weights = weights.reshape((1,) * (4 - weights.ndim) + weights.shape)
         return cls(queries, keys, weights, notice=_odd_rows(weights))
 
     @property
     def stack(self) -> StackId:
-        """The stack: "self", or "cross" where the keys have tokens of their own."""
+        """The stack: "self", or "cross" if the keys have other tokens than the queries."""
         return StackId("self" if self.key_tokens is None else "cross")
 
     @property
@@ -96,7 +101,7 @@ class GivenSource(BaseSource):
 
     @property
     def layers(self) -> tuple[Layer, ...]:
-        """One for each leading index."""
+        """The layers, numbered from 0."""
         n, h = self.attention.shape[:2]
         return tuple(Layer(i, "", self.kind, self.stack, h, h) for i in range(n))
 
@@ -111,7 +116,7 @@ class GivenSource(BaseSource):
         return f"given weights · {sizes_said(self.layers, *self.attention.shape[2:])}"
 
     def head(self, layer: int, head: int) -> HeadInputs:
-        """Return the weights of one head."""
+        """Return the weights of a head."""
         weights = self.weights(layer, head)
         return HeadInputs(None, None, None, 1.0, weights=weights, temperature=self.temperature)
 
@@ -128,8 +133,11 @@ class GivenSource(BaseSource):
         """Return the source with other labels or another temperature.
 
         Raises
-            TypeError: if the value is of the wrong type.
-            ValueError: if it doesn't fit, or given weights have no such input.
+        ------
+        TypeError
+            If `value` has a wrong type.
+        ValueError
+            If `value` does not fit, or given weights have no input `name`.
         """
         if name == "temperature":
             return replace(self, temperature=number(name, value, at_least=0))
@@ -140,17 +148,17 @@ class GivenSource(BaseSource):
         if name == "key_tokens":
             return replace(self, key_tokens=check_labels(name, value, self.key_tokens))
         raise ValueError(
-            f"{name}: weights given as they are don't have it; want tokens, key_tokens (labels), "
+            f"{name}: given weights have no such input; want tokens, key_tokens (labels), "
             "temperature or mask"
         )
 
     def of(self, kind: str | StackId) -> Source:
-        """Return the source itself, or what is derived of it."""
+        """Return the source itself, or the derived source that shows the stack `kind`."""
         return derive(self, find_stack(self.stacks, kind).derived)
 
 
 def _odd_rows(attention: NDArray) -> str:
-    """Return what is odd about weights (l, h, n_q, n_k), in words; empty where nothing is."""
+    """Return a sentence on the rows of (l, h, n_q, n_k) that do not sum to 1; "" if all do."""
     off = np.abs(attention.sum(axis=-1) - 1)
     odd = int((off > _ROUNDING).sum())
     if not odd:

@@ -1,4 +1,4 @@
-"""The toy sentence as a source: how one is made, what the widget asks of it and sets."""
+"""`LabSource`: the toy sentence as a source of attention maps."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _INPUTS = ("tokens", "key_tokens", *ARRAYS, *_SIZES, *_SETTINGS)
 
 @dataclass(frozen=True, eq=False, repr=False)
 class LabSource(Sentence, BaseSource):
-    """A sentence that the widget can ask and set; `replace` returns the source that follows."""
+    """A sentence as a source. The source never changes: `replace` returns a new source."""
 
     @classmethod
     def create(
@@ -50,17 +50,23 @@ class LabSource(Sentence, BaseSource):
         n_heads: int | None = None,
         **given: Any,
     ) -> LabSource:
-        """Build a source; sizes that are not said follow from the arrays `given`, or are the lab's.
+        """Build a source from a sentence, settings, and the arrays `given`.
 
-        `given` may hold embeddings, key_embeddings, W_q, W_k, W_v, Q, K and V. What is not given
-        is drawn as the course lab does it: the embeddings after ``seed(seed)``, then W_q, W_k,
-        W_v after ``seed(seed)`` again.
+        `given` may have embeddings, key_embeddings, W_q, W_k, W_v, Q, K and V. Arrays that are not
+        given are drawn as in the course lab: the embeddings after ``seed(seed)``, then W_q, W_k,
+        W_v after ``seed(seed)`` again. Sizes that are None follow from `given`, or else are the
+        course lab's.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument has a wrong type, is out of range, or does not fit the others.
         """
         tokens = as_tokens(sentence)
         keys = None if key_tokens is None else as_tokens(key_tokens, "key_tokens")
         arrays = {k: floats(k, v) for k, v in given.items() if v is not None}
         if keys is None and "key_embeddings" in arrays:
-            raise ValueError("key_embeddings: they belong to key_tokens, and there are none")
+            raise ValueError("key_embeddings: got an array without key_tokens, want key_tokens too")
         sizes = Sizes.infer(
             len(tokens),
             None if keys is None else len(keys),
@@ -82,11 +88,11 @@ class LabSource(Sentence, BaseSource):
             given_arrays=arrays,
         )
 
-    # What the widget asks
+    # Maps
 
     @property
     def stack(self) -> StackId:
-        """The stack: "self", or "cross" where the keys are another sentence's."""
+        """The stack: "self", or "cross" if the keys are the tokens of another sentence."""
         return StackId("self" if self.key_tokens is None else "cross")
 
     @property
@@ -96,7 +102,7 @@ class LabSource(Sentence, BaseSource):
 
     @property
     def layers(self) -> tuple[Layer, ...]:
-        """The one layer, without a module."""
+        """A single layer, without a module."""
         h = self.sizes.n_heads
         return (Layer(0, "", self.kind, self.stack, h, h),)
 
@@ -111,7 +117,7 @@ class LabSource(Sentence, BaseSource):
         )
 
     def head(self, layer: int, head: int) -> HeadInputs:
-        """Return Q, K and V of all heads, stacked."""
+        """Return Q, K and V of all heads, with a leading axis if there are several heads."""
         return HeadInputs(
             self.Q, self.K, self.V, self.scale, bias=self.bias, temperature=self.temperature
         )
@@ -119,24 +125,27 @@ class LabSource(Sentence, BaseSource):
     def weights(
         self, layer: int, head: int | None = None, rows: Sequence[int] | None = None
     ) -> NDArray:
-        """Return the attention of all heads, (h, n_q, n_k), under no mask."""
+        """Return the unmasked attention of all heads, (h, n_q, n_k)."""
         s = scores(self.Q, self.K, scale=self.scale, bias=self.bias)
         weights = softmax(s, temperature=self.temperature)
         return part(weights if weights.ndim > 2 else weights[np.newaxis], head, rows)
 
-    # What is set, and what it leaves as it was
+    # Changes
 
     def replace(self, name: str, value: Any, layer: int, head: int) -> LabSource:
-        """Return the source with `name` set and everything downstream of it made anew.
+        """Return the source with `name` set, and recompute everything that depends on it.
 
-        An array set by hand stays until one of its own inputs is set: setting W_q makes a new Q,
-        and leaves a K that was given. Another seed, init or size draws new arrays where what is
-        there can't stay, positional makes anew what it turns; every other setting leaves the
-        numbers set by hand alone.
+        A given array, or an array set by hand, stays until an input of the array is set: setting
+        W_q recomputes Q and leaves a K that was given. A new seed or init draws new arrays. A new
+        size draws the arrays whose shape changes. A new positional recomputes the arrays that the
+        old or the new encoding changes. All other settings leave the numbers set by hand alone.
 
         Raises
-            TypeError: if the value is of the wrong type.
-            ValueError: if its shape or values don't fit this source.
+        ------
+        TypeError
+            If `value` has a wrong type.
+        ValueError
+            If the source has no input `name`, or `value` does not fit the source.
         """
         value = self._checked(name, value)
         if name in ARRAYS:
@@ -152,11 +161,11 @@ class LabSource(Sentence, BaseSource):
         return with_setting(self, name, value)
 
     def reset(self) -> LabSource:
-        """Return the source without what was set by hand since it was made."""
+        """Return the source without the numbers that were set by hand."""
         return replace(self, edits={}) if self.edits else self
 
     def _checked(self, name: str, value: Any) -> Any:
-        """Return `value` as it is stored."""
+        """Return `value` in the form that the source stores."""
         if name == "tokens" or (name == "key_tokens" and value is not None):
             return as_tokens(value, name)
         if name in _SIZES:
@@ -173,17 +182,21 @@ class LabSource(Sentence, BaseSource):
             return self.sizes.d_k**-0.5 if value is None else number(name, value)
         if name == "key_tokens" or (name == "key_embeddings" and self.key_tokens is None):
             if value is not None:
-                raise ValueError("key_embeddings: set key_tokens first; without them keys are X")
+                raise ValueError(
+                    "key_embeddings: got an array without key_tokens; set key_tokens first"
+                )
             return None
         if name in {"merge", "hide_special"}:
-            raise ValueError(f"{name}: the tokens of a sentence are whole words, none is special")
+            raise ValueError(
+                f"{name}: the tokens of a sentence are whole words, and no token is special"
+            )
         if name not in ARRAYS:
             raise ValueError(
-                f"{name}: a sentence doesn't have it; want one of {', '.join(_INPUTS)}"
+                f"{name}: a sentence has no such input; want one of {', '.join(_INPUTS)}"
             )
         shape: list[int | None] = list(self.sizes.shape(name))
         if name in {"W_v", "V"}:
-            shape[-1] = None  # d_v is free: nothing but the output depends on it
+            shape[-1] = None  # d_v may change, because only the output depends on it
         return floats(name, value, shape)
 
 
@@ -195,7 +208,7 @@ def _resized(sizes: Sizes, name: str, value: int) -> Sizes:
 
 
 def _own_scale(value: float | None, sizes: Sizes) -> float | None:
-    """Return a scale that was set, None where it is the default: that one follows d_k."""
+    """Return `value` as the scale, None if it is the default scale, which follows d_k."""
     scale = None if value is None else number("scale", value)
     return None if scale == sizes.d_k**-0.5 else scale
 

@@ -1,4 +1,4 @@
-"""A model's tokens as people read them: bytes decoded, word boundaries shown, nothing lost."""
+"""Readable labels for a model's tokens: bytes are decoded, and spaces are shown."""
 
 from __future__ import annotations
 
@@ -10,28 +10,27 @@ if TYPE_CHECKING:
 
     from transformers import PreTrainedTokenizerBase
 
-# What stands for a space at a token's start, as byte-level BPE and SentencePiece tokens have one.
+# The sign for a space at a token's start, which byte-level BPE and SentencePiece tokens have.
 SPACE = "␣"
 _METASPACE = "▁"
 _BYTE = re.compile(r"<0x([0-9A-Fa-f]{2})>")
-# Their tokens are the bytes of UTF-8, written as the characters of the same numbers.
+# The tokens of these tokenizers are bytes of UTF-8, written as the characters with these numbers.
 _BYTE_TOKENIZERS = {"ByT5Tokenizer", "PerceiverTokenizer"}
-# A character of UTF-8 is four bytes at most; tokens that share more than this share text.
+# At most this many tokens are tried as the bytes of a character. A character has at most 4 bytes.
 _LONGEST = 8
 
 
 def labels(tokenizer: PreTrainedTokenizerBase, ids: Sequence[int]) -> tuple[str, ...]:
     """Return a display string for each id.
 
-    Byte-level BPE (GPT-2, Llama 3, Qwen, RoBERTa), SentencePiece's byte fallback and the bytes of
-    ByT5 and Perceiver are decoded;
-    a space at a token's start is shown as ``␣``. A character that is split over tokens is shown
-    by each of them with its part, ``🙂 1/2``. Special tokens and WordPiece's ``##`` stay as they
-    are.
+    Byte-level BPE (GPT-2, Llama 3, Qwen, RoBERTa), SentencePiece's byte fallback, and the bytes of
+    ByT5 and Perceiver are decoded. A space at a token's start becomes ``␣``. If a character is
+    split over several tokens, each of them gets the character and the number of the part,
+    ``🙂 1/2``. Special tokens and WordPiece's ``##`` do not change.
     """
-    found = tokenizer.convert_ids_to_tokens(list(ids))
-    # A model may have room for more ids than its tokenizer has words.
-    tokens = [f"id {i}" if t is None else str(t) for i, t in zip(ids, found, strict=True)]
+    vocabulary = tokenizer.convert_ids_to_tokens(list(ids))
+    # A token is None if the model has more ids than the tokenizer.
+    tokens = [f"id {i}" if t is None else str(t) for i, t in zip(ids, vocabulary, strict=True)]
     special = {int(i) for i in tokenizer.all_special_ids}
     plain = [int(i) not in special for i in ids]
     if any(kind.__name__ in _BYTE_TOKENIZERS for kind in type(tokenizer).__mro__):
@@ -51,9 +50,10 @@ def _is_byte_level(tokenizer: PreTrainedTokenizerBase) -> bool:
 
 
 def _alphabet() -> dict[str, int]:
-    """Return the character that byte-level BPE writes for each byte (Radford et al. 2019, GPT-2).
+    """Return the byte for each character of byte-level BPE (Radford et al. 2019, GPT-2).
 
-    Printable bytes stand for themselves, the others for the characters from 256 on.
+    A printable byte is written as the character with its number, the other bytes as the
+    characters from 256 on.
     """
     printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
     others = [byte for byte in range(256) if byte not in printable]
@@ -65,7 +65,7 @@ _ALPHABET = _alphabet()
 
 def _byte_level(token: str) -> bytes | None:
     if not all(char in _ALPHABET for char in token):
-        return None  # added to the vocabulary as text
+        return None  # the token was added to the vocabulary as text
     return bytes(_ALPHABET[char] for char in token)
 
 
@@ -83,32 +83,29 @@ def _sentencepiece(token: str) -> bytes | None:
 def _joined(
     tokens: Sequence[str], plain: Sequence[bool], read: Callable[[str], bytes | None]
 ) -> tuple[str, ...]:
-    """Decode tokens one by one, and those that share a character together."""
-    found: list[str] = []
-    while len(found) < len(tokens):
-        start = len(found)
-        held = b""
-        texts: list[str] = []
-        for token, is_plain in zip(tokens[start:], plain[start:], strict=True):
-            part = read(token) if is_plain else None
-            if part is None or len(texts) == _LONGEST:
+    """Decode tokens singly, except tokens that share a character, which are decoded together."""
+    result: list[str] = []
+    while len(result) < len(tokens):
+        start = len(result)
+        encoded = b""
+        for n, i in enumerate(range(start, len(tokens)), start=1):
+            token_bytes = read(tokens[i]) if plain[i] else None
+            if token_bytes is None or n > _LONGEST:
                 break
-            held += part
-            texts.append(token)
-            text = _decoded(held)
+            encoded += token_bytes
+            text = _decoded(encoded)
             if text is not None:
-                n = len(texts)
-                shown = _spaced(text)
-                found += [shown] if n == 1 else [f"{shown} {i}/{n}" for i in range(1, n + 1)]
+                label = _spaced(text)
+                result += [label] if n == 1 else [f"{label} {i}/{n}" for i in range(1, n + 1)]
                 break
-        if len(found) == start:  # a special token, or bytes that are no text: as it is
-            found.append(tokens[start])
-    return tuple(found)
+        if len(result) == start:  # a special token, or bytes that are not text
+            result.append(tokens[start])
+    return tuple(result)
 
 
-def _decoded(held: bytes) -> str | None:
+def _decoded(encoded: bytes) -> str | None:
     try:
-        return held.decode()
+        return encoded.decode()
     except UnicodeDecodeError:
         return None
 

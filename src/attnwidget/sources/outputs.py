@@ -1,4 +1,4 @@
-"""Attentions that a model has returned already, as one array."""
+"""Read the attention weights from the outputs of a transformers model, as an array."""
 
 from __future__ import annotations
 
@@ -21,19 +21,24 @@ KINDS = {
 _EMPTY = (
     "the outputs hold no attention weights: transformers' default attention (sdpa) returns none. "
     'Load the model with attn_implementation="eager" and call it with output_attentions=True, or '
-    "use AttentionWidget.from_model, which needs neither"
+    "use AttentionWidget.from_model, which needs no such settings"
 )
 
 
 def read_outputs(outputs: Any, kind: str | None = None, batch_index: int = 0) -> NDArray:
-    """Return the weights (l, h, n_q, n_k) of one row of the batch.
+    """Return the weights (l, h, n_q, n_k) of row `batch_index` of the batch.
 
-    `outputs` is what a transformers model returned, or its tuple of tensors, one a layer: (b, h,
-    n_q, n_k) or (h, n_q, n_k). `kind` chooses among an encoder-decoder's "encoder", "decoder" and
-    "cross".
+    `outputs` is the output of a transformers model, or a tuple with a tensor for each layer:
+    (b, h, n_q, n_k) or (h, n_q, n_k). `kind` is "encoder", "decoder" or "cross" for the outputs of
+    an encoder-decoder.
 
     Raises
-        TypeError, ValueError: for what holds no weights, or layers that don't fit together.
+    ------
+    TypeError
+        If `outputs` is not a model's output, or the weights are not real numbers.
+    ValueError
+        If `outputs` has no weights of this kind, the layers have different shapes, or there is no
+        row `batch_index`.
     """
     layers = _layers(outputs, kind)
     rows = [_row(i, layer, batch_index) for i, layer in enumerate(layers)]
@@ -47,8 +52,8 @@ def read_outputs(outputs: Any, kind: str | None = None, batch_index: int = 0) ->
 
 
 def _layers(outputs: Any, kind: str | None) -> Sequence[Any]:
-    found = {k: getattr(outputs, name, None) for k, name in KINDS.items()}
-    known = {k: value for k, value in found.items() if value is not None}
+    attributes = {k: getattr(outputs, name, None) for k, name in KINDS.items()}
+    known = {k: value for k, value in attributes.items() if value is not None}
     if isinstance(outputs, Sequence) and not isinstance(outputs, str) and not known:
         layers: Any = outputs
     elif kind is not None:
@@ -60,7 +65,7 @@ def _layers(outputs: Any, kind: str | None) -> Sequence[Any]:
     elif "self" in known:
         layers = known["self"]
     elif len(known) > 1:
-        raise ValueError(f"kind: these outputs have several, want one of {', '.join(known)}")
+        raise ValueError(f"kind: got None for several kinds, want one of {', '.join(known)}")
     elif known:
         layers = next(iter(known.values()))
     elif hasattr(outputs, "keys") or not hasattr(outputs, "__len__"):

@@ -1,4 +1,4 @@
-"""Weights of a source by layer, head, rows and columns, without what nobody asked for."""
+"""Select weights of a source by layer, head, rows and columns."""
 
 from __future__ import annotations
 
@@ -16,30 +16,32 @@ if TYPE_CHECKING:
 
 
 def pick(source: Source, layer: Any, head: Any, rows: Any, cols: Any) -> NDArray:
-    """Return weights (h, n_q, n_k) of `layer`, or (n_q, n_k) of `head`; `rows`, `cols` of them.
+    """Return weights (h, n_q, n_k) of `layer`, or (n_q, n_k) of `head`, at `rows` and `cols`.
 
-    Of a captured model, only the head asked for is computed, and only its rows.
+    A captured model computes only the given head and rows.
 
     Raises
     ------
+    TypeError
+        If `layer` or `head` is not a whole number.
     ValueError
-        For a layer, head or position that isn't there.
+        If there is no such layer, head or position.
     """
-    heads = {one.index: one.n_heads for one in stack(source)}
+    heads = {layer.index: layer.n_heads for layer in stack(source)}
     layer = index("layer", layer, list(heads))
     head = None if head is None else index("head", head, range(heads[layer]))
-    at = _positions("rows", rows, len(source.tokens))
-    queries = None if at is None else np.atleast_1d(at).tolist()
-    found = source.weights(layer, head, queries)
-    found = found[..., 0, :] if at is not None and at.ndim == 0 else found
-    picked = _positions("cols", cols, found.shape[-1])
-    return found if picked is None else np.take(found, picked, axis=-1)
+    queries = _positions("rows", rows, len(source.tokens))
+    query_list = None if queries is None else np.atleast_1d(queries).tolist()
+    weights = source.weights(layer, head, query_list)
+    weights = weights[..., 0, :] if queries is not None and queries.ndim == 0 else weights
+    keys = _positions("cols", cols, weights.shape[-1])
+    return weights if keys is None else np.take(weights, keys, axis=-1)
 
 
-def _positions(name: str, wanted: Any, n: int) -> NDArray[np.intp] | None:
-    if wanted is None:
+def _positions(name: str, selection: Any, n: int) -> NDArray[np.intp] | None:
+    if selection is None:
         return None
     try:
-        return np.asarray(np.arange(n)[wanted])
+        return np.asarray(np.arange(n)[selection])
     except (IndexError, TypeError) as error:
-        raise ValueError(f"{name}: got {wanted!r}, want positions from 0 to {n - 1}") from error
+        raise ValueError(f"{name}: got {selection!r}, want positions from 0 to {n - 1}") from error

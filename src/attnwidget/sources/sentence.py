@@ -1,4 +1,4 @@
-"""A toy sentence as numbers: its settings, and every matrix up to Q, K and V."""
+"""`Sentence`: a toy sentence, its settings, and every matrix up to Q, K and V."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-# Each projection, and what it makes.
+# Each projection, and the array that it computes.
 WEIGHTS = {"W_q": "Q", "W_k": "K", "W_v": "V"}
 ARRAYS = ("embeddings", "key_embeddings", *WEIGHTS, *WEIGHTS.values())
 
 
 class Edited(NamedTuple):
-    """Cells of one array that were set by hand, and the array that they were set to."""
+    """The cells of an array that were set by hand, and an array with the values set."""
 
     cells: NDArray[np.bool_]
     values: NDArray
@@ -36,9 +36,9 @@ class Sentence:
     """A sentence, its settings, and every matrix up to Q, K and V that follows from them.
 
     Shapes: `embeddings` (n, d_model), `W_q` and `W_k` (d_model, d_k), `W_v` (d_model, d_v),
-    `Q` (n_q, d_k), `K` (n_k, d_k), `V` (n_k, d_v); with several heads a leading axis h on all
-    but the embeddings. `given_arrays` are those that it was made with, `edits` what was set since.
-    Never changed in place.
+    `Q` (n_q, d_k), `K` (n_k, d_k), `V` (n_k, d_v). With several heads, all arrays but the
+    embeddings have a leading axis h. `given_arrays` are the arrays that the sentence was made
+    with, `edits` the cells set by hand since then. A sentence never changes in place.
     """
 
     tokens: tuple[str, ...]
@@ -53,7 +53,7 @@ class Sentence:
     edits: Mapping[str, Edited] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Raise ValueError for settings that don't go together."""
+        """Raise ValueError for settings that do not fit together."""
         if self.positional == "rotary" and self.sizes.d_k % 2:
             raise ValueError(
                 f"positional: rotary turns pairs of numbers, so d_k must be even; got "
@@ -62,10 +62,10 @@ class Sentence:
 
     @property
     def settings(self) -> dict[str, int | str]:
-        """What the matrices are drawn and turned by, by name."""
+        """The settings that the matrices depend on, by name."""
         return {"seed": self.seed, "init": self.init, "positional": self.positional}
 
-    # Every matrix, computed when it is first asked for
+    # Every matrix, computed at the first use
 
     @cached_property
     def embeddings(self) -> NDArray:
@@ -74,7 +74,7 @@ class Sentence:
 
     @cached_property
     def key_embeddings(self) -> NDArray | None:
-        """What the keys and values are made from, (n_k, d_model); None where it is X."""
+        """The embeddings of the keys and values, (n_k, d_model); None if these are X."""
         return None if self.key_tokens is None else self.array("key_embeddings")
 
     @cached_property
@@ -94,12 +94,12 @@ class Sentence:
 
     @cached_property
     def Q(self) -> NDArray:
-        """(n_q, d_k), after rotation where positions are rotary."""
+        """(n_q, d_k), after the rotation if positions are rotary."""
         return self.array("Q")
 
     @cached_property
     def K(self) -> NDArray:
-        """(n_k, d_k), after rotation where positions are rotary."""
+        """(n_k, d_k), after the rotation if positions are rotary."""
         return self.array("K")
 
     @cached_property
@@ -109,7 +109,7 @@ class Sentence:
 
     @cached_property
     def bias(self) -> NDArray | None:
-        """ALiBi's penalty on distance, (n_q, n_k) or (h, n_q, n_k); None without it."""
+        """ALiBi's penalty on distance, (n_q, n_k) or (h, n_q, n_k); None without ALiBi."""
         if self.positional != "alibi":
             return None
         bias = alibi(self.sizes.n_heads, self.sizes.n_q, self.sizes.n_k)
@@ -117,7 +117,7 @@ class Sentence:
         return bias if self.sizes.stacked else bias[0]
 
     def array(self, name: str) -> NDArray:
-        """Return an array as it is with edits by hand, made anew each time."""
+        """Return the array `name` with the edits by hand. Each call computes the array again."""
         base = self.base(name)
         if name in self.edits:
             base = np.where(self.edits[name].cells, self.edits[name].values, base)
@@ -125,7 +125,7 @@ class Sentence:
         return base
 
     def base(self, name: str) -> NDArray:
-        """Return an array as it is without edits by hand."""
+        """Return the array `name` without the edits by hand."""
         if name in self.given_arrays:
             return self.given_arrays[name]
         if name in WEIGHTS:
@@ -151,14 +151,14 @@ class Sentence:
         if self.positional == "sinusoidal":
             X = X + sinusoidal(*X.shape)
         W = {"Q": self.W_q, "K": self.W_k, "V": self.W_v}[name]
-        # What overflows here is refused by name before it is shown.
+        # Ignore an overflow here, because `HeadInputs` refuses the array with an error.
         with np.errstate(over="ignore", invalid="ignore"):
-            made: NDArray = project(X, W)
-            return rotary(made) if self.positional == "rotary" and name != "V" else made
+            projected: NDArray = project(X, W)
+            return rotary(projected) if self.positional == "rotary" and name != "V" else projected
 
     @property
     def scale(self) -> float:
-        """What Q Kᵀ is multiplied with: 1/√d_k where none was set."""
+        """The factor on Q Kᵀ: 1/√d_k if no scale was set."""
         return self.sizes.d_k**-0.5 if self.fixed_scale is None else self.fixed_scale
 
     @property
@@ -178,15 +178,15 @@ class Sentence:
 
     @property
     def n_heads(self) -> int:
-        """How many heads."""
+        """The number of heads."""
         return self.sizes.n_heads
 
     @property
     def given(self) -> tuple[str, ...]:
-        """The names of the arrays that it was made with."""
+        """The names of the arrays that the sentence was made with."""
         return tuple(self.given_arrays)
 
     @property
     def overridden(self) -> dict[str, list[int]]:
-        """The cells set by hand, by array, as runs over flat indices."""
+        """The cells set by hand, by name of the array, as runs over flat indices."""
         return {name: cells_to_runs(edit.cells) for name, edit in self.edits.items()}

@@ -1,4 +1,4 @@
-"""The toy sentence's sizes: said, implied by arrays, or the course lab's; and their limits."""
+"""`Sizes`: the sizes of the toy sentence's arrays, and the limits of the sizes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ _WHY = {
     "d_v": "a wider matrix has more columns than the card has pixels for it",
     "n_heads": "more maps side by side are too small to read",
 }
-# Scores and weights go to the page as float32: 16 MB each at this many cells.
+# The largest number of cells of all maps. Scores and weights go to the page as float32, which is
+# 16 MB each for this many cells.
 LARGEST_MAPS = 1 << 22
 
 _AXES = {
@@ -32,7 +33,7 @@ EMBEDDINGS = frozenset({"embeddings", "key_embeddings"})
 
 @dataclass(frozen=True)
 class Sizes:
-    """Every size of a toy sentence. `stacked`: whether the arrays have a leading axis of heads."""
+    """Every size of a toy sentence. `stacked`: whether arrays have a leading axis of heads."""
 
     n_q: int
     n_k: int
@@ -43,14 +44,14 @@ class Sizes:
     stacked: bool
 
     def __post_init__(self) -> None:
-        """Raise ValueError for what is too large to draw."""
+        """Raise ValueError for sizes that are too large to draw."""
         for name, most in LARGEST.items():
             size(name, getattr(self, name), at_most=most, why=_WHY[name])
         cells = self.n_heads * self.n_q * self.n_k
         if cells > LARGEST_MAPS:
             raise ValueError(
                 f"tokens: {self.n_heads} maps of {self.n_q} × {self.n_k} tokens have {cells} "
-                f"cells, want at most {LARGEST_MAPS}: more is too much to send to a page"
+                f"cells, want at most {LARGEST_MAPS}, because more is too much to send to a page"
             )
 
     @classmethod
@@ -61,9 +62,14 @@ class Sizes:
         arrays: Mapping[str, NDArray],
         **said: int | None,
     ) -> Sizes:
-        """Return the sizes that were said or that `arrays` imply, else the course lab's.
+        """Return the sizes that are given in `said` or follow from `arrays`, else the course lab's.
 
-        Raises ValueError that names the array or the size that contradicts another.
+        Raises
+        ------
+        TypeError
+            If a size is not a whole number.
+        ValueError
+            If an array or a size contradicts another; the message names it.
         """
         for name, array in arrays.items():
             _check_axes(name, array, n_q, n_q if n_k is None else n_k)
@@ -113,12 +119,12 @@ def _check_axes(name: str, array: NDArray, n_q: int, n_k: int) -> None:
 
 
 def _infer(name: str, said: int | None, implied: Mapping[str, int], *, default: int) -> int:
-    """Return the one size that was said or implied; two different ones are an error."""
+    """Return the size that was said or implied; raise ValueError for two different sizes."""
     if said is not None:
         said = size(name, said)
-    wanted = said if said is not None else next(iter(implied.values()), default)
+    expected = said if said is not None else next(iter(implied.values()), default)
     for argument, got in implied.items():
-        if got != wanted:
+        if got != expected:
             source = name if said is not None else next(iter(implied))
-            raise ValueError(f"{argument}: its {name} is {got}, want {wanted} as {source} has it")
-    return size(name, wanted)
+            raise ValueError(f"{argument}: its {name} is {got}, want {expected} as {source} has it")
+    return size(name, expected)

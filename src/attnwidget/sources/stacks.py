@@ -1,4 +1,4 @@
-"""The stacks of a source: which attention a map is of, its layers, and its tokens."""
+"""The stacks of a source, their layers, and their tokens."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _DERIVATION_NAMES: Mapping[Derivation, str] = MappingProxyType(
 
 @dataclass(frozen=True)
 class StackId:
-    """One stack of a source: layers whose maps have the same rows and columns.
+    """The identity of a stack: layers whose maps have the same rows and columns.
 
-    `part` is "self" in a single stack, "encoder", "decoder" and "cross" in an encoder-decoder,
-    "vision" or "audio" in a tower beside text. `size` is (n_q, n_k) where the layers of a part
-    have maps of several sizes, which are stacks of their own. `derived` says how the maps are made
-    of the maps of another stack, "" where they are a source's own.
+    `part` is "self" for a single stack, "encoder", "decoder" and "cross" for an encoder-decoder,
+    "vision" or "audio" for a tower beside text. `size` is (n_q, n_k) if the layers of a part have
+    maps of several sizes, because each size is then a stack. `derived` names the derivation of the
+    maps from those of another stack, "" for maps that are not derived.
     """
 
     part: Part
@@ -36,13 +36,14 @@ class StackId:
     derived: Derivation = ""
 
     def derive(self, derivation: Derivation) -> StackId:
-        """Return the stack that is made of this one; "" returns the stack that this is made of."""
+        """Return the stack derived from this stack; "" returns the stack that is not derived."""
         return replace(self, derived=derivation)
 
     def name(self, several: bool) -> str:
         """Return the display name.
 
-        A derived stack is named after its own stack only where the source has `several`.
+        The name of a derived stack includes the stack that it is derived from only if the source
+        has `several` stacks.
         """
         own = self.part if self.size is None else f"{self.part} {self.size[0]}×{self.size[1]}"
         if not self.derived:
@@ -55,7 +56,9 @@ def find_stack(stacks: Mapping[str, StackId], kind: str | StackId) -> StackId:
     """Return the stack that is named `kind`, or `kind` itself; `stacks` are by display name.
 
     Raises
-        ValueError: if `stacks` does not have it.
+    ------
+    ValueError
+        If `stacks` has no such stack.
     """
     if isinstance(kind, StackId) and kind in stacks.values():
         return kind
@@ -64,14 +67,14 @@ def find_stack(stacks: Mapping[str, StackId], kind: str | StackId) -> StackId:
 
 @dataclass(frozen=True)
 class Layer:
-    """One attention layer of a source.
+    """An attention layer of a source.
 
-    `index` is the model's own numbering, `module` the qualified module name that tells
-    layers apart, `stack` is the stack that the layer belongs to and `kind` its display name.
+    `index` is the layer's number in the model, `module` the qualified name of the layer's module.
+    `stack` is the stack that the layer belongs to, and `kind` the display name of the stack.
 
-    `proved` says of a model's layer whether its weights, times V, are what the model's attention
-    returned: True where a few rows were compared and are equal, False where they differ, None where
-    the output could not be seen, and for layers of no model.
+    `proved` is the result of a comparison of weights · V with the output of the model's attention,
+    for a few rows: True if they are equal, False if they differ, None if the output could not be
+    read or the source is not a model.
     """
 
     index: int
@@ -85,11 +88,11 @@ class Layer:
 
 @dataclass(frozen=True)
 class Text:
-    """The n tokens of one stack, and what the tokenizer knows of them.
+    """The n tokens of a stack, and the tokenizer's facts about them.
 
-    `special` marks [CLS], padding and the like, `words` numbers the word that a token belongs to
-    (None for none, -1 where its label tells), `second` is where the second sentence of a pair
-    starts.
+    `special` marks special tokens such as [CLS] and padding. `words` has for each token the number
+    of the word that it belongs to, None for no word, -1 if the label must tell. `second` is the
+    position where the second sentence of a pair starts.
     """
 
     tokens: tuple[str, ...]
@@ -98,17 +101,17 @@ class Text:
     second: int | None = None
 
     def without_last(self) -> Text:
-        """Return the text but for its last token."""
+        """Return the text without the last token."""
         return replace(
             self, tokens=self.tokens[:-1], special=self.special[:-1], words=self.words[:-1]
         )
 
 
 def sizes_said(layers: Sequence[Layer], n_q: int, n_k: int, what: str = "token") -> str:
-    """Return "23 tokens · 6 layers × 12 heads" of the layers of a stack."""
+    """Return the sizes of a stack as text: "23 tokens · 6 layers × 12 heads"."""
 
-    def count(n: int, one: str) -> str:
-        return f"{n} {one}{'s' * (n != 1)}"
+    def count(n: int, noun: str) -> str:
+        return f"{n} {noun}{'s' * (n != 1)}"
 
     tokens = count(n_q, what) if n_q == n_k else f"{n_q} × {count(n_k, what)}"
     return f"{tokens} · {count(len(layers), 'layer')} × {count(layers[0].n_heads, 'head')}"

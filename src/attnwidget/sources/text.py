@@ -1,4 +1,4 @@
-"""A sentence as the lab's tokens."""
+"""Split a sentence into the tokens of the toy sentence."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ _JOINER = "\u200d"
 
 
 def split(sentence: str) -> tuple[str, ...]:
-    """Split at whitespace, each punctuation mark or symbol a token of its own.
+    """Split at whitespace, and make each punctuation mark or symbol a token.
 
-    Marks that belong to the character before them (accents, vowel signs, emoji modifiers and
-    joined emoji) stay with it, and an apostrophe inside a word stays in the word.
+    A mark that belongs to the character before it (an accent, a vowel sign, an emoji modifier or a
+    joined emoji) stays with the character. An apostrophe inside a word stays in the word.
 
     >>> split("The cat's mat, here.")
     ('The', "cat's", 'mat', ',', 'here', '.')
     """
     tokens: list[str] = []
-    word = ""  # the word under way
-    after_symbol = False  # the last token is a symbol that a mark may still extend
+    word = ""  # the letters of the current word so far
+    after_symbol = False  # whether the last token is a symbol, which a mark may extend
     for i, char in enumerate(sentence):
         category = unicodedata.category(char)
         following = sentence[i + 1 : i + 2]
@@ -60,11 +60,14 @@ def _is_flag(token: str, char: str) -> bool:
 
 
 def as_tokens(value: str | Iterable[str], name: str = "tokens") -> tuple[str, ...]:
-    """Return a sentence's tokens, or the given tokens as they are; `name` is for errors.
+    """Return the tokens of a sentence, or given tokens unchanged; `name` is used in errors.
 
     Raises
-        TypeError: if it is neither text nor an iterable of text.
-        ValueError: if there is no token at all.
+    ------
+    TypeError
+        If `value` is neither text nor an iterable of text.
+    ValueError
+        If there is no token.
     """
     if isinstance(value, str):
         tokens = split(value)
