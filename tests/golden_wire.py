@@ -45,7 +45,11 @@ def recorded(name: str) -> list[dict[str, Any]]:
 
 
 def _revisions(value: Any) -> list[int]:
-    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    if isinstance(value, dict):
+        # What is added to these is not recorded, and gives no number.
+        parts = [part for name, part in value.items() if name not in GROWING]
+    else:
+        parts = value if isinstance(value, list) else []
     own = [value["revision"]] if isinstance(value, dict) and "revision" in value else []
     return own + [revision for part in parts for revision in _revisions(part)]
 
@@ -56,7 +60,7 @@ def _renumbered(value: Any, numbers: dict[int, int]) -> Any:
     if not isinstance(value, dict):
         return value
     return {
-        name: numbers[part] if name == "revision" else _renumbered(part, numbers)
+        name: numbers.get(part, part) if name == "revision" else _renumbered(part, numbers)
         for name, part in value.items()
     }
 

@@ -96,8 +96,14 @@ export interface Edits {
 
 /** Python's answer: the rows that changed. */
 export interface Patch {
-  /** Last op applied, by client. */
+  /** The revision that it continues; null where the whole state comes with it. */
+  from?: number | null;
+  /** The revision that it leads to. */
+  revision?: number;
+  /** The last op that is answered, by client: done, refused or void. */
   acks: Record<string, number>;
+  /** Why an op was refused, by client and number. */
+  refused?: Record<string, Record<string, string>>;
   /** The page that made the edit, or "python". */
   origin: string;
   rows: Packed;

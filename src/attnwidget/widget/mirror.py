@@ -67,11 +67,19 @@ class SessionMirror(StoreWidget):
             names += ["_patch"] + ["_ahead"] * may_be_ahead(change.before)
         self.send_fields(names)
 
+    def get_state(self, key: Any = None, drop_defaults: bool = False) -> dict[str, Any]:
+        """Return these traits packed, all of them where `key` is None."""
+        state: dict[str, Any] = super().get_state(key, drop_defaults)
+        if "_patch" in state and self.fields().keys() <= state.keys():
+            state["_patch"]["from"] = None  # the whole state continues no other
+        return state
+
     def send_state(self, key: Any = None) -> None:
         """Send these traits, all of them where `key` is None."""
-        super().send_state(key)
-        if key is None or "_patch" in key:
-            self._page.sent()
+        with self.store.lock:
+            super().send_state(key)
+            if key is None or "_patch" in key:
+                self._page.sent()
 
     def _taken(self, sync_data: dict[str, Any]) -> Exception | None:
         # Edits are taken first and apart: a refused trait beside them takes back none of them.
@@ -79,8 +87,6 @@ class SessionMirror(StoreWidget):
             rest = {name: value for name, value in sync_data.items() if name != "_edits"}
             try:
                 refusal: Exception | None = self._page.take(sync_data["_edits"])
-            except ValueError as error:
-                refusal = error
             finally:
                 # An observer may have raised: the page gets its answer, and the rest is taken.
                 self.send_fields(["_patch"])
@@ -99,6 +105,10 @@ class SessionMirror(StoreWidget):
         return names
 
     def _answer(self, _widget: object, question: dict[str, Any], _buffers: object) -> None:
+        if question.get("type") == "resync":
+            # A page has missed a message. Its module and stylesheet are not sent again.
+            self.send_state({*self.fields(), "error", "_patch"})
+            return
         reply = {"id": question.get("id")}
         try:
             message = answer(self.store.now, question)

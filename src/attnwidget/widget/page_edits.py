@@ -24,8 +24,9 @@ _NONE: NDArray[np.intp] = np.empty(0, np.intp)
 class PageEdits:
     """What the pages of one session have sent, and the answer that is due to them.
 
-    The answer names the last edit of each page, the query rows that changed, and who changed them:
-    a page, or "python". It gathers until it is sent.
+    The answer names the last edit of each page, the edits that were refused, the query rows that
+    changed, and who changed them: a page, or "python". It gathers until it is sent, and says which
+    revision it continues: a page that has another revision has missed a message.
     """
 
     def __init__(self, session: Session) -> None:
@@ -33,25 +34,41 @@ class PageEdits:
         self._log = EditLog()
         self._rows = _NONE
         self._origin: str | None = None
+        self._sent_revision = session.now.revision
 
     def take(self, message: Any) -> RefusedError | None:
         """Do the edits of a page's message that are new; return the first refusal.
 
-        Each edit stands alone: a refused edit takes back no other. Raises ValueError for a message
-        that cannot be read.
+        Each edit stands alone: a refused edit takes back no other. The error of a command that is
+        not a refusal is raised when the other edits are done.
         """
-        client, edits = self._log.fresh(message)
+        try:
+            client, edits = self._log.fresh(message)
+        except ValueError as error:
+            return RefusedError(str(error))
         refusal: RefusedError | None = None
+        failure: Exception | None = None
         with self._session.batch(atomic=False):
-            for edit in edits:
+            for seq, edit in edits:
+                words = ""
                 try:
-                    command, rows, by = command_of(client, edit, self._session.now.shape)
-                    self._add(rows, client)
-                    if command is not None:
-                        self._session.do(command, by=by)
-                except (TypeError, ValueError) as error:  # noqa: PERF203
-                    refusal = refusal or RefusedError(str(error))
+                    self._do(client, edit)
+                except (TypeError, ValueError) as error:
+                    words = str(error)
+                    refusal = refusal or RefusedError(words)
+                except Exception as error:  # it is raised below: the page is answered all the same
+                    words = f"{type(error).__name__}: {error}"
+                    failure = failure or error
+                self._log.answer(client, seq, words)
+        if failure is not None:
+            raise failure
         return refusal
+
+    def _do(self, client: str, edit: Any) -> None:
+        command, rows, by = command_of(client, edit, self._session.now.shape)
+        self._add(rows, client)
+        if command is not None:
+            self._session.do(command, by=by)
 
     def note(self, change: Change[Snapshot]) -> bool:
         """Note the rows and the author of a change; return whether rows say all of it."""
@@ -66,12 +83,23 @@ class PageEdits:
         maps = self._session.now.maps
         rows = self._rows[self._rows < maps.mask.shape[0]]
         parts = {"rows": rows.astype(np.int32), **maps.rows(rows)}
-        packed = {name: pack(part) for name, part in parts.items()}
-        return {"acks": dict(self._log.acks), "origin": self._origin or "python", **packed}
+        refused = {
+            client: {str(seq): words for seq, words in edits.items()}
+            for client, edits in self._log.refused.items()
+        }
+        return {
+            "from": self._sent_revision,
+            "revision": self._session.now.revision,
+            "acks": dict(self._log.acks),
+            "refused": refused,
+            "origin": self._origin or "python",
+            **{name: pack(part) for name, part in parts.items()},
+        }
 
     def sent(self) -> None:
-        """Start a new answer."""
+        """Start a new answer, which continues the state that was sent."""
         self._rows, self._origin = _NONE, None
+        self._sent_revision = self._session.now.revision
 
     def _add(self, rows: NDArray[np.intp], by: str) -> None:
         self._rows = np.union1d(self._rows, rows)

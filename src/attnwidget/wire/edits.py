@@ -53,31 +53,43 @@ def command_of(
 
 
 class EditLog:
-    """Which edits have been applied, by browser page.
+    """Which edits are answered, by browser page, and why an edit was refused.
 
-    A page sends every edit that it has no answer to, again and again: a lost message costs
-    nothing, and an edit is applied once.
+    A page sends every edit that has no answer, again and again: a lost message costs nothing, and
+    an edit is done once. `acks` has the number of the last answered edit, `refused` the words for
+    each refused edit that its page may not have heard of.
     """
 
     def __init__(self) -> None:
         self.acks: dict[str, int] = {}
+        self.refused: dict[str, dict[int, str]] = {}
 
-    def fresh(self, message: Any) -> tuple[str, list[Any]]:
-        """Return the page, and those of its edits that were not seen before; now they are.
+    def fresh(self, message: Any) -> tuple[str, list[tuple[int, Any]]]:
+        """Return the page, and those of its edits that are not answered yet, with their numbers.
 
         Raises ValueError for a message that cannot be read, or edits without numbers.
         """
         if not isinstance(message, Mapping):
             raise ValueError(f"the page sent edits that can't be read (got {message!r})")
         client = str(message.get("client", ""))
-        last = self.acks.get(client, 0)
+        last = self.acks.setdefault(client, 0)
         try:
             numbered = [(int(op["seq"]), op) for op in message.get("ops", ())]
         except (TypeError, KeyError, OverflowError) as error:
             raise ValueError(f"the page sent edits that can't be read ({error!r})") from None
-        new = [(seq, op) for seq, op in numbered if seq > last]
-        self.acks[client] = max([last, *(seq for seq, _ in new)])
-        return client, [op for _, op in new]
+        # The page has heard of an edit that it does not send any more.
+        waiting = {seq for seq, _ in numbered}
+        refused = self.refused.pop(client, {})
+        kept = {seq: words for seq, words in refused.items() if seq in waiting}
+        if kept:
+            self.refused[client] = kept
+        return client, [(seq, op) for seq, op in numbered if seq > last]
+
+    def answer(self, client: str, seq: int, refusal: str = "") -> None:
+        """Note that an edit is done, void, or refused in words."""
+        self.acks[client] = max(self.acks.get(client, 0), seq)
+        if refusal:
+            self.refused.setdefault(client, {})[seq] = refusal
 
 
 def _move(name: Any) -> Command[Any]:

@@ -1,0 +1,154 @@
+"""What a page learns: which edits are done, void or refused, and whether it missed a message."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from byhand import cell, edits, unpack
+from interacting import given, page, sentence
+from recording import RecordingComm
+
+from attnwidget.session.session import Session
+from attnwidget.sources.lab import LabSource
+from attnwidget.widget.page_edits import PageEdits
+
+PAINT = {"on": [2, 1]}
+REFUSED = {"setting": {"name": "d_k", "value": 0}}
+VOID = {"on": [2, 1], "shape": [9, 9]}
+
+
+def answers(w):
+    return [message["_patch"] for message in w.comm.states() if "_patch" in message]
+
+
+def test_every_answer_continues_the_one_before():
+    w = sentence()
+    opened = w.get_state()["_patch"]
+    assert opened["from"] is None
+    w.toggle(0, 1)
+    w.set_state(edits(w, PAINT))
+    w.layer = 0  # nothing changes
+    w.set_state(edits(w, PAINT))
+    with w.hold_sync():
+        w.toggle(1, 1)
+        w.temperature = 2
+    revisions = [opened["revision"], *(a["revision"] for a in answers(w))]
+    assert [a["from"] for a in answers(w)] == revisions[:-1]
+    assert revisions == sorted(revisions)
+    assert len(set(revisions)) == 4, "the third answer only says that the edit was done before"
+
+
+def test_a_change_that_is_no_answer_leaves_the_chain_whole():
+    w = given()
+    w.title = "weights"
+    w.layer = 2
+    w.comm.sent.clear()
+    w.head = 1
+    (answer,) = answers(w)
+    assert (answer["from"], answer["revision"]) == (w.revision - 1, w.revision)
+
+
+def test_a_page_that_missed_a_message_gets_the_whole_state():
+    w = sentence()
+    w.toggle(2, 1)
+    w.title = "masked"
+    w.comm.sent.clear()
+    w._handle_custom_msg({"type": "resync"}, [])
+    (state,) = w.comm.states()
+    assert state["_patch"]["from"] is None
+    assert state["_patch"]["revision"] == state["revision"] == w.revision
+    assert state["title"] == "masked"
+    assert "error" in state
+    np.testing.assert_array_equal(unpack(state["mask"]), w.mask)
+    assert not {"_esm", "_css"} & state.keys()
+    w.toggle(2, 2)
+    assert answers(w)[-1]["from"] == state["revision"]
+
+
+def test_each_edit_is_done_refused_or_void():
+    w = sentence()
+    w.set_state(edits(w, PAINT, REFUSED, VOID, {**PAINT, "move": "sideways"}))
+    answer = page(w)["_patch"]
+    assert answer["acks"] == {"p": 4}
+    assert list(answer["refused"]) == ["p"]
+    assert list(answer["refused"]["p"]) == ["2", "4"]
+    assert answer["refused"]["p"]["2"] == w.error
+    assert "d_k" in w.error
+    assert w.mask.sum() == 1
+
+
+def test_a_refusal_is_said_until_the_page_has_heard_it():
+    w = sentence()
+    w.set_state(edits(w, REFUSED))
+    words = page(w)["_patch"]["refused"]
+    w.set_state(edits(w, REFUSED, PAINT))  # the answer was lost
+    assert page(w)["_patch"]["refused"] == words
+    w.set_state(edits(w, {**PAINT, "seq": 1}, client="q"))
+    assert page(w)["_patch"]["refused"] == words, "another page has not heard it"
+    w.set_state(edits(w, {**PAINT, "seq": 3}))
+    assert page(w)["_patch"]["refused"] == {}
+
+
+def test_an_edit_that_fails_is_answered_and_costs_no_other(monkeypatch):
+    def fail(*_):
+        raise RuntimeError("out of memory")
+
+    monkeypatch.setattr(LabSource, "reset", fail)
+    w = sentence()
+    with pytest.raises(RuntimeError, match="out of memory"):
+        w.set_state(edits(w, {"move": "reset"}, PAINT))
+    answer = page(w)["_patch"]
+    assert answer["acks"] == {"p": 2}
+    assert answer["refused"] == {"p": {"1": "RuntimeError: out of memory"}}
+    assert w.mask.sum() == 1
+
+
+def test_an_interrupted_edit_has_no_answer_and_is_done_the_next_time(monkeypatch):
+    session = Session(LabSource.create("a b c"))
+    pages = PageEdits(session)
+    ops = [{"seq": seq, "on": [seq, 1], "off": [], "shape": [3, 3]} for seq in (1, 2)]
+    do, count = session.do, iter([None, KeyboardInterrupt])
+
+    def interrupted(*arguments, **keywords):
+        error = next(count, None)
+        if error:
+            raise error
+        return do(*arguments, **keywords)
+
+    monkeypatch.setattr(session, "do", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        pages.take({"client": "p", "ops": ops})
+    assert pages.answer()["acks"] == {"p": 1}
+    pages.take({"client": "p", "ops": ops})
+    assert pages.answer()["acks"] == {"p": 2}
+    assert np.flatnonzero(session.now.maps.mask).tolist() == [1, 2]
+
+
+def test_an_observer_s_value_error_is_no_refusal():
+    w = sentence()
+
+    def wrong(_):
+        raise ValueError("observer")
+
+    w.observe(wrong, "mask")
+    with pytest.raises(ValueError, match="observer"):
+        w.set_state(edits(w, PAINT))
+    assert not w.error
+    assert page(w)["_patch"]["acks"] == {"p": 1}
+
+
+def test_a_large_map_that_is_opened_late_is_continued_from_its_opening(monkeypatch):
+    monkeypatch.setattr("attnwidget.widget.mirror.LARGEST", 5)
+    w = given()
+    w.toggle(0, 0)
+    w.comm = RecordingComm()
+    opened = w.get_state()["_patch"]
+    w.toggle(0, 1)
+    assert answers(w)[0]["from"] == opened["revision"]
+
+
+def test_a_number_that_is_refused_names_its_array():
+    w = sentence()
+    w.set_state(edits(w, cell(w, "Q", (0, 0), 1e300)))
+    assert page(w)["_patch"]["refused"] == {"p": {"1": w.error}}
+    assert w.error.startswith("Q: ")
