@@ -1,0 +1,114 @@
+/**
+ * The state of a page: what Python has confirmed, with the page's own commands replayed on top until
+ * they are answered. A command may be lost, late, doubled or refused, and another page may change the
+ * state meanwhile: `state = fold(reduce, confirmed, pending)` is right after each of these.
+ */
+import type { Down, Pending, Transport } from "../wire/transport";
+
+export interface Sync<S, C> {
+  /** What the authority has said, and nothing else. */
+  readonly confirmed: S;
+  /** The confirmed state with the pending commands replayed. */
+  readonly state: S;
+  readonly pending: readonly Pending<C>[];
+  /** Why a command was refused in the last answer; empty where none was. */
+  readonly refusal: string;
+  /** Show a command at once, and send it. */
+  do(command: C): void;
+  /** Send the pending commands again: a message may have been lost. */
+  push(): void;
+  /** Take a state that another program has set beside the messages. */
+  renew(confirmed: S): void;
+  /** Forget pending commands that are about nothing any more. */
+  drop(isVoid: (command: C) => boolean): void;
+  /** A number that no command and no question of this page has. */
+  nextSeq(): number;
+  stop(): void;
+}
+
+export function createSync<S extends { revision: number }, C extends { replaces?: string }>(
+  transport: Pick<Transport<S, C>, "push" | "onState" | "resync">,
+  reduce: (state: S, command: C) => S,
+  opened: S,
+  client: string,
+): Sync<S, C> {
+  let confirmed = opened;
+  let pending: readonly Pending<C>[] = [];
+  let refusal = "";
+  let seq = 0;
+  /** The missed message for which the whole state was asked: each missed message asks once. */
+  let asked: number | null = null;
+  /** The fold; null where it has to be made anew. */
+  let folded: S | null = opened;
+
+  function fold(): S {
+    folded ??= pending.reduce((state, { command }) => reduce(state, command), confirmed);
+    return folded;
+  }
+
+  function hear({ from, acks, refused, apply }: Down<S>): boolean {
+    if (from !== null && from !== confirmed.revision) {
+      // A message that continues an older state is late or doubled. Another has overtaken a message.
+      if (from > confirmed.revision && from !== asked) {
+        asked = from;
+        transport.resync();
+      }
+      return false;
+    }
+    asked = null;
+    const answered = acks[client] ?? 0;
+    confirmed = apply(confirmed);
+    const words = pending
+      .filter((each) => each.seq <= answered)
+      .map((each) => refused[client]?.[each.seq]);
+    if (words.length) refusal = words.find(Boolean) ?? "";
+    pending = pending.filter((each) => each.seq > answered);
+    folded = null;
+    return true;
+  }
+
+  const push = () => {
+    if (pending.length) transport.push({ client, commands: pending });
+  };
+  const stop = transport.onState(hear);
+
+  return {
+    get confirmed() {
+      return confirmed;
+    },
+    get state() {
+      return fold();
+    },
+    get pending() {
+      return pending;
+    },
+    get refusal() {
+      return refusal;
+    },
+    do(command) {
+      const { replaces } = command;
+      const kept = replaces
+        ? pending.filter((each) => each.command.replaces !== replaces)
+        : pending;
+      // Where nothing is replaced, the command is all that is new.
+      const next = kept.length === pending.length ? reduce(fold(), command) : null;
+      pending = [...kept, { seq: ++seq, command }];
+      folded = next;
+      refusal = "";
+      push();
+    },
+    push,
+    renew(state) {
+      confirmed = state;
+      folded = null;
+    },
+    drop(isVoid) {
+      const kept = pending.filter(({ command }) => !isVoid(command));
+      if (kept.length === pending.length) return;
+      pending = kept;
+      folded = null;
+    },
+    nextSeq: () => ++seq,
+    stop,
+  };
+}
