@@ -13,7 +13,7 @@ import traitlets
 from recording import RecordingComm
 
 from attnwidget import AttentionWidget, causal_mask
-from attnwidget.session.settings import CMAPS
+from attnwidget.session.settings import CMAPS, VIEWS
 
 ROOT = Path(__file__).parents[1]
 
@@ -496,6 +496,12 @@ def test_the_colour_maps_are_the_same_on_both_sides():
     source = (ROOT / "js" / "draw" / "color.ts").read_text()
     (listed,) = re.findall(r"CMAPS = \[(.*?)\]", source, re.DOTALL)
     assert tuple(re.findall(r'"(\w+)"', listed)) == CMAPS
+
+
+def test_the_views_are_the_same_on_both_sides():
+    source = (ROOT / "js" / "card" / "view.ts").read_text()
+    (listed,) = re.findall(r"export type ViewName =(.*?);", source, re.DOTALL)
+    assert tuple(re.findall(r'"([\w-]+)"', listed)) == VIEWS
 
 
 def test_a_sentence_of_the_lab_has_nothing_to_notice():

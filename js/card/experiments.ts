@@ -2,8 +2,9 @@
 
 import { number } from "../explain/numbers";
 import type { Store } from "../state/store";
-import { type Env, h, text } from "../ui/dom";
+import { h, text } from "../ui/dom";
 import { icon } from "../ui/icons";
+import type { Env } from "./view";
 
 const SIZES = ["d_model", "d_k", "d_v", "n_heads"] as const;
 const INITS = ["uniform", "normal", "identity", "orthogonal"];

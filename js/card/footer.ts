@@ -1,28 +1,20 @@
 /** The foot of the card: how much is masked, which keys do what, whether rows sum to one. */
 
 import type { Store } from "../state/store";
-import { type Env, fill, h, text } from "../ui/dom";
+import { fill, h, text } from "../ui/dom";
+import { currentView, type Env, type Views } from "./view";
 
-export function createFooter(parent: HTMLElement, store: Store, { signal }: Env): void {
+export function createFooter(
+  parent: HTMLElement,
+  store: Store,
+  views: Views,
+  { signal }: Env,
+): void {
   const masked = h("span", { class: "aw-masked-count" });
   const sums = h("span", { class: "aw-row-sums" });
   const key = (name: string, does: string) =>
     h("span", { class: "aw-key" }, h("kbd", {}, name), does);
   const keys = h("span", { class: "aw-keys" });
-  const KEYS: Record<string, [string, string][]> = {
-    heatmap: [
-      ["←↑↓→", "move"],
-      ["space", "mask"],
-      ["shift", "extend"],
-      ["drag", "paint"],
-    ],
-    steps: [
-      ["drag", "a number"],
-      ["type", "another"],
-      ["↑↓", "in the box: step"],
-      ["click", "masks"],
-    ],
-  };
   parent.append(masked, keys, sums);
 
   // What each row holds, kept from change to change: a click costs a row here too.
@@ -31,8 +23,7 @@ export function createFooter(parent: HTMLElement, store: Store, { signal }: Env)
 
   function count(rows: Iterable<number>) {
     const { nK, mask } = store;
-    const { data } =
-      (store.get("view") === "steps" && store.mistaken?.attention) || store.attention;
+    const { data } = currentView(views, store)?.drawn?.(store) ?? store.attention;
     for (const q of rows) {
       let sum = 0;
       let masked = 0;
@@ -64,7 +55,7 @@ export function createFooter(parent: HTMLElement, store: Store, { signal }: Env)
   }
   const legend = () =>
     fill(keys, store.get("view"), () =>
-      (KEYS[store.get("view")] ?? []).map(([name, does]) => key(name, does)),
+      (currentView(views, store)?.keys ?? []).map(([name, does]) => key(name, does)),
     );
   legend();
   store.subscribe((change) => {

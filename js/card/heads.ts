@@ -3,8 +3,9 @@ import { lut } from "../draw/color";
 import { paintThumb } from "../draw/thumb";
 import { largest } from "../maths/extent";
 import type { Store } from "../state/store";
-import { type Env, h } from "../ui/dom";
+import { h } from "../ui/dom";
 import { palette } from "../views/heatmap/paint";
+import type { Env } from "./view";
 
 export function createHeads(parent: HTMLElement, store: Store, env: Env): void {
   const { signal, listen, theme } = env;

@@ -7,9 +7,10 @@ import { largest } from "../maths/extent";
 import { quantityAt, shiftMap, shownQuantity, weighted } from "../state/quantity";
 import type { Store } from "../state/store";
 import { copyButton } from "../ui/copy";
-import { type Env, fill, h, text } from "../ui/dom";
+import { fill, h, text } from "../ui/dom";
 import type { Cell } from "../ui/focus";
 import { rowIsEmpty } from "../views/heatmap/words";
+import type { Env } from "./view";
 
 const BARS = 10;
 /** The traits, beside the maps, that the panel shows. */

@@ -2,8 +2,9 @@
 
 import { invariants } from "../maths/invariants";
 import type { Store } from "../state/store";
-import { type Env, h, text } from "../ui/dom";
+import { h, text } from "../ui/dom";
 import { decode } from "../wire/codec";
+import type { Env } from "./view";
 
 const MISTAKES = [
   "no-scale", "overflow", "wrong-axis", "keepdims", "mask-sign", "mask-after-softmax",

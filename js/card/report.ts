@@ -6,12 +6,13 @@ import { visible } from "../explain/tokens";
 import { largest } from "../maths/extent";
 import { invariants } from "../maths/invariants";
 import type { Store } from "../state/store";
-import { type Env, h, text } from "../ui/dom";
+import { h, text } from "../ui/dom";
 import { palette } from "../views/heatmap/paint";
 import { mapBlock } from "../views/steps/layout";
 import { createMatrix, type Place } from "../views/steps/matrix";
 import { decode, type Flat } from "../wire/codec";
 import type { Report } from "../wire/schema";
+import type { Env } from "./view";
 
 /** One of the maps side by side: what is coloured, and how. */
 interface Picture {

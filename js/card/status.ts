@@ -2,7 +2,8 @@
 
 import type { Store } from "../state/store";
 import { NO_ANSWER } from "../state/waiting";
-import { type Env, h, text } from "../ui/dom";
+import { h, text } from "../ui/dom";
+import type { Env } from "./view";
 
 export const NO_PYTHON = "There is no Python here: edits are a preview and are not kept";
 

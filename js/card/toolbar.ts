@@ -1,31 +1,22 @@
 /** The head of the card: what this is, which view, which mask, which layer and head. */
 
 import type { Store } from "../state/store";
-import { type Env, h, text } from "../ui/dom";
+import { h, text } from "../ui/dom";
 import { type IconName, icon } from "../ui/icons";
 import { segmented } from "../ui/segmented";
-import { lacking } from "./needs";
+import { isOffered, lacking } from "./needs";
 import { createPresets } from "./presets";
 import { createRegroup } from "./regroup";
+import { currentView, type Env, type ViewName, type Views } from "./view";
 
-const VIEWS = [
-  { value: "heatmap", text: "Heatmap" },
-  { value: "steps", text: "Steps" },
-  { value: "lines", text: "Lines" },
-  { value: "neuron", text: "Neuron" },
-  { value: "grid", text: "Grid" },
-  { value: "bertviz-head", text: "BertViz heads" },
-  { value: "bertviz-model", text: "BertViz model" },
-  { value: "bertviz-neuron", text: "BertViz neurons" },
-];
-
-export function createToolbar(parent: HTMLElement, store: Store, env: Env): void {
+export function createToolbar(parent: HTMLElement, store: Store, every: Views, env: Env): void {
   const { signal, listen } = env;
   const title = h("h2", { class: "aw-title" });
   const subtitle = h("span", { class: "aw-subtitle" });
   const isModel = () => store.get("layers").some((layer) => layer.module !== "");
 
-  const views = segmented("view", VIEWS, (value) => store.set("view", value), env);
+  const choices = Object.values(every).map(({ name, label }) => ({ value: name, text: label }));
+  const views = segmented("view", choices, (value) => store.set("view", value), env);
   const presets = createPresets(store, env);
   const undo = button("undo", "undo (Ctrl+Z)", store.undo);
   const redo = button("redo", "redo (Ctrl+Shift+Z)", store.redo);
@@ -91,26 +82,20 @@ export function createToolbar(parent: HTMLElement, store: Store, env: Env): void
     text(title, store.get("title") || (model ? "Attention" : "Self-attention"));
     text(subtitle, store.get("subtitle"));
     views.set(store.get("view"));
-    const view = store.get("view");
-    const maps = view === "heatmap" || view === "steps";
-    // Weights that came as they are have none of Q, K and V.
-    const computed = (["Q", "K", "V"] as const).some((name) => store.matrix(name));
-    const known = computed ? ["heatmap", "steps", "lines", "neuron"] : ["heatmap", "lines"];
-    // One map alone needs no overview.
-    if (store.nHeads > 1 || store.layers.length > 1 || view === "grid") known.push("grid");
-    // BertViz shows models; of a sentence it is there for who asks for it.
-    const bertviz = store.get("bertviz_views");
-    const asked = view.startsWith("bertviz") && !bertviz.includes(view) ? [view] : [];
-    views.offer([...known, ...bertviz, ...asked], (view) => lacking(store, view));
-    views.element.hidden = known.length < 2 && maps;
-    edits.hidden = !maps;
+    const offered = Object.values(every).filter((view) => isOffered(store, view));
+    views.offer(
+      offered.map(({ name }) => name),
+      (name) => lacking(store, every[name as ViewName]),
+    );
+    const parts = currentView(every, store)?.parts ?? [];
+    edits.hidden = !parts.includes("edits");
     presets.update();
     regroup.update();
     undo.disabled = !store.canUndo;
     redo.disabled = !store.canRedo;
     clear.disabled = !store.canClear;
-    const every = [...store.get("layers"), ...store.get("derived_layers")];
-    const kinds = [...new Set(every.map((l) => l.kind))];
+    const all = [...store.get("layers"), ...store.get("derived_layers")];
+    const kinds = [...new Set(all.map((l) => l.kind))];
     const { layers, shown } = store;
     const heads = Array.from({ length: store.nHeads }, (_, i) => i);
     layer.update(
@@ -122,12 +107,10 @@ export function createToolbar(parent: HTMLElement, store: Store, env: Env): void
     head.update(heads, shown.head, store.get("head"));
     kind.update(kinds, shown.kind, store.get("kind"));
     kind.element.hidden = kinds.length < 2;
-    // The grid and BertViz show every layer of a stack.
-    const single = maps || view === "lines" || view === "neuron";
-    layer.element.hidden = layers.length < 2 || !single;
-    pickers.hidden = kinds.length < 2 && (!single || (layers.length < 2 && heads.length < 2));
-    // Lines show a layer's heads together.
-    head.element.hidden = heads.length < 2 || view === "lines" || !single;
+    const isOfLayer = parts.includes("layer");
+    layer.element.hidden = layers.length < 2 || !isOfLayer;
+    pickers.hidden = kinds.length < 2 && (!isOfLayer || (layers.length < 2 && heads.length < 2));
+    head.element.hidden = heads.length < 2 || !parts.includes("head");
   }
   store.subscribe(update, signal);
   update();

@@ -1,11 +1,7 @@
 /** Dark or light, as the host has it: JupyterLab, VS Code, Colab, marimo, or a plain page. */
 
+import type { Theme } from "../draw/theme";
 import type { Scope } from "../ui/scope";
-
-export interface Theme {
-  readonly dark: boolean;
-  subscribe(listener: () => void, until: AbortSignal): void;
-}
 
 /** What the host says of itself, in the order in which it is believed. */
 export interface HostSigns {

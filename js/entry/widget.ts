@@ -2,28 +2,23 @@
 import type { AnyModel } from "@anywidget/types";
 import { createExperiments } from "../card/experiments";
 import { createFooter } from "../card/footer";
-import { createHeads } from "../card/heads";
-import { createInspector } from "../card/inspector";
 import { createMistakes } from "../card/mistakes";
 import { lacking } from "../card/needs";
 import { createReport } from "../card/report";
 import { createStatus } from "../card/status";
 import { createToolbar } from "../card/toolbar";
+import { currentView, type Env, type ViewName } from "../card/view";
+import type { Theme } from "../draw/theme";
 import { type ComparisonTraits, createComparisonStore } from "../state/comparison";
 import { createStore, type Store } from "../state/store";
 import { createAlert } from "../ui/alert";
-import { type Env, h, text } from "../ui/dom";
+import { h, text } from "../ui/dom";
 import { createFocus } from "../ui/focus";
 import { createScope, type Scope } from "../ui/scope";
-import { type BertvizKind, createBertvizView } from "../views/bertviz";
 import { createComparison } from "../views/compare";
-import { createGrid } from "../views/grid";
-import { createHeatmap } from "../views/heatmap";
-import { createLines } from "../views/lines";
-import { createNeuron } from "../views/neuron";
-import { createSteps } from "../views/steps";
+import { VIEWS } from "../views/registry";
 import type { Traits } from "../wire/schema";
-import { createTheme, type Theme } from "./host";
+import { createTheme } from "./host";
 
 interface Host {
   model: AnyModel<Traits>;
@@ -135,30 +130,31 @@ function fill(
   const below = h("div", { class: "aw-below" });
   const foot = h("footer", { class: "aw-foot" });
   root.append(head, notice, lab, body, below, foot);
-  createToolbar(head, store, env);
+  createToolbar(head, store, VIEWS, env);
   createStatus(head, store, env);
   createExperiments(lab, store, env);
   createMistakes(lab, store, env);
   createReport(below, store, env);
-  createFooter(foot, store, env);
+  createFooter(foot, store, VIEWS, env);
 
   let open = "";
-  // Where a head picked among all is opened.
-  let last = "heatmap";
+  let name: ViewName = "heatmap";
+  let previous: ViewName = name;
   let ending = new AbortController();
   const showView = () => {
-    const view = store.get("view");
-    const why = lacking(store, view);
-    if (view + why === open) return;
-    open = view + why;
+    const view = currentView(VIEWS, store);
+    const why = view ? lacking(store, view) : `There is no view “${store.get("view")}”`;
+    if (store.get("view") + why === open) return;
+    open = store.get("view") + why;
     ending.abort();
     ending = new AbortController();
     body.replaceChildren();
-    foot.hidden = view !== "heatmap" && view !== "steps";
-    lab.hidden = foot.hidden;
-    if (why) body.append(h("p", { class: "aw-where" }, `${why}.`));
-    else createView(view, body, store, { ...env, ...scope.until(ending.signal) }, () => last);
-    if (view !== "grid") last = view;
+    foot.hidden = !view?.parts.includes("foot");
+    lab.hidden = !view?.parts.includes("lab");
+    if (view && view.name !== name) [previous, name] = [name, view.name];
+    const until = scope.until(ending.signal);
+    if (!view || why) body.append(h("p", { class: "aw-where" }, `${why}.`));
+    else view.mount(body, { ...env, ...until, store, previous: () => previous });
   };
 
   const tell = createAlert(alert, () => store.set("error", ""), scope);
@@ -185,53 +181,4 @@ function fill(
   store.subscribe(update, signal);
   update();
   root.dataset.ready = "true";
-}
-
-function createView(
-  view: string,
-  body: HTMLElement,
-  store: Store,
-  env: Env,
-  back: () => string,
-): void {
-  if (view === "heatmap") {
-    const map = h("div", { class: "aw-map-column" });
-    const inspector = h("aside", { class: "aw-inspector", "aria-label": "the marked cell" });
-    body.append(map, inspector);
-    createHeatmap(map, store, env);
-    createHeads(map, store, env);
-    createInspector(inspector, store, env);
-  } else if (view === "steps") {
-    const column = h("div", { class: "aw-steps-column" });
-    body.append(column);
-    createHeads(column, store, env);
-    createSteps(column, store, env);
-  } else if (view === "lines") {
-    createLines(body, store, env);
-  } else if (view === "neuron") {
-    createNeuron(body, store, env);
-  } else if (view === "grid") {
-    createGrid(body, store, env, back);
-  } else if (view.startsWith("bertviz-")) {
-    showBertviz(body, store, env, view.slice("bertviz-".length) as BertvizKind);
-  } else {
-    body.append(h("p", { class: "aw-where" }, `There is no view “${view}”.`));
-  }
-}
-
-function showBertviz(body: HTMLElement, store: Store, env: Env, kind: BertvizKind): void {
-  const { signal, theme } = env;
-  const view = createBertvizView(body, {
-    scope: env,
-    async request(kind, theme) {
-      const { buffers } = await store.request({ type: "bertviz", kind, theme }, signal);
-      return new TextDecoder().decode(buffers[0]);
-    },
-  });
-  const show = () => view.show(kind, theme.dark ? "dark" : "light");
-  theme.subscribe(show, signal);
-  store.subscribe(({ names }) => {
-    if (names.has("layers") || names.has("kind") || names.has("tokens")) view.reload();
-  }, signal);
-  show();
 }

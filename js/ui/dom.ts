@@ -1,7 +1,5 @@
 /** Elements in one line. Text goes in as text: a token can never be markup. */
 
-import type { Scope } from "./scope";
-
 type Props = Record<string, string | number | boolean | null | undefined>;
 
 export function h<K extends keyof HTMLElementTagNameMap>(
@@ -31,10 +29,4 @@ export function fill(el: HTMLElement, key: string, make: () => (Node | string)[]
   if (contents.get(el) === key) return;
   contents.set(el, key);
   el.replaceChildren(...make());
-}
-
-/** What a view is handed besides its parent and the store. */
-export interface Env extends Scope {
-  focus: import("./focus").Focus;
-  theme: import("../entry/host").Theme;
 }

@@ -1,5 +1,6 @@
 /** Which views a card offers of what is shown. */
 import { expect, test } from "vitest";
+import { VIEWS } from "../../js/views/registry";
 import { openCard } from "./card";
 import { arraysOf, K, pack, Q, V } from "./model";
 
@@ -59,3 +60,7 @@ test.each(["steps", "neuron"])(
     expect(card.alert()).toBe("");
   },
 );
+
+test("a view is registered by its own name", () => {
+  expect(Object.keys(VIEWS)).toEqual(Object.values(VIEWS).map(({ name }) => name));
+});

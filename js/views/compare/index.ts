@@ -1,6 +1,6 @@
 /** A comparison on its card: A, B and B − A, the marked cell in words, the largest changes. */
 import { cssColor, lut, signedLut } from "../../draw/color";
-import type { Theme } from "../../entry/host";
+import type { Theme } from "../../draw/theme";
 import { number } from "../../explain/numbers";
 import { largest } from "../../maths/extent";
 import type { Comparison } from "../../state/comparison";

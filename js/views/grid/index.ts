@@ -1,8 +1,9 @@
 /** Every layer and head at once: small maps, ordered and filtered by what a head does. */
+
+import type { Card, View } from "../../card/view";
 import { type Lut, lut } from "../../draw/color";
 import { number } from "../../explain/numbers";
-import type { Store } from "../../state/store";
-import { type Env, fill, h, text } from "../../ui/dom";
+import { fill, h, text } from "../../ui/dom";
 import { palette } from "../heatmap/paint";
 import { createControls } from "./controls";
 import { type Head, select, statisticOf } from "./data";
@@ -14,14 +15,24 @@ const SMALLEST = 22;
 const ROOM_FOR_WORDS = 44;
 const GAP = 5;
 
-export function createGrid(parent: HTMLElement, store: Store, env: Env, back: () => string): void {
-  const { signal, listen, guarded, theme } = env;
+export const view: View = {
+  name: "grid",
+  label: "Grid",
+  needs: [],
+  parts: [],
+  // A single map needs no overview.
+  isOffered: (store) => store.nHeads > 1 || store.layers.length > 1,
+  mount: createGrid,
+};
+
+function createGrid(parent: HTMLElement, card: Card): void {
+  const { store, signal, listen, guarded, theme } = card;
   const status = h("p", { class: "aw-where", role: "status" });
   const list = h("div", { class: "aw-grid-heads", role: "grid", "aria-label": "heads" });
   const large = h("div", { class: "aw-grid-large", hidden: true });
   const root = h("div", { class: "aw-heads-grid" });
-  const controls = createControls(() => draw(), env);
-  const series = createSeries(store, env, () => draw());
+  const controls = createControls(() => draw(), card);
+  const series = createSeries(store, card, () => draw());
   root.append(controls.element, series.element, status, list, large);
   parent.append(root);
   let active = 0;
@@ -30,7 +41,8 @@ export function createGrid(parent: HTMLElement, store: Store, env: Env, back: ()
   const canvases = new Map<Head, HTMLCanvasElement>();
 
   function open(head: Head) {
-    if (store.set("layer", head.layer) && store.set("head", head.head)) store.set("view", back());
+    if (store.set("layer", head.layer) && store.set("head", head.head))
+      store.set("view", card.previous());
   }
 
   /** A head's map, painted once: a pixel a cell. */
@@ -227,7 +239,7 @@ export function createGrid(parent: HTMLElement, store: Store, env: Env, back: ()
   }, signal);
   theme.subscribe(draw, signal);
   let width = 0;
-  env.onResize([root], () => {
+  card.onResize([root], () => {
     if (root.clientWidth === width) return;
     width = root.clientWidth;
     draw();

@@ -1,8 +1,9 @@
 /** The grid asked for part by part: how far it is, a stop, and the way on. */
 
+import type { Env } from "../../card/view";
 import type { Store } from "../../state/store";
 import { problem } from "../../state/waiting";
-import { type Env, h, text } from "../../ui/dom";
+import { h, text } from "../../ui/dom";
 import { type Head, type Message, read, whole } from "./data";
 
 type Phase = "computing" | "stopped" | "failed" | "done";

@@ -1,8 +1,12 @@
 /** The heatmap: queries down, keys across, and every cell a switch. */
+
+import { createHeads } from "../../card/heads";
+import { createInspector } from "../../card/inspector";
+import type { Env, View } from "../../card/view";
 import { type Lut, lut, signedLut } from "../../draw/color";
 import { offered, QUANTITIES, quantityAt, shownQuantity } from "../../state/quantity";
 import type { Store } from "../../state/store";
-import { type Env, h, text } from "../../ui/dom";
+import { h, text } from "../../ui/dom";
 import type { Cell } from "../../ui/focus";
 import { segmented } from "../../ui/segmented";
 import type { ColorScale, Quantity } from "../../wire/schema";
@@ -15,7 +19,28 @@ import { listenToPointer } from "./pointer";
 import { createSurface } from "./surface";
 import { describe, labelTitle, opening, rowIsEmpty } from "./words";
 
-export function createHeatmap(parent: HTMLElement, store: Store, env: Env): void {
+export const view: View = {
+  name: "heatmap",
+  label: "Heatmap",
+  needs: [],
+  parts: ["edits", "lab", "foot", "layer", "head"],
+  keys: [
+    ["←↑↓→", "move"],
+    ["space", "mask"],
+    ["shift", "extend"],
+    ["drag", "paint"],
+  ],
+  mount(host, card) {
+    const map = h("div", { class: "aw-map-column" });
+    const inspector = h("aside", { class: "aw-inspector", "aria-label": "the marked cell" });
+    host.append(map, inspector);
+    createHeatmap(map, card.store, card);
+    createHeads(map, card.store, card);
+    createInspector(inspector, card.store, card);
+  },
+};
+
+function createHeatmap(parent: HTMLElement, store: Store, env: Env): void {
   const { signal, listen, focus, theme } = env;
   const surface = createSurface();
   const { map, over, row, gridcell, baseContext, overContext } = surface;

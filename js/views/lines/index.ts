@@ -1,10 +1,11 @@
 /** A layer as lines from each token to what it looks at, a colour for a head. */
 
+import type { Env, View } from "../../card/view";
 import { visible } from "../../explain/tokens";
 import { largest } from "../../maths/extent";
 import type { Store } from "../../state/store";
 import { problem } from "../../state/waiting";
-import { type Env, h, text } from "../../ui/dom";
+import { h, text } from "../../ui/dom";
 import { segmented } from "../../ui/segmented";
 import type { Matrix } from "../../wire/codec";
 import { watchDensity } from "../heatmap/density";
@@ -30,7 +31,16 @@ interface Sent {
 const TALLEST = 560;
 const SENTENCES = ["all", "A → A", "A → B", "B → A", "B → B"];
 
-export function createLines(parent: HTMLElement, store: Store, env: Env): void {
+export const view: View = {
+  name: "lines",
+  label: "Lines",
+  needs: [],
+  // The heads of a layer are drawn together.
+  parts: ["layer"],
+  mount: (host, card) => createLines(host, card.store, card),
+};
+
+function createLines(parent: HTMLElement, store: Store, env: Env): void {
   const { signal, listen, guarded, theme } = env;
   const legend = h("div", { class: "aw-line-heads", role: "group", "aria-label": "heads" });
   const hint = h(

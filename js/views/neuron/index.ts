@@ -1,10 +1,11 @@
 /** One query against every key: q, k, their product number by number, the score, the weight, the value. */
 
+import type { Env, View } from "../../card/view";
 import { signedLut } from "../../draw/color";
 import { explainScore, explainWeight } from "../../explain/explain";
 import { visible } from "../../explain/tokens";
 import type { Store } from "../../state/store";
-import { type Env, h, text } from "../../ui/dom";
+import { h, text } from "../../ui/dom";
 import type { Matrix } from "../../wire/codec";
 import { watchDensity } from "../heatmap/density";
 import { palette } from "../heatmap/paint";
@@ -13,7 +14,15 @@ import { columnsOf, paintNeuron, ROW, type Scene, strip } from "./paint";
 
 const TALLEST = 560;
 
-export function createNeuron(parent: HTMLElement, store: Store, env: Env): void {
+export const view: View = {
+  name: "neuron",
+  label: "Neuron",
+  needs: ["Q", "K", "V"],
+  parts: ["layer", "head"],
+  mount: (host, card) => createNeuron(host, card.store, card),
+};
+
+function createNeuron(parent: HTMLElement, store: Store, env: Env): void {
   const { signal, listen, theme } = env;
   const select = h("select", { "aria-label": "query" });
   const head = h("canvas", { class: "aw-neuron-head" });

@@ -1,10 +1,13 @@
 /** The whole flow: X, the weights, Q, K, V, scores, mask, attention, output, each number live. */
+
+import { createHeads } from "../../card/heads";
+import type { Env, View } from "../../card/view";
 import { type Lut, lut, signedLut } from "../../draw/color";
 import { explain, type MatrixName, type Source } from "../../explain/explain";
 import { number } from "../../explain/numbers";
 import { visible } from "../../explain/tokens";
 import type { Store } from "../../state/store";
-import { type Env, h } from "../../ui/dom";
+import { h } from "../../ui/dom";
 import { keepInView } from "../../ui/float";
 import type { Editable } from "../../wire/schema";
 import { watchDensity } from "../heatmap/density";
@@ -30,7 +33,27 @@ const SCALES: MatrixName[][] = [
   ["scores"],
 ];
 
-export function createSteps(parent: HTMLElement, store: Store, env: Env): void {
+export const view: View = {
+  name: "steps",
+  label: "Steps",
+  needs: ["Q", "K", "V"],
+  parts: ["edits", "lab", "foot", "layer", "head"],
+  keys: [
+    ["drag", "a number"],
+    ["type", "another"],
+    ["↑↓", "in the box: step"],
+    ["click", "masks"],
+  ],
+  drawn: (store) => store.mistaken?.attention ?? null,
+  mount(host, card) {
+    const column = h("div", { class: "aw-steps-column" });
+    host.append(column);
+    createHeads(column, card.store, card);
+    createSteps(column, card.store, card);
+  },
+};
+
+function createSteps(parent: HTMLElement, store: Store, env: Env): void {
   const { signal, focus, theme } = env;
   const arrows = createArrows();
   const chart = h("div", { class: "aw-chart" }, arrows.element);

@@ -1,6 +1,6 @@
 /** BertViz's own view, as Python wrote it: a sandboxed frame that is as high as its content. */
-import { h } from "../ui/dom";
-import type { Scope } from "../ui/scope";
+import { h } from "../../ui/dom";
+import type { Scope } from "../../ui/scope";
 
 export type BertvizKind = "head" | "model" | "neuron";
 export type BertvizTheme = "light" | "dark";

@@ -1,0 +1,56 @@
+/** What a view tells the card, and what the card gives to a view. */
+import type { Theme } from "../draw/theme";
+import type { Store } from "../state/store";
+import type { Focus } from "../ui/focus";
+import type { Scope } from "../ui/scope";
+import type { Matrix } from "../wire/codec";
+
+/** The names of `VIEWS` in Python; a test compares the two lists. */
+export type ViewName =
+  | "heatmap"
+  | "steps"
+  | "lines"
+  | "neuron"
+  | "grid"
+  | "bertviz-head"
+  | "bertviz-model"
+  | "bertviz-neuron";
+
+/** Parts of the card: the mask's buttons, the experiments, the foot, and the pickers of a layer and a head. */
+export type Part = "edits" | "lab" | "foot" | "layer" | "head";
+
+/** Everything that a part of the card needs besides its element and the store. */
+export interface Env extends Scope {
+  focus: Focus;
+  theme: Theme;
+}
+
+export interface Card extends Env {
+  store: Store;
+  /** The view that was open before this view. */
+  previous(): ViewName;
+}
+
+export interface View {
+  name: ViewName;
+  label: string;
+  /** Arrays of the head without which the view cannot be drawn. */
+  needs: readonly ("Q" | "K" | "V")[];
+  /** The parts of the card that are shown with the view. */
+  parts: readonly Part[];
+  /** What keys and the pointer do, for the foot. */
+  keys?: readonly (readonly [key: string, does: string])[];
+  /** The weights that the view draws where they differ from the attention. */
+  drawn?(store: Store): Matrix | null;
+  /** Whether the toolbar offers the view; a view without this function is always offered. */
+  isOffered?(store: Store): boolean;
+  /** Draw the view inside `host` until the card's signal ends. */
+  mount(host: HTMLElement, card: Card): void;
+}
+
+export type Views = Readonly<Record<ViewName, View>>;
+
+/** The view that the store names; undefined where a newer Python names a view that is unknown here. */
+export function currentView(views: Views, store: Store): View | undefined {
+  return views[store.get("view") as ViewName];
+}

@@ -1,0 +1,39 @@
+/** BertViz's own three views, as documents that Python writes. */
+import type { Card, View } from "../../card/view";
+import { type BertvizKind, createBertvizView } from "./frame";
+
+export const views = {
+  "bertviz-head": view("head", "BertViz heads"),
+  "bertviz-model": view("model", "BertViz model"),
+  "bertviz-neuron": view("neuron", "BertViz neurons"),
+} as const;
+
+function view(kind: BertvizKind, label: string): View {
+  const name = `bertviz-${kind}` as const;
+  return {
+    name,
+    label,
+    needs: [],
+    parts: [],
+    // BertViz draws models; the views of a sentence are there for whoever asks for them by name.
+    isOffered: (store) => store.get("bertviz_views").includes(name),
+    mount: (host, card) => show(host, card, kind),
+  };
+}
+
+function show(host: HTMLElement, card: Card, kind: BertvizKind): void {
+  const { signal, store, theme } = card;
+  const view = createBertvizView(host, {
+    scope: card,
+    async request(kind, theme) {
+      const { buffers } = await store.request({ type: "bertviz", kind, theme }, signal);
+      return new TextDecoder().decode(buffers[0]);
+    },
+  });
+  const show = () => view.show(kind, theme.dark ? "dark" : "light");
+  theme.subscribe(show, signal);
+  store.subscribe(({ names }) => {
+    if (names.has("layers") || names.has("kind") || names.has("tokens")) view.reload();
+  }, signal);
+  show();
+}
