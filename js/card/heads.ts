@@ -1,10 +1,10 @@
 /** All heads of a sentence side by side; a click shows one large. */
 import { lut } from "../draw/color";
+import { palette } from "../draw/palette";
 import { paintThumb } from "../draw/thumb";
 import { largest } from "../maths/extent";
 import type { Store } from "../state/store";
 import { h } from "../ui/dom";
-import { palette } from "../views/heatmap/paint";
 import type { Env } from "./view";
 
 export function createHeads(parent: HTMLElement, store: Store, env: Env): void {

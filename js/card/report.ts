@@ -1,13 +1,13 @@
 /** A checked function, or a mistake switched on: what it gives, what is right, and what breaks. */
 
 import { type Lut, lut, signedLut } from "../draw/color";
+import { palette } from "../draw/palette";
 import { number } from "../explain/numbers";
 import { visible } from "../explain/tokens";
 import { largest } from "../maths/extent";
 import { invariants } from "../maths/invariants";
 import type { Store } from "../state/store";
 import { h, text } from "../ui/dom";
-import { palette } from "../views/heatmap/paint";
 import { mapBlock } from "../views/steps/layout";
 import { createMatrix, type Place } from "../views/steps/matrix";
 import { decode, type Flat } from "../wire/codec";

@@ -1,5 +1,6 @@
 /** A comparison on its card: A, B and B − A, the marked cell in words, the largest changes. */
 import { cssColor, lut, signedLut } from "../../draw/color";
+import { palette } from "../../draw/palette";
 import type { Theme } from "../../draw/theme";
 import { number } from "../../explain/numbers";
 import { largest } from "../../maths/extent";
@@ -8,7 +9,6 @@ import { createAlert } from "../../ui/alert";
 import { fill, h, text } from "../../ui/dom";
 import type { Scope } from "../../ui/scope";
 import { watchDensity } from "../heatmap/density";
-import { palette } from "../heatmap/paint";
 import { type Block, TITLE } from "../steps/layout";
 import { createMatrix, type Place } from "../steps/matrix";
 import { LABEL } from "../steps/paint";

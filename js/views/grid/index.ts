@@ -2,9 +2,9 @@
 
 import type { Card, View } from "../../card/view";
 import { type Lut, lut } from "../../draw/color";
+import { palette } from "../../draw/palette";
 import { number } from "../../explain/numbers";
 import { fill, h, text } from "../../ui/dom";
-import { palette } from "../heatmap/paint";
 import { createControls } from "./controls";
 import { type Head, select, statisticOf } from "./data";
 import { createSeries } from "./series";

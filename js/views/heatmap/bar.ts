@@ -1,9 +1,9 @@
 /** The colour bar: what the colours mean, by the scale that is chosen. */
 import { cssColor, type Lut, ticks } from "../../draw/color";
+import type { Palette } from "../../draw/palette";
 import type { QuantityWords } from "../../state/quantity";
 import type { ColorScale } from "../../wire/schema";
 import type { Geometry } from "./geometry";
-import type { Palette } from "./paint";
 
 export function paintBar(
   ctx: CanvasRenderingContext2D,

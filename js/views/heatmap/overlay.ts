@@ -1,7 +1,9 @@
 /** What is marked, over the map: hovering repaints this and nothing else. */
+
+import type { Palette } from "../../draw/palette";
 import type { Cell } from "../../ui/focus";
 import type { Geometry } from "./geometry";
-import { columnLabel, type Palette, rowLabel } from "./paint";
+import { columnLabel, rowLabel } from "./paint";
 
 export interface Marks {
   cell: Cell | null;

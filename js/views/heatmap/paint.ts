@@ -1,37 +1,12 @@
 /** The map's pixels: cells as an image, everything else drawn over it. */
 import { isLight, type Lut, lutIndex, parseColor } from "../../draw/color";
+import type { Palette } from "../../draw/palette";
 import { largest } from "../../maths/extent";
 import { quantityMap, shownQuantity } from "../../state/quantity";
 import type { Store } from "../../state/store";
 import type { ColorScale } from "../../wire/schema";
 import { paintBar } from "./bar";
 import type { Geometry } from "./geometry";
-
-export interface Palette {
-  bg: string;
-  fg: string;
-  muted: string;
-  line: string;
-  masked: string;
-  hatch: string;
-  accent: string;
-  font: string;
-}
-
-export function palette(el: Element): Palette {
-  const style = getComputedStyle(el);
-  const read = (name: string) => style.getPropertyValue(`--aw-${name}`).trim();
-  return {
-    bg: read("bg"),
-    fg: read("fg"),
-    muted: read("muted"),
-    line: read("line"),
-    masked: read("masked"),
-    hatch: read("hatch"),
-    accent: read("accent"),
-    font: read("font"),
-  };
-}
 
 /** One pixel a cell, kept from paint to paint: a changed row costs a row. */
 export function createImage() {

@@ -1,9 +1,9 @@
 /** What the map is drawn on: two canvases, and the ARIA grid that stands for them. */
 
+import { palette } from "../../draw/palette";
 import type { Measure } from "../../explain/tokens";
 import { h } from "../../ui/dom";
 import { type Geometry, layout } from "./geometry";
-import { palette } from "./paint";
 
 export function createSurface() {
   const base = h("canvas", { class: "aw-base" });

@@ -1,6 +1,7 @@
 /** A layer as lines from each token to what it looks at, a colour for a head. */
 
 import type { Env, View } from "../../card/view";
+import { palette } from "../../draw/palette";
 import { visible } from "../../explain/tokens";
 import { largest } from "../../maths/extent";
 import type { Store } from "../../state/store";
@@ -9,7 +10,6 @@ import { h, text } from "../../ui/dom";
 import { segmented } from "../../ui/segmented";
 import type { Matrix } from "../../wire/codec";
 import { watchDensity } from "../heatmap/density";
-import { palette } from "../heatmap/paint";
 import {
   between,
   fromMatrices,

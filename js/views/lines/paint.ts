@@ -1,8 +1,8 @@
 /** The lines that are in sight: tokens left and right, a line for a weight, a colour for a head. */
 
+import type { Palette } from "../../draw/palette";
 import { shorten, visible } from "../../explain/tokens";
 import { largest } from "../../maths/extent";
-import type { Palette } from "../heatmap/paint";
 import { headColor, type LineData, received } from "./data";
 
 export interface Scene {

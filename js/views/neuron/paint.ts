@@ -1,10 +1,10 @@
 /** The rows that are in sight: each key beside one query, number by number. */
 
 import { type Lut, lutIndex } from "../../draw/color";
+import type { Palette } from "../../draw/palette";
 import { number, weight } from "../../explain/numbers";
 import { shorten, visible } from "../../explain/tokens";
 import type { Matrix } from "../../wire/codec";
-import type { Palette } from "../heatmap/paint";
 
 export const ROW = 24;
 const GAP = 12;

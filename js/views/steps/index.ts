@@ -3,6 +3,7 @@
 import { createHeads } from "../../card/heads";
 import type { Env, View } from "../../card/view";
 import { type Lut, lut, signedLut } from "../../draw/color";
+import { palette } from "../../draw/palette";
 import { explain, type MatrixName, type Source } from "../../explain/explain";
 import { number } from "../../explain/numbers";
 import { visible } from "../../explain/tokens";
@@ -11,7 +12,6 @@ import { h } from "../../ui/dom";
 import { keepInView } from "../../ui/float";
 import type { Editable } from "../../wire/schema";
 import { watchDensity } from "../heatmap/density";
-import { palette } from "../heatmap/paint";
 import { opening } from "../heatmap/words";
 import { createArrows } from "./arrows";
 import { editNumber, isEditable, type Shown } from "./edit";

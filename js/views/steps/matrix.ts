@@ -1,9 +1,9 @@
 /** One matrix of the flow: a canvas of cells, an ARIA grid that stands for them, a box to type in. */
 
+import type { Palette } from "../../draw/palette";
 import { h, text } from "../../ui/dom";
 import type { Scope } from "../../ui/scope";
 import { step } from "../heatmap/keyboard";
-import type { Palette } from "../heatmap/paint";
 import { type Block, TITLE } from "./layout";
 import { type Look, paintBlock, type Scratch } from "./paint";
 

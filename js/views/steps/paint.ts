@@ -1,7 +1,7 @@
 /** One matrix's pixels: cells, numbers, labels, and what was set by hand. */
 import { isLight, type Lut, lutIndex, parseColor } from "../../draw/color";
+import type { Palette } from "../../draw/palette";
 import { shorten, visible } from "../../explain/tokens";
-import type { Palette } from "../heatmap/paint";
 import type { Block } from "./layout";
 
 export interface Look {
