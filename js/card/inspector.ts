@@ -1,5 +1,6 @@
 /** What the marked cell is, in words and in numbers. */
 import { cssColor, type Lut, lut } from "../draw/color";
+import { rowIsEmpty } from "../explain/cell";
 import { explainScore, explainWeight } from "../explain/explain";
 import { number } from "../explain/numbers";
 import { visible } from "../explain/tokens";
@@ -9,7 +10,6 @@ import type { Store } from "../state/store";
 import { copyButton } from "../ui/copy";
 import { fill, h, text } from "../ui/dom";
 import type { Cell } from "../ui/focus";
-import { rowIsEmpty } from "../views/heatmap/words";
 import type { Env } from "./view";
 
 const BARS = 10;

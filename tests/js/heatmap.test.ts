@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { shorten, visible } from "../../js/explain/tokens";
+import { step } from "../../js/ui/grid-keys";
 import { hit, layout, line, nearest } from "../../js/views/heatmap/geometry";
-import { step } from "../../js/views/heatmap/keyboard";
 
 // Every character 6/10 of the font's size: enough to tell fitting from not fitting.
 const measure = (font: number) => (text: string) => [...text].length * font * 0.6;

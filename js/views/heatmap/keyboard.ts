@@ -2,6 +2,7 @@
 
 import type { Store } from "../../state/store";
 import type { Cell } from "../../ui/focus";
+import { step } from "../../ui/grid-keys";
 import type { Scope } from "../../ui/scope";
 
 export interface KeyboardState {
@@ -13,40 +14,11 @@ export interface KeyboardActions {
   move(cell: Cell, anchor: Cell | null): void;
   toggle(): void;
   leave(): void;
-}
-
-/** The cell that a key leads to, or null where the key is none of ours. */
-export function step(
-  event: Pick<KeyboardEvent, "key" | "ctrlKey" | "metaKey">,
-  [q, k]: Cell,
-  nQ: number,
-  nK: number,
-): Cell | null {
-  const end = event.ctrlKey || event.metaKey;
-  const clamp = (a: number, b: number): Cell => [
-    Math.min(nQ - 1, Math.max(0, a)),
-    Math.min(nK - 1, Math.max(0, b)),
-  ];
-  switch (event.key) {
-    case "ArrowUp":
-      return clamp(end ? 0 : q - 1, k);
-    case "ArrowDown":
-      return clamp(end ? nQ - 1 : q + 1, k);
-    case "ArrowLeft":
-      return clamp(q, end ? 0 : k - 1);
-    case "ArrowRight":
-      return clamp(q, end ? nK - 1 : k + 1);
-    case "Home":
-      return clamp(end ? 0 : q, 0);
-    case "End":
-      return clamp(end ? nQ - 1 : q, nK - 1);
-    case "PageUp":
-      return clamp(q - 10, k);
-    case "PageDown":
-      return clamp(q + 10, k);
-    default:
-      return null;
-  }
+  /** The key was let go. */
+  release(): void;
+  /** The grid was reached by keyboard, or left. */
+  focus(): void;
+  blur(): void;
 }
 
 export function listenToKeys(
@@ -71,4 +43,7 @@ export function listenToKeys(
     event.preventDefault();
     event.stopPropagation();
   });
+  listen(grid, "keyup", actions.release);
+  listen(grid, "focus", () => grid.matches(":focus-visible") && actions.focus());
+  listen(grid, "blur", actions.blur);
 }

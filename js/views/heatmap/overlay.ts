@@ -15,6 +15,10 @@ export interface Marks {
   keyboard: boolean;
 }
 
+export function noMarks(): Marks {
+  return { cell: null, row: null, column: null, range: null, keyboard: false };
+}
+
 export function paintOverlay(
   ctx: CanvasRenderingContext2D,
   g: Geometry,

@@ -1,5 +1,6 @@
 /** What the map is drawn on: two canvases, and the ARIA grid that stands for them. */
 
+import { contextOf, resizeCanvas } from "../../draw/canvas-view";
 import { palette } from "../../draw/palette";
 import type { Measure } from "../../explain/tokens";
 import { h } from "../../ui/dom";
@@ -24,8 +25,8 @@ export function createSurface() {
     over,
     row,
   );
-  const baseContext = base.getContext("2d") as CanvasRenderingContext2D;
-  const overContext = over.getContext("2d") as CanvasRenderingContext2D;
+  const baseContext = contextOf(base);
+  const overContext = contextOf(over);
 
   /** One look at the styles for a whole layout: reading them for each label would cost more. */
   function measures(): (font: number) => Measure {
@@ -45,17 +46,10 @@ export function createSurface() {
     overContext,
     /** Lay the map out in `width` CSS pixels, sharp on this screen, and say where its cells are. */
     arrange(width: number, queries: readonly string[], keys: readonly string[]): Geometry {
-      const dpr = devicePixelRatio || 1;
-      const g = layout(width, queries, keys, measures(), dpr);
-      for (const canvas of [base, over]) {
-        canvas.width = Math.round(g.width * dpr);
-        canvas.height = Math.round(g.height * dpr);
-        canvas.style.width = `${g.width}px`;
-        canvas.style.height = `${g.height}px`;
-      }
+      const g = layout(width, queries, keys, measures(), devicePixelRatio || 1);
+      for (const canvas of [base, over]) resizeCanvas(canvas, g.width, g.height);
       map.style.width = `${g.width}px`;
       map.style.height = `${g.height}px`;
-      for (const context of [baseContext, overContext]) context.setTransform(dpr, 0, 0, dpr, 0, 0);
       Object.assign(map.dataset, {
         left: g.left,
         top: g.top,
@@ -69,3 +63,5 @@ export function createSurface() {
     },
   };
 }
+
+export type Surface = ReturnType<typeof createSurface>;

@@ -3,13 +3,13 @@
 import type { Env, View } from "../../card/view";
 import { signedLut } from "../../draw/color";
 import { palette } from "../../draw/palette";
+import { opening } from "../../explain/cell";
 import { explainScore, explainWeight } from "../../explain/explain";
 import { visible } from "../../explain/tokens";
 import type { Store } from "../../state/store";
 import { h, text } from "../../ui/dom";
 import type { Matrix } from "../../wire/codec";
 import { watchDensity } from "../heatmap/density";
-import { opening } from "../heatmap/words";
 import { columnsOf, paintNeuron, ROW, type Scene, strip } from "./paint";
 
 const TALLEST = 560;

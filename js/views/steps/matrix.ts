@@ -2,8 +2,8 @@
 
 import type { Palette } from "../../draw/palette";
 import { h, text } from "../../ui/dom";
+import { step } from "../../ui/grid-keys";
 import type { Scope } from "../../ui/scope";
-import { step } from "../heatmap/keyboard";
 import { type Block, TITLE } from "./layout";
 import { type Look, paintBlock, type Scratch } from "./paint";
 

@@ -1,0 +1,30 @@
+/** A cell of the map in words, and the cell that a view begins with. */
+import { quantityAt, shownQuantity } from "../state/quantity";
+import type { Store } from "../state/store";
+import { number } from "./numbers";
+import { visible } from "./tokens";
+
+export function rowIsEmpty(store: Store, query: number): boolean {
+  const start = query * store.nK;
+  for (let k = 0; k < store.nK; k++) if (!store.mask[start + k]) return false;
+  return true;
+}
+
+/** "cat → sat 0.42", "cat → sat masked"; "cat → sat effect 1.30" where other numbers are drawn. */
+export function describe(store: Store, [query, key]: readonly [number, number]): string {
+  const at = query * store.nK + key;
+  const pair = `${visible(store.tokens[query] as string)} → ${visible(store.keyTokens[key] as string)}`;
+  if (store.locked?.[at]) return `${pair} masked by the model itself, locked`;
+  if (rowIsEmpty(store, query)) return `${pair} masked, every key of this query is masked`;
+  if (store.mask[at]) return `${pair} masked`;
+  const { value, name } = shownQuantity(store);
+  if (value === "attention") return `${pair} ${(store.attention.data[at] as number).toFixed(2)}`;
+  return `${pair} ${name} ${number(quantityAt(store, query, key))}`;
+}
+
+/** The cell to begin with: where the middle query looks most. */
+export function opening(store: Store): readonly [query: number, key: number] {
+  const query = store.nQ >> 1;
+  const row = store.attention.data.subarray(query * store.nK, (query + 1) * store.nK);
+  return [query, row.reduce((best, p, k) => (p > (row[best] as number) ? k : best), 0)];
+}
