@@ -269,6 +269,7 @@ describe("lines of a model", () => {
       const { id } = card.fake.asked[i] as { id: string };
       card.fake.reply({ id, shape: [2, 2, 3], n_k: 3, peak: 1 }, lines(2));
       await vi.advanceTimersByTimeAsync(0);
+      card.page.frame();
     };
     expect(readout()).toBe("waiting for the lines of layer 0");
     await reply(0);
@@ -283,6 +284,7 @@ describe("lines of a model", () => {
     await reply(2);
     expect([card.root.dataset.layer, readout()]).toEqual(["1", expect.stringContaining("hover")]);
     await card.fake.receive({ ...arraysOf(), shown: [2, 0, "cross"], revision: 3 });
+    card.page.frame();
     expect([card.root.dataset.layer, readout()]).toEqual(["2", expect.stringContaining("hover")]);
   });
 });

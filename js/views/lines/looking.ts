@@ -1,0 +1,100 @@
+/** Which queries, or which key, are looked at: by pointer, by keyboard, or selected by a click. */
+import type { createCanvasList } from "../../draw/canvas-list";
+import type { Scope } from "../../ui/scope";
+import type { LineData } from "./data";
+import { columns } from "./paint";
+
+export function createLooking(
+  { box, at, reveal }: ReturnType<typeof createCanvasList>,
+  data: () => LineData | null,
+  changed: () => void,
+  { listen }: Scope,
+) {
+  const selected = new Set<number>();
+  let hovered: number | null = null;
+  let key: number | null = null;
+  let active = 0;
+  let isKeyboard = false;
+
+  function toggle(query: number) {
+    active = query;
+    if (!selected.delete(query)) selected.add(query);
+  }
+
+  function placeOf(event: MouseEvent) {
+    const [x, row] = at(event);
+    const [left, right] = columns(box.clientWidth);
+    const { nQ, nK } = data() ?? { nQ: 0, nK: 0 };
+    return { query: x < left && row < nQ ? row : null, key: x > right && row < nK ? row : null };
+  }
+
+  listen(box, "pointermove", (event) => {
+    const place = placeOf(event);
+    box.style.cursor = place.query === null ? "" : "pointer";
+    if (place.query === hovered && place.key === key) return;
+    hovered = place.query;
+    key = place.key;
+    changed();
+  });
+  listen(box, "pointerleave", () => {
+    hovered = key = null;
+    changed();
+  });
+  listen(box, "click", (event) => {
+    const { query } = placeOf(event);
+    if (query === null) selected.clear();
+    else toggle(query);
+    changed();
+  });
+  listen(box, "keydown", (event) => {
+    const { nQ } = data() ?? { nQ: 0 };
+    if (nQ === 0) return;
+    const by = { ArrowDown: 1, ArrowUp: -1, PageDown: 10, PageUp: -10 }[event.key];
+    const end = { Home: 0, End: nQ - 1 }[event.key];
+    if (by !== undefined || end !== undefined) {
+      active = Math.min(nQ - 1, Math.max(0, end ?? active + (by ?? 0)));
+      reveal(active);
+    } else if (event.key === " " || event.key === "Enter") toggle(active);
+    else if (event.key === "Escape" && selected.size) selected.clear();
+    else return;
+    isKeyboard = true;
+    hovered = null;
+    event.preventDefault();
+    event.stopPropagation();
+    changed();
+  });
+  listen(box, "focus", () => {
+    isKeyboard = box.matches(":focus-visible");
+    changed();
+  });
+  listen(box, "blur", () => {
+    isKeyboard = false;
+    changed();
+  });
+
+  return {
+    selected: selected as ReadonlySet<number>,
+    /** The key under the pointer. */
+    get key() {
+      return key;
+    },
+    get active() {
+      return active;
+    },
+    get isKeyboard() {
+      return isKeyboard;
+    },
+    /** The queries that are looked at; null where all are, or a key is. */
+    get queries(): ReadonlySet<number> | null {
+      if (key !== null) return null;
+      if (hovered !== null) return new Set([hovered]);
+      if (selected.size) return selected;
+      return isKeyboard ? new Set([active]) : null;
+    },
+    /** Forget queries from `nQ` on: there are no more. */
+    limit(nQ: number) {
+      active = Math.min(active, nQ - 1);
+      for (const query of selected) if (query >= nQ) selected.delete(query);
+    },
+  };
+}
