@@ -4,19 +4,16 @@ import { type Lut, lutIndex } from "../../draw/color";
 import type { Palette } from "../../draw/palette";
 import { number, weight } from "../../explain/numbers";
 import { shorten, visible } from "../../explain/tokens";
-import type { Matrix } from "../../wire/codec";
+
+import type { Numbers } from "./scene";
 
 export const ROW = 24;
 const GAP = 12;
 /** The room of one number; less where there is little. */
 const numberWidth = (width: number) => (width < 560 ? 46 : 62);
 
-export interface Scene {
+export interface Scene extends Numbers {
   query: number;
-  Q: Matrix;
-  K: Matrix;
-  /** What each key gets: score, weight, ‖v‖, weight·‖v‖. */
-  columns: readonly { name: string; values: Float64Array; most: number; signed: boolean }[];
   masked(key: number): boolean;
   keys: readonly string[];
   special(key: number): boolean;
@@ -26,9 +23,6 @@ export interface Scene {
   width: number;
   height: number;
   table: Lut;
-  /** The largest number of Q and K, and of q × k in this row: what the colours reach to. */
-  most: number;
-  mostProduct: number;
 }
 
 export interface Columns {
@@ -113,8 +107,36 @@ function paintRow(
   }
 }
 
+export const HEAD = 44;
+
+/** The names of the columns, and above the keys' own strips the query's. */
+export function paintHead(ctx: CanvasRenderingContext2D, scene: Scene, colors: Palette): void {
+  const { Q, query, width, table, most } = scene;
+  const at = columnsOf(width, scene.columns.length);
+  ctx.clearRect(0, 0, width, HEAD);
+  ctx.font = `600 12px ${colors.font}`;
+  ctx.fillStyle = colors.muted;
+  ctx.textBaseline = "middle";
+  ctx.textAlign = "right";
+  ctx.fillText("q", at.token, 34);
+  const share = (c: number) => (Q.data[query * Q.cols + c] as number) / most;
+  strip(ctx, at.k, 22, at.strip, Q.cols, table, share);
+  ctx.fillStyle = colors.muted;
+  ctx.textAlign = "left";
+  // The full name where there is room for it, else its letters.
+  const name = (x: number, full: string, short: string) =>
+    ctx.fillText(ctx.measureText(full).width <= at.strip ? full : short, x, 10);
+  name(at.k, "k, under the query's own q", "k");
+  name(at.product, "q × k, number by number", "q×k");
+  ctx.textAlign = "right";
+  const room = (width - at.numbers) / scene.columns.length;
+  scene.columns.forEach(({ name }, i) => {
+    ctx.fillText(name, at.numbers + (i + 1) * room - 6, i % 2 ? 34 : 10);
+  });
+}
+
 /** A vector as a strip of colours around 0. */
-export function strip(
+function strip(
   ctx: CanvasRenderingContext2D,
   x: number,
   y: number,
