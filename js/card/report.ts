@@ -1,6 +1,8 @@
 /** A checked function, or a mistake switched on: what it gives, what is right, and what breaks. */
 
 import { type Lut, lut, signedLut } from "../draw/color";
+import { mapBlock } from "../draw/matrix/block";
+import { createMatrix, type Place } from "../draw/matrix/matrix";
 import { palette } from "../draw/palette";
 import { number } from "../explain/numbers";
 import { visible } from "../explain/tokens";
@@ -8,8 +10,6 @@ import { largest } from "../maths/extent";
 import { invariants } from "../maths/invariants";
 import type { Store } from "../state/store";
 import { h, text } from "../ui/dom";
-import { mapBlock } from "../views/steps/layout";
-import { createMatrix, type Place } from "../views/steps/matrix";
 import { decode, type Flat } from "../wire/codec";
 import type { Report } from "../wire/schema";
 import type { Env } from "./view";

@@ -1,5 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { type Block, type Chart, layout, type Sizes } from "../../js/views/steps/layout";
+import type { Block } from "../../js/draw/matrix/block";
+import type { Chart, Sizes } from "../../js/views/steps/flow";
+import { layout } from "../../js/views/steps/layout";
 
 const sizes = (n: number, d: number, more: Partial<Sizes> = {}): Sizes => ({
   nQ: n,

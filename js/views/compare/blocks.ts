@@ -1,5 +1,5 @@
 /** Where the three maps of a comparison lie, in CSS pixels: pure, so that it can be tested. */
-import { type Block, TITLE } from "../steps/layout";
+import { type Block, TITLE } from "../../draw/matrix/block";
 
 const [GAP, LABEL_GAP, LARGEST_CELL, LARGEST_MAP] = [16, 7, 50, 560];
 /** The label of a first column narrower than a letter is tall reaches out by half a letter. */

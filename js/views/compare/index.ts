@@ -1,5 +1,8 @@
 /** A comparison on its card: A, B and B − A, the marked cell in words, the largest changes. */
 import { cssColor, lut, signedLut } from "../../draw/color";
+import { type Block, TITLE } from "../../draw/matrix/block";
+import { createMatrix, type Place } from "../../draw/matrix/matrix";
+import { LABEL } from "../../draw/matrix/paint";
 import { palette } from "../../draw/palette";
 import type { Theme } from "../../draw/theme";
 import { number } from "../../explain/numbers";
@@ -9,9 +12,6 @@ import { createAlert } from "../../ui/alert";
 import { fill, h, text } from "../../ui/dom";
 import type { Scope } from "../../ui/scope";
 import { watchDensity } from "../heatmap/density";
-import { type Block, TITLE } from "../steps/layout";
-import { createMatrix, type Place } from "../steps/matrix";
-import { LABEL } from "../steps/paint";
 import { blocks } from "./blocks";
 import { change, describe } from "./words";
 

@@ -1,9 +1,9 @@
 /** A comparison in words: the same for the eye, a screen reader and a program. */
 
+import type { Place } from "../../draw/matrix/matrix";
 import { two } from "../../explain/numbers";
 import { visible } from "../../explain/tokens";
 import type { Comparison } from "../../state/comparison";
-import type { Place } from "../steps/matrix";
 
 /** "cat → sat" and "−0.30", empty where a side has no such cell. */
 export function change({ get, maps }: Comparison, [row, column]: Place): [string, string] {

@@ -1,5 +1,5 @@
 /** The arrows of the flow, drawn under its matrices. */
-import type { Chart } from "./layout";
+import type { Chart } from "./flow";
 
 const SPACE = "http://www.w3.org/2000/svg";
 

@@ -1,9 +1,10 @@
 /** Numbers changed by hand: dragged, typed, or stepped by arrow keys. */
+
+import type { MatrixView, Place } from "../../draw/matrix/matrix";
 import type { MatrixName } from "../../explain/explain";
 import { EDITABLE } from "../../state/mirror";
 import type { Store } from "../../state/store";
 import type { Editable } from "../../wire/schema";
-import type { MatrixView, Place } from "./matrix";
 import { placeOf } from "./words";
 
 export interface Shown {

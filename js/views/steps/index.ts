@@ -3,6 +3,9 @@
 import { createHeads } from "../../card/heads";
 import type { Env, View } from "../../card/view";
 import { type Lut, lut, signedLut } from "../../draw/color";
+import { createMatrix, type Lit, type MatrixView, type Place } from "../../draw/matrix/matrix";
+import type { Look } from "../../draw/matrix/paint";
+import { LABEL } from "../../draw/matrix/paint";
 import { palette } from "../../draw/palette";
 import { opening } from "../../explain/cell";
 import { explain, type MatrixName, type Source } from "../../explain/explain";
@@ -15,10 +18,8 @@ import type { Editable } from "../../wire/schema";
 import { watchDensity } from "../heatmap/density";
 import { createArrows } from "./arrows";
 import { editNumber, isEditable, type Shown } from "./edit";
-import { type Chart, layout } from "./layout";
-import { createMatrix, type Lit, type MatrixView, type Place } from "./matrix";
-import type { Look } from "./paint";
-import { LABEL } from "./paint";
+import type { Chart } from "./flow";
+import { layout } from "./layout";
 import { createPanel } from "./panel";
 import { noteOf, titleOf } from "./words";
 

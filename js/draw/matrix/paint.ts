@@ -1,8 +1,9 @@
 /** One matrix's pixels: cells, numbers, labels, and what was set by hand. */
-import { isLight, type Lut, lutIndex, parseColor } from "../../draw/color";
-import type { Palette } from "../../draw/palette";
+
 import { shorten, visible } from "../../explain/tokens";
-import type { Block } from "./layout";
+import { isLight, type Lut, lutIndex, parseColor } from "../color";
+import type { Palette } from "../palette";
+import type { Block } from "./block";
 
 export interface Look {
   /** Where a value lies in the table, 0..1; null for a masked cell. */

@@ -1,10 +1,10 @@
 /** One matrix of the flow: a canvas of cells, an ARIA grid that stands for them, a box to type in. */
 
-import type { Palette } from "../../draw/palette";
 import { h, text } from "../../ui/dom";
 import { step } from "../../ui/grid-keys";
 import type { Scope } from "../../ui/scope";
-import { type Block, TITLE } from "./layout";
+import type { Palette } from "../palette";
+import { type Block, TITLE } from "./block";
 import { type Look, paintBlock, type Scratch } from "./paint";
 
 export type Place = readonly [row: number, col: number];

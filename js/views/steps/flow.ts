@@ -1,0 +1,63 @@
+/** What the flow is made of, and what a chart of it is. */
+import type { Block, Plan } from "../../draw/matrix/block";
+import type { MatrixName } from "../../explain/explain";
+
+/** What the flow is made of. */
+export interface Sizes {
+  nQ: number;
+  nK: number;
+  dModel: number;
+  dK: number;
+  dV: number;
+  /** Whether X and the weights are known; a model's are not. */
+  inputs: boolean;
+  /** Whether keys and values come from other tokens. */
+  cross: boolean;
+}
+
+export interface Arrow {
+  d: string;
+  label?: { text: string; x: number; y: number };
+}
+
+export interface Chart {
+  width: number;
+  height: number;
+  wide: boolean;
+  blocks: Block[];
+  arrows: Arrow[];
+}
+
+/** Between columns, the least of them, and between rows. */
+export const GAP = { x: 36, least: 26, y: 30 };
+/** A cell this wide holds a signed number with a decimal. */
+export const LEGIBLE = 23;
+
+/** Every matrix of the flow, in the order of the arithmetic. */
+export function plans(s: Sizes): Map<MatrixName, Plan> {
+  const plan = (
+    name: MatrixName,
+    rows: number,
+    cols: number,
+    rowLabels: Plan["rowLabels"] = null,
+    colLabels: Plan["colLabels"] = null,
+  ): [MatrixName, Plan] => [name, { name, rows, cols, rowLabels, colLabels }];
+  return new Map([
+    ...(s.inputs
+      ? [
+          plan("embeddings", s.nQ, s.dModel, "queries"),
+          ...(s.cross ? [plan("key_embeddings", s.nK, s.dModel, "keys")] : []),
+          plan("W_q", s.dModel, s.dK),
+          plan("W_k", s.dModel, s.dK),
+          plan("W_v", s.dModel, s.dV),
+        ]
+      : []),
+    plan("Q", s.nQ, s.dK, "queries"),
+    plan("K", s.nK, s.dK, "keys"),
+    plan("V", s.nK, s.dV, "keys"),
+    plan("scores", s.nQ, s.nK, "queries", "keys"),
+    plan("mask", s.nQ, s.nK, "queries", "keys"),
+    plan("attention", s.nQ, s.nK, "queries", "keys"),
+    plan("output", s.nQ, s.dV, "queries"),
+  ]);
+}
