@@ -138,7 +138,7 @@ class Comparison(Store[PairState]):
         _ = now.aligned
         super().__init__(now)
         self._pages: set[str] = set()
-        self._is_left = self._has_missed = False
+        self._is_left = self._is_closed = False
         sessions = {id(session): session for session in (a, b)}.values()
         self._ends = [session.attach(self) for session in sessions]
 
@@ -154,6 +154,7 @@ class Comparison(Store[PairState]):
         """Stop following the sessions."""
         for end in self._ends:
             end()
+        self._is_closed = True
 
     @property
     def now(self) -> PairState:
@@ -170,9 +171,13 @@ class Comparison(Store[PairState]):
             self._catch_up()
 
     def _catch_up(self) -> None:
-        if self._has_missed:
-            self._has_missed = False
-            self.do(Follow({name: Side.of(s.now) for name, s in self._sessions.items()}))
+        """Take in what the sessions show, where that is not what was taken in last."""
+        if self._is_closed:
+            return
+        latest, sessions = self._now.latest, self._sessions.items()
+        sides = {n: Side.of(s.settled) for n, s in sessions if not latest[n].is_of(s.settled)}
+        if sides:
+            self.do(Follow(sides))
 
     # The mirror of the two sessions
 
@@ -181,15 +186,9 @@ class Comparison(Store[PairState]):
 
     def tell_change(self, change: Change[Snapshot]) -> None:
         """Follow a session that has changed its map."""
-        if change.after.revision == change.before.revision:
-            return
-        if self._is_left:
-            self._has_missed = True
-        else:
-            sessions = self._sessions.items()
-            sides = {name: Side.of(s.now) for name, s in sessions if s.now is change.after}
-            if sides:
-                self.do(Follow(sides))
+        del change  # an observer may have changed the session again
+        if not self._is_left:
+            self._catch_up()
 
     def send_again(self) -> None:
         """Do nothing: the session has told nothing."""

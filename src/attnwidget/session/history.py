@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -70,9 +70,3 @@ class History:
         if not self.future:
             return None
         return History((*self.past, now), self.future[:-1]), self.future[-1]
-
-    def with_one_step(self, before: History) -> History:
-        """Return this history with all that was recorded since `before` as one step."""
-        new = len(self.past) - len(before.past)
-        is_longer = new > 1 and self.past[: len(before.past)] == before.past
-        return replace(self, past=self.past[: len(before.past) + 1]) if is_longer else self

@@ -45,6 +45,14 @@ class Side:
         words = " and ".join(edits)
         return cls(now.source, now.shown, maps.attention, maps.mask, words, now.title)
 
+    def is_of(self, now: Snapshot) -> bool:
+        """Whether the side was taken from a state with the same map."""
+        return (
+            now.maps.attention is self.attention
+            and now.source is self.source
+            and now.shown == self.shown
+        )
+
     def shows(self, kind: str, layer: int, head: int) -> bool:
         """Whether the widget itself holds this head's map, with its edits."""
         return (layer, kind) == (self.shown[0], self.shown[2]) and (

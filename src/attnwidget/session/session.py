@@ -10,7 +10,7 @@ from attnwidget.maths.validate import index
 from attnwidget.session.commands import Set, ShowReport
 from attnwidget.session.size import check_size, map_shape
 from attnwidget.session.snapshot import Snapshot
-from attnwidget.session.store import Command, Store
+from attnwidget.session.store import Batch, Command, Store
 from attnwidget.sources.api import stack
 
 if TYPE_CHECKING:
@@ -73,17 +73,19 @@ class Session(Store[Snapshot]):
             return before
         # What cannot be computed with is refused here, before anything has changed.
         _compute(after)
-        return _numbered(before, after)
+        return after if _is_same_map(before, after) else after.evolve(revision=self._number)
 
-    def _joined(self, before: Snapshot, after: Snapshot, atomic: bool) -> Snapshot:
-        """Return the state after a group: one revision, and one undo step where it is atomic."""
-        history = after.history
-        if atomic:
-            history = history.with_one_step(before.history)
-        revision = min(after.revision, before.revision + 1)
-        if history is after.history and revision == after.revision:
+    @property
+    def _number(self) -> int:
+        """The revision of the next change; all commands of a batch have one."""
+        return self.settled.revision + 1
+
+    def _joined(self, batch: Batch[Snapshot], after: Snapshot) -> Snapshot:
+        """Return the state after a group: several edits of an atomic group are one undo step."""
+        before = batch.before
+        if not batch.atomic or len(batch.by) < 2 or after.history is before.history:
             return after
-        return after.evolve(history=history, revision=revision)
+        return after.evolve(history=before.recorded())
 
     # Questions
 
@@ -115,13 +117,12 @@ def _compute(now: Snapshot) -> None:
     _ = now.maps
 
 
-def _numbered(before: Snapshot, after: Snapshot) -> Snapshot:
-    """Return `after` with the next number where the map, its labels or the history changed."""
-    same = (
+def _is_same_map(before: Snapshot, after: Snapshot) -> bool:
+    """Whether the map, its labels and the history are the same in both states."""
+    return (
         after.source is before.source
         and after.shown == before.shown
         and after.own is before.own
         and after.presets is before.presets
         and after.history is before.history
     )
-    return after if same else after.evolve(revision=before.revision + 1)

@@ -126,7 +126,7 @@ class Snapshot:
         maps, inputs = self.maps, self.inputs
         if inputs.V is None or maps.output is None:
             return None
-        return output_shift(
+        shift = output_shift(
             maps.attention,
             inputs.V,
             maps.output,
@@ -134,6 +134,8 @@ class Snapshot:
             mask=maps.mask,
             temperature=inputs.temperature,
         )
+        shift.setflags(write=False)
+        return shift
 
     @computed_from("source")
     def bertviz_views(self) -> tuple[str, ...]:

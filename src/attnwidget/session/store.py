@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 
 class RefusedError(Exception):
@@ -69,12 +69,19 @@ class Mirror(Protocol[T]):
 
 
 @dataclass(eq=False)
-class _Batch(Generic[S]):
-    """The commands of a group: who made them, and those that wait for the end."""
+class Batch(Generic[S]):
+    """The commands of a group: the state before, who made them, and those that wait for the end.
 
+    `change` is the change of the whole group and `errors` are those of sending it, once the group
+    has ended; None where nothing has changed.
+    """
+
+    before: S
     atomic: bool
     by: list[str] = field(default_factory=list)
     waiting: dict[str, tuple[Command[S], str, RefusedError]] = field(default_factory=dict)
+    change: Change[S] | None = None
+    errors: list[BaseException] = field(default_factory=list)
 
 
 class Store(Generic[S]):
@@ -88,12 +95,23 @@ class Store(Generic[S]):
         self._now = state
         self.lock = threading.RLock()
         self._mirrors: tuple[Mirror[S], ...] = ()
-        self._batch: _Batch[S] | None = None
+        self._batch: Batch[S] | None = None
 
     @property
     def now(self) -> S:
         """The state."""
         return self._now
+
+    @property
+    def settled(self) -> S:
+        """The state without the commands of a group that has not ended."""
+        batch = self._batch
+        return self._now if batch is None else batch.before
+
+    @property
+    def is_in_batch(self) -> bool:
+        """Whether the commands of a group are being gathered."""
+        return self._batch is not None
 
     def attach(self, mirror: Mirror[S]) -> Callable[[], None]:
         """Have `mirror` follow the state; return the function that ends it."""
@@ -115,9 +133,10 @@ class Store(Generic[S]):
             Also a TypeError or a ValueError, before anything has changed.
         """
         with self.lock:
-            change, is_due = self._do(command, by)
+            change, errors = self._do(command, by)
+            is_due = self._batch is None
         if is_due:
-            self._tell(change)
+            self.tell(change, errors)
         return change
 
     def try_do(self, command: Command[S], *, by: str = "python") -> bool:
@@ -125,107 +144,136 @@ class Store(Generic[S]):
         if not self.lock.acquire(blocking=False):
             return False
         try:
-            change, is_due = self._do(command, by)
+            change, errors = self._do(command, by)
+            is_due = self._batch is None
         finally:
             self.lock.release()
         if is_due:
-            self._tell(change)
+            self.tell(change, errors)
         return True
 
-    def _do(self, command: Command[S], by: str) -> tuple[Change[S], bool]:
-        """Do `command` inside the lock; return the change, and whether observers are to hear."""
+    def _do(self, command: Command[S], by: str) -> tuple[Change[S], list[BaseException]]:
+        """Do `command` inside the lock; return the change, and the errors of sending it."""
         before, batch = self._now, self._batch
         try:
             after = self._next(before, command)
         except (TypeError, ValueError) as error:
-            refusal = _refused(error)
+            refusal = as_refusal(error)
             if batch is None or not batch.atomic or not command.may_wait:
                 raise refusal from None
             batch.waiting[command.may_wait] = command, by, refusal
-            return Change(before, before, by), False
-        change = Change(before, after, by)
+            return Change(before, before, by), []
         if batch is not None:
             batch.waiting.pop(command.may_wait, None)
-        if after is before:
-            return change, False
+            if after is not before:
+                batch.by.append(by)
+        change = Change(before, after, by)
         self._now = after
-        if batch is not None:
-            batch.by.append(by)
-            return change, False
-        self._send(change)
-        return change, True
+        return change, self._send(change) if batch is None else []
 
     @contextmanager
-    def batch(self, *, atomic: bool = True) -> Iterator[None]:
+    def batch(self, *, atomic: bool = True, is_told: bool = True) -> Iterator[Batch[S]]:
         """Make one change of several commands; `atomic`: any exception takes all of them back.
 
         What a command of an atomic batch is refused for may be set later in the batch: the command
-        is tried again at the end.
+        is tried again at the end. Where `is_told` is False, the caller tells the observers of the
+        `change` and the `errors` of the batch.
         """
-        with self.lock:
-            if self._batch is not None:
-                yield
-                return
-            before, self._batch = self._now, _Batch(atomic)
-            batch = self._batch
-            change = None
-            try:
-                yield
-                self._settle(batch)
-            except BaseException:
-                if atomic:
-                    self._now = before
-                raise
-            finally:
-                self._batch = None
-                after = self._now
-                if after is not before:
-                    after = self._now = self._joined(before, after, atomic)
-                    by = batch.by[0] if len(set(batch.by)) == 1 else "python"
-                    change = Change(before, after, by)
-                    self._send(change)
-        if change is not None:
-            self._tell(change)
+        batch = Batch(self._now, atomic)
+        try:
+            with self.lock:
+                if self._batch is not None:
+                    yield self._batch
+                    return
+                batch.before = self._now
+                try:
+                    self._batch = batch
+                    yield batch
+                    self.settle()
+                    self._commit(batch)
+                except BaseException:
+                    if atomic:
+                        self._now = batch.before
+                    else:
+                        self._commit(batch)
+                    raise
+                finally:
+                    self._batch = None
+        finally:
+            if is_told and batch.change is not None:
+                self.tell(batch.change, batch.errors)
 
-    def _settle(self, batch: _Batch[S]) -> None:
-        """Do the commands that wait, in any order in which the state takes them."""
-        while batch.waiting:
+    def settle(self) -> None:
+        """Do the commands of the batch that wait, in any order in which the state takes them.
+
+        Raises
+        ------
+        RefusedError
+            Where the state takes no command that is left.
+        """
+        batch = self._batch
+        while batch is not None and batch.waiting:
             waiting, batch.waiting = batch.waiting, {}
             for command, by, _ in waiting.values():
-                self.do(command, by=by)
+                self._do(command, by)
             if batch.waiting.keys() == waiting.keys():
                 raise next(iter(batch.waiting.values()))[2]
+
+    def _commit(self, batch: Batch[S]) -> None:
+        """Make one change of what the batch has done, and send it."""
+        if self._now is batch.before or batch.change is not None:
+            return
+        after = self._joined(batch, self._now)
+        by = batch.by[0] if len(set(batch.by)) == 1 else "python"
+        change = Change(batch.before, after, by)
+        self._now, self._batch = after, None
+        batch.change = change
+        batch.errors = self._send(change)
 
     def _next(self, before: S, command: Command[S]) -> S:
         """Return the state after `command`; a subclass adds what follows from it."""
         return command.apply(before)
 
-    def _joined(self, before: S, after: S, atomic: bool) -> S:
+    def _joined(self, batch: Batch[S], after: S) -> S:
         """Return `after` as the state after the commands of a batch."""
-        del before, atomic
+        del batch
         return after
 
-    def _send(self, change: Change[S]) -> None:
-        try:
-            for mirror in self._mirrors:
-                mirror.send_change(change)
-        except KeyboardInterrupt:
-            for mirror in self._mirrors:
-                mirror.send_again()
-            raise
+    def _send(self, change: Change[S]) -> list[BaseException]:
+        """Have every mirror send the change; return their errors, which are raised after telling.
 
-    def _tell(self, change: Change[S]) -> None:
+        An interrupt may cut a message off: everything is sent again.
+        """
         errors: list[BaseException] = []
-        for mirror in self._mirrors:
-            try:
-                mirror.tell_change(change)
-            except (Exception, KeyboardInterrupt) as error:  # noqa: PERF203
-                errors.append(error)
-        if errors:
-            raise errors[0]
+        if change.after is not change.before:
+            for mirror in self._mirrors:
+                errors += _errors_of(mirror.send_change, change)
+        if any(isinstance(error, KeyboardInterrupt) for error in errors):
+            for mirror in self._mirrors:
+                errors += _errors_of(mirror.send_again)
+        return errors
+
+    def tell(self, change: Change[S], errors: Sequence[BaseException] = ()) -> None:
+        """Have every mirror call its observers; then raise the first error, `errors` before all."""
+        every = list(errors)
+        if change.after is not change.before:
+            for mirror in self._mirrors:
+                every += _errors_of(mirror.tell_change, change)
+        if every:
+            raise every[0]
 
 
-def _refused(error: Exception) -> RefusedError:
+def _errors_of(function: Callable[..., None], *arguments: Any) -> list[BaseException]:
+    """Call `function`, and return the error that it raises, if any."""
+    try:
+        function(*arguments)
+    except (Exception, KeyboardInterrupt) as error:
+        return [error]
+    return []
+
+
+def as_refusal(error: Exception) -> RefusedError:
+    """Return a TypeError or ValueError as a refusal."""
     if isinstance(error, RefusedError):
         return error
     kind = RefusedTypeError if isinstance(error, TypeError) else RefusedValueError

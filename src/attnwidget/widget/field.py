@@ -8,6 +8,7 @@ from typing import Any, Generic, TypeVar
 
 import traitlets
 
+from attnwidget.session.store import as_refusal
 from attnwidget.wire.schema import Row
 
 V = TypeVar("V")
@@ -49,7 +50,12 @@ class Field(traitlets.TraitType[Any, Any], Generic[V]):
         name = str(self.name)
         if not self.row.is_settable:
             raise traitlets.TraitError(f"{name}: {obj.why_computed(name)}")
-        # traitlets sets a value twice in its constructor.
-        if value is not self.get(obj):
+        # traitlets sets a value twice in its constructor. In a group, a value in force replaces a
+        # value that was refused before.
+        if value is self.get(obj) and not obj.store.is_in_batch:
+            return
+        try:
             value = self._cross_validate(obj, value)
-            obj.store.do(obj.setting(name, value), by=BY.get())
+        except (TypeError, ValueError) as error:
+            raise as_refusal(error) from error
+        obj.store.do(obj.setting(name, value), by=BY.get())

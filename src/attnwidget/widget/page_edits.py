@@ -42,13 +42,14 @@ class PageEdits:
         Each edit stands alone: a refused edit takes back no other. The error of a command that is
         not a refusal is raised when the other edits are done.
         """
-        try:
-            client, edits = self._log.fresh(message)
-        except ValueError as error:
-            return RefusedError(str(error))
         refusal: RefusedError | None = None
         failure: Exception | None = None
         with self._session.batch(atomic=False):
+            # Inside the lock: a second delivery of the message waits until these edits are done.
+            try:
+                client, edits = self._log.fresh(message)
+            except ValueError as error:
+                return RefusedError(str(error))
             for seq, edit in edits:
                 words = ""
                 try:

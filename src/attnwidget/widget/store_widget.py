@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -12,12 +13,12 @@ import numpy as np
 import traitlets
 from traitlets import Bunch
 
-from attnwidget.session.store import Change, Command, RefusedError, Store
+from attnwidget.session.store import Batch, Change, Command, RefusedError, Store
 from attnwidget.session.transitions import equal
 from attnwidget.widget.field import BY, Field
 
 # The errors of the observers that are being called, None where no change is told.
-_ERRORS: ContextVar[list[BaseException] | None] = ContextVar("errors", default=None)
+_ERRORS: ContextVar[_Errors | None] = ContextVar("errors", default=None)
 
 
 class StoreWidget(anywidget.AnyWidget):
@@ -32,6 +33,8 @@ class StoreWidget(anywidget.AnyWidget):
     # Properties that observers hear of, and how each is read from a state.
     announced: ClassVar[Mapping[str, Callable[[Any], Any]]] = {}
     _detach: Callable[[], None] | None = None
+    # Events of a group whose observers wait for the end of it, None outside of groups.
+    _delayed: list[Any] | None = None
     error = traitlets.Unicode().tag(sync=True, echo_update=False)
 
     def __init__(self, store: Store[Any], **traits: Any) -> None:
@@ -109,7 +112,10 @@ class StoreWidget(anywidget.AnyWidget):
         try:
             with self.hold_sync():
                 before = self.error
-                refusal = self._taken(sync_data)
+                try:
+                    refusal = self._taken(sync_data)
+                finally:
+                    self.send_fields(self._other_than(sync_data))
                 if refusal is not None:
                     self.error = str(refusal)
                     self.send_fields(self._truth(sync_data))
@@ -117,6 +123,12 @@ class StoreWidget(anywidget.AnyWidget):
                     self.error = self.standing_error()  # what was refused before is past
         finally:
             BY.reset(token)
+
+    def _other_than(self, sync_data: dict[str, Any]) -> list[str]:
+        """Return the fields whose values are not what a page has sent."""
+        now, fields = self.store.now, self.fields()
+        rows = {name: fields[name].row for name in sync_data if name in fields}
+        return [n for n, row in rows.items() if not _is_json(row.packed(now), sync_data[n])]
 
     def _taken(self, sync_data: dict[str, Any]) -> Exception | None:
         """Take the state of a page; return the refusal."""
@@ -138,45 +150,44 @@ class StoreWidget(anywidget.AnyWidget):
 
     def tell_change(self, change: Change[Any]) -> None:
         """Call every observer of every field whose value differs; raise the first error."""
-        errors: list[BaseException] = []
-        token = _ERRORS.set(errors)
-        try:
+        with _all_called():
             readers = {name: field.row.read for name, field in self.fields().items()}
             for name, read in {**readers, **self.announced}.items():
                 if not self._is_observed(name):
                     continue
                 old, new = read(change.before), read(change.after)
-                if not equal(old, new):
+                # A later change, of an observer or of another thread, tells the value that holds.
+                if not equal(old, new) and equal(new, read(self.store.settled)):
                     new = new.view(_Comparable) if isinstance(new, np.ndarray) else new
-                    self.notify_change(
-                        Bunch(name=name, old=old, new=new, owner=self, type="change")
-                    )
-        finally:
-            _ERRORS.reset(token)
-        if errors:
-            raise errors[0]
+                    event = Bunch(name=name, old=old, new=new, owner=self, type="change")
+                    traitlets.HasTraits.notify_change(self, event)
 
     def observe(self, handler: Any, names: Any = traitlets.All, type: Any = "change") -> None:  # noqa: A002
         """Call `handler` when a trait changes; see `traitlets.HasTraits.observe`."""
         observed: set[Any] = self.__dict__.setdefault("_observed", set())
         observed.update([names] if isinstance(names, str) or names is traitlets.All else names)
-        guards: dict[Any, _Guard] = self.__dict__.setdefault("_guards", {})
-        super().observe(guards.setdefault(handler, _Guard(handler)), names, type)
+        super().observe(_Guard(handler), names, type)
 
     def unobserve(self, handler: Any, names: Any = traitlets.All, type: Any = "change") -> None:  # noqa: A002
         """Take `handler` away; see `traitlets.HasTraits.unobserve`."""
-        super().unobserve(self.__dict__.get("_guards", {}).get(handler, handler), names, type)
+        super().unobserve(_Guard(handler), names, type)
 
     def _is_observed(self, name: str) -> bool:
         observed = self.__dict__.get("_observed", set())
         return name in observed or traitlets.All in observed
 
     def notify_change(self, event: Any) -> None:
-        """Call the observers of a field, which was sent already; send any other trait."""
+        """Send a trait that is not a field, and call its observers.
+
+        At the end of a group the observers wait until the lock of the store is released.
+        """
         if event["name"] in self.fields():
-            traitlets.HasTraits.notify_change(self, event)
-        else:
+            return  # `send_change` and `tell_change` did both
+        if self._delayed is None:
             super().notify_change(event)
+        else:
+            super().notify_change(Bunch({**event, "type": "sent"}))
+            self._delayed.append(event)
 
     # Groups
 
@@ -195,17 +206,35 @@ class StoreWidget(anywidget.AnyWidget):
     @contextmanager
     def hold_trait_notifications(self) -> Iterator[None]:
         """Take several values together: all of them in one message, or none."""
+        if self._delayed is not None:
+            yield  # a group inside a group is part of it
+            return
+        batch: Batch[Any] | None = None
+        delayed: list[Any] = []
         try:
-            with self.store.batch(), super().hold_trait_notifications():
+            with self.store.batch(is_told=False) as batch:
+                self._delayed = delayed
                 try:
-                    yield
-                except traitlets.TraitError:
-                    raise
-                except BaseException as error:
-                    # traitlets takes ordinary traits back on no other error than its own.
-                    raise _TakenBackError(error) from None
+                    with super().hold_trait_notifications():
+                        try:
+                            yield
+                            self.store.settle()
+                        except traitlets.TraitError:
+                            raise
+                        except BaseException as error:
+                            # traitlets takes its traits back on no other error than its own.
+                            raise _TakenBackError(error) from None
+                finally:
+                    self._delayed = None
         except _TakenBackError as stand_in:
+            delayed.clear()
             raise stand_in.error from None
+        finally:
+            with _all_called():
+                for event in delayed:
+                    traitlets.HasTraits.notify_change(self, event)
+                if batch is not None and batch.change is not None and not self.store.is_in_batch:
+                    self.store.tell(batch.change, batch.errors)
 
     def close(self) -> None:
         """Close the comm and stop following the store; the page removes what it shows."""
@@ -222,23 +251,58 @@ class _TakenBackError(traitlets.TraitError):
         self.error = error
 
 
+class _Errors(list[BaseException]):
+    """The errors of observers that are being called."""
+
+    is_open = True
+
+
+@contextmanager
+def _all_called() -> Iterator[None]:
+    """Have all observers called inside, whatever they raise, and raise the first error then."""
+    errors = _Errors()
+    token = _ERRORS.set(errors)
+    try:
+        yield
+    finally:
+        errors.is_open = False  # a thread that an observer has started keeps the context
+        _ERRORS.reset(token)
+    if errors:
+        raise errors[0]
+
+
 class _Guard:
     """An observer that keeps its error for the end, because traitlets stops at the first error."""
 
     def __init__(self, handler: Any) -> None:
-        self._handler = handler
+        self.handler = handler
+
+    def __eq__(self, other: object) -> bool:
+        return self.handler == (other.handler if isinstance(other, _Guard) else other)
+
+    __hash__ = None  # type: ignore[assignment]
 
     def __call__(self, event: Any) -> None:
-        handler, errors = self._handler, _ERRORS.get()
+        handler, errors = self.handler, _ERRORS.get()
+        if event["type"] == "sent":
+            return
         if isinstance(handler, traitlets.EventHandler) and handler.name is not None:
             handler = getattr(event["owner"], handler.name)
-        if errors is None:
+        if errors is None or not errors.is_open:
             handler(event)
             return
         try:
             handler(event)
         except (Exception, KeyboardInterrupt) as error:
             errors.append(error)
+
+
+def _is_json(value: Any, sent: Any) -> bool:
+    """Whether a packed value is what a page has sent, as JSON has it; arrays are not compared."""
+    try:
+        return bool(json.loads(json.dumps(value)) == sent)
+    except TypeError:
+        return True
 
 
 class _Difference(np.ndarray):

@@ -30,6 +30,11 @@ class Row:
     is_settable: bool = False
     by_row: bool = False
 
+    def packed(self, state: Any) -> Any:
+        """Return the value in `state` as it crosses the wire."""
+        value = self.read(state)
+        return value if self.pack is None else self.pack(value)
+
     def read(self, state: Any) -> Any:
         """Return the value in `state`."""
         return getattr(getattr(state, self.part) if self.part else state, self.name)
