@@ -221,7 +221,7 @@ def test_what_cannot_be_read_is_refused_with_what_can(layers, reason):
         ("gpt2", {"input_ids": IDS > 5}, TypeError, r"input_ids: got bool, want token ids"),
         ("gpt2", {"input_ids": [[5.0, 2.0]]}, TypeError, "input_ids: got float32, want token ids"),
         ("gpt2", {"input_ids": [["the", "cat"]]}, TypeError, "input_ids: got <U3 in a list"),
-        ("gpt2", {"input_ids": [[5, 2], [3]]}, ValueError, "input_ids: its rows have .*padding"),
+        ("gpt2", {"input_ids": [[5, 2], [3]]}, ValueError, "input_ids: got rows of .*padding"),
         ("gpt2", "the cat", TypeError, "inputs: got str, want what the model is called with"),
         ("gpt2", [], TypeError, "inputs: got an empty list, want at least one token id"),
     ],

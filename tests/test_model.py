@@ -441,8 +441,8 @@ def test_tokens_may_be_relabelled() -> None:
         ("V", np.zeros((2, 8)), r"V: got shape \(2, 8\), want \(3, any\)"),
         ("K", np.full((3, 8), np.nan), "K: 24 of 24 values are NaN"),
         ("scale", np.inf, "scale: got inf, want a finite number"),
-        ("W_q", np.zeros((3, 8)), "W_q: a captured model doesn't give it"),
-        ("embeddings", np.zeros((3, 8)), "embeddings: a captured model doesn't give it"),
+        ("W_q", np.zeros((3, 8)), "W_q: a captured model has no such input"),
+        ("embeddings", np.zeros((3, 8)), "embeddings: a captured model has no such input"),
     ],
 )
 def test_what_cannot_be_set_is_named(name: str, value: Any, wanted: str) -> None:

@@ -188,7 +188,7 @@ def test_an_error_while_writing_leaves_the_model() -> None:
         ("gpt2", {"num_beams": 3}, ValueError, "generate: num_beams is 3, want 1: beams change"),
         ("gpt2", {"num_return_sequences": 2}, ValueError, "num_return_sequences is 2, want 1"),
         ("gpt2", {"cache_implementation": "static"}, ValueError, "cache_implementation is 'sta"),
-        ("bert", {}, ValueError, "generate: BertModel doesn't write"),
+        ("bert", {}, ValueError, "generate: BertModel can't generate text"),
     ],
 )
 def test_what_cannot_be_written_is_named(

@@ -1,4 +1,4 @@
-"""A model that writes: its own `generate`, and the attention that produced each token."""
+"""Run a model's `generate`, and capture the attention that produced each token."""
 
 from __future__ import annotations
 
@@ -39,15 +39,17 @@ def write(
     tokenize: Mapping[str, Any] | None = None,
     strict: bool = False,
 ) -> ModelSource:
-    """Let `model` write on from `text` or `inputs` under ``model.generate(**options)``.
+    """Continue `text` or `inputs` with ``model.generate(**options)``.
 
-    After each token, `grown` gets the source so far: the row of a token is what the model looked
-    at when it wrote the next one. The last token written was never read, and has no row. An
-    interrupt ends the writing, and what is there is returned; so does the end of the model's
-    positions, and the notice of the source says so. The model is left as it was found.
+    After each token, `grown` is called with the source so far. The row of a token is the attention
+    that produced the next token. The last token has no row, because the model never read it. The
+    writing ends early at an interrupt, or at the end of the model's positions; the source so far is
+    then returned, and in the second case the notice states the end. The model is left unchanged.
 
     Raises
-        TypeError, ValueError: for options that can't be shown, and as `ModelSource.capture` does.
+    ------
+    TypeError, ValueError
+        If an option cannot be shown, or for the reasons of `ModelSource.capture`.
     """
     check_model(model)
     check_options(model, options, inputs)
@@ -73,13 +75,13 @@ def write(
         for hook in hooks:
             hook.remove()
     if writing.source is None:
-        raise ValueError("generate: nothing was written; want options under which a token is")
+        raise ValueError("generate: no token was written; want options that allow a token")
     writing.source.check_proof(strict)
     return writing.source
 
 
 class _Writing:
-    """Called by `generate` after each token, as one of its stopping criteria that never stops."""
+    """A stopping criterion that never stops. `generate` calls it after each token."""
 
     def __init__(
         self,
@@ -97,13 +99,14 @@ class _Writing:
         self._positions, self._in_table = positions(model)
         self._ids: torch.Tensor | None = None
         self._in_pass = False
-        # Another thread may call the model meanwhile; that is no step of this text.
+        # Ignore calls of the model in other threads, which are not steps of this text.
         self._thread = threading.get_ident()
 
     def before_step(self, _model: Any, _args: Any) -> None:
-        """Raise _PastPositionsError before a step that would look beyond a table of positions.
+        """Raise _PastPositionsError before a step beyond the model's table of positions.
 
-        The model itself would raise IndexError, and on a GPU stop the whole process from using it.
+        The model would raise IndexError, and on a GPU the whole process could not use the GPU
+        afterwards.
         """
         if threading.get_ident() != self._thread:
             return
@@ -115,21 +118,21 @@ class _Writing:
             raise _PastPositionsError
 
     def _padded(self) -> int:
-        """Return how many tokens of each text are padding, which takes no position."""
+        """Return the number of padding tokens that every text has, which take no position."""
         mask = self._reading.inputs.get("attention_mask")
         if mask is None or mask.ndim != 2 or self._model.config.is_encoder_decoder:
             return 0
         return int((mask == 0).sum(-1).min())
 
     def after_step(self, _model: Any, _args: Any, _output: Any) -> None:
-        """Take note that the model's pass is over: later errors are not of its positions."""
+        """Note that the model's pass is over. A later error does not come from the positions."""
         if threading.get_ident() == self._thread:
             self._in_pass = False
 
     def ended_by(self, error: Exception) -> bool:
-        """Whether `error` says no more than that the model has no position for another token.
+        """Return whether the reason of `error` is that the model has no position left.
 
-        If so, the notice of the source says how far the writing came.
+        If so, the notice of the source states the number of tokens written.
         """
         if not self._in_pass or self.source is None:
             return False
@@ -170,7 +173,7 @@ class _Writing:
         return torch.zeros(len(ids), dtype=torch.bool, device=ids.device)
 
     def _read(self, name: str, ids: torch.Tensor) -> dict[str, Any]:
-        """Return the inputs with what was written, as one pass would read them."""
+        """Return the inputs of a single pass over the prompt and the tokens written so far."""
         import torch
 
         inputs = dict(self._reading.inputs)
@@ -185,7 +188,7 @@ class _Writing:
         known = self._reading.texts.get(name)
         if known is not None:
             return len(known.tokens)
-        # A decoder starts from a token of its own; embeddings in place of ids are no tokens.
+        # A decoder's prompt is its start token. Embeddings in place of ids have no tokens.
         return 1 if name == "target" else 0
 
 

@@ -1,4 +1,4 @@
-"""A text, or inputs already made, as a model reads them; and their tokens as people do."""
+"""Turn a text, or the user's `inputs`, into the inputs of a model, and into readable tokens."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Reading:
-    """What the model is run on, and the texts in it: "source", and "target" of a decoder.
+    """The inputs that the model is run on, and their texts: "source", and a decoder's "target".
 
-    `own` are inputs that the batch shares, as far as they belong to the text.
+    `own` has the part that belongs to the text of inputs that the whole batch shares.
     """
 
     inputs: Mapping[str, Any]
@@ -40,13 +40,17 @@ def read(
     batch_index: int = 0,
     tokenize: Mapping[str, Any] | None = None,
 ) -> Reading:
-    """Return what `model` is run on: of `text`, or of `inputs`; see `read_text`, `read_inputs`.
+    """Return the reading of `text` or of `inputs`; see `read_text` and `read_inputs`.
 
     Raises
-        TypeError, ValueError: for both or neither, and for what the model can't read.
+    ------
+    TypeError
+        If both or neither of `text` and `inputs` are given, or an argument has a wrong type.
+    ValueError
+        If the model cannot read the text or the inputs.
     """
     if isinstance(tokenizer, str):
-        _tokenizer(tokenizer)  # raises, and says where a text goes
+        _tokenizer(tokenizer)  # raises an error with a hint on the place of a text
     if (text is None) == (inputs is None):
         raise TypeError("text: want either a text or inputs=, and not both")
     if inputs is None:
@@ -63,10 +67,10 @@ def read_text(
     text: Any,
     tokenize: Mapping[str, Any] | None = None,
 ) -> Reading:
-    """Return the inputs for `text`, or for a pair: two sentences, or a source and its target.
+    """Return the reading of a text, or of a pair: two sentences, or a source and its target.
 
-    The target of an encoder-decoder is fed behind the decoder's start token, as in training.
-    `tokenize` are options for the call of the tokenizer.
+    The target of an encoder-decoder comes after the decoder's start token, as in training.
+    `tokenize` has options for the call of the tokenizer.
     """
     words = _tokenizer(tokenizer)
     options = _options(words, tokenize)
@@ -76,20 +80,20 @@ def read_text(
             f"text: {type(model).__name__} reads {model.main_input_name}, not text; want "
             "inputs=, as its processor makes them"
         )
-    translates = model.config.is_encoder_decoder
-    encoded = _encode(words, first, None if translates else second, options)
+    has_decoder = model.config.is_encoder_decoder
+    encoded = _encode(words, first, None if has_decoder else second, options)
     accepted = forward_parameters(model)
-    # A tokenizer may say more (token_type_ids) than its model listens to.
+    # A tokenizer may return more (token_type_ids) than the model accepts.
     inputs = {
         name: _row(values)
         for name, values in encoded.items()
         if name in accepted or name == "input_ids"
     }
     texts = {"source": encoded_text(words, encoded, list(encoded["input_ids"]))}
-    if translates:
+    if has_decoder:
         target, ids = None, [_start(model)]
         if second is not None:
-            # Nothing would tell the decoder which of its ids are padding.
+            # Do not pad the target, because the decoder gets no mask for padding.
             target = _encode(words, second, None, {**options, "padding": False}, target=True)
             ids += [i for i in target["input_ids"] if i != words.eos_token_id]
         inputs["decoder_input_ids"] = _row(ids)
@@ -101,7 +105,7 @@ def read_text(
 def read_inputs(
     model: PreTrainedModel, tokenizer: Any, inputs: Any, batch_index: int = 0
 ) -> Reading:
-    """Return `inputs`, a batch of them, as tensors; without a tokenizer positions name tokens."""
+    """Return the reading of `inputs`, a batch. Without a tokenizer, tokens are numbered."""
     inputs = as_inputs(model, inputs)
     if inputs.get("past_key_values") is not None:
         raise ValueError(
@@ -116,13 +120,13 @@ def read_inputs(
     row = index("batch_index", batch_index, range(batch))
     words = None if tokenizer is None else _tokenizer(tokenizer)
     texts = {}
-    read = {"source": inputs.get("input_ids"), "target": decoder_ids(model, inputs)}
-    for name, ids in read.items():
+    ids_by_name = {"source": inputs.get("input_ids"), "target": decoder_ids(model, inputs)}
+    for name, ids in ids_by_name.items():
         if ids is None or of_codebooks(model, name):  # codebooks have no words
             continue
-        if len(ids) == 1:  # one text beside several images
+        if len(ids) == 1:  # a single text beside several images
             texts[name] = given_text(model, words, inputs, ids, 0)
-        elif len(ids) % batch == 0:  # of several texts a row the first is shown
+        elif len(ids) % batch == 0:  # the first of several texts of an entry is shown
             texts[name] = given_text(model, words, inputs, ids, row * (len(ids) // batch))
         elif row < len(ids):
             texts[name] = given_text(model, words, inputs, ids, row)
@@ -132,7 +136,7 @@ def read_inputs(
 def read_tokens(
     model: PreTrainedModel, tokenizer: Any, batch: Any, row: int, inputs: Mapping[str, Any]
 ) -> Text:
-    """Return text `row` of a `batch` of ids (b, n) that a model, given `inputs`, has written."""
+    """Return text `row` of a `batch` of ids (b, n) that a model has generated from `inputs`."""
     words = None if tokenizer is None else _tokenizer(tokenizer)
     return given_text(model, words, inputs, batch, row)
 
@@ -146,7 +150,7 @@ _BATCHED = {
 def _tokenizer(tokenizer: Any) -> PreTrainedTokenizerBase:
     from transformers import PreTrainedTokenizerBase
 
-    # A processor has its tokenizer inside.
+    # A processor has a tokenizer as an attribute.
     inner = getattr(tokenizer, "tokenizer", tokenizer)
     if not isinstance(inner, PreTrainedTokenizerBase):
         kind = type(tokenizer).__name__
@@ -158,7 +162,7 @@ def _tokenizer(tokenizer: Any) -> PreTrainedTokenizerBase:
 
 
 def _parts(text: Any) -> tuple[str, str | None]:
-    """Return the one text, or the two of a pair, which is a tuple."""
+    """Return a text and None, or the two texts of a pair, which is a tuple."""
     refuse_messages("text", text)
     name = type(text).__name__
     if isinstance(text, list) or (isinstance(text, tuple) and len(text) != 2):
@@ -179,7 +183,7 @@ def _parts(text: Any) -> tuple[str, str | None]:
     return first, second
 
 
-# Options of a tokenizer's call under which a text does not come back as one row of ids.
+# Options of a tokenizer's call that are refused, because the result would not be a row of ids.
 _OF_RESULT = {
     "return_tensors": "the ids are made into tensors here",
     "return_overflowing_tokens": "one text is shown, not the pieces of it",
@@ -192,7 +196,7 @@ _OF_RESULT = {
 
 
 def _options(words: PreTrainedTokenizerBase, tokenize: Any) -> dict[str, Any]:
-    """Return the options of each call of the tokenizer `words`, checked."""
+    """Return the checked options for the calls of the tokenizer `words`."""
     if tokenize is None:
         return {"padding": False, "truncation": False, "verbose": False}
     if not isinstance(tokenize, Mapping):
@@ -214,7 +218,7 @@ def _options(words: PreTrainedTokenizerBase, tokenize: Any) -> dict[str, Any]:
             raise ValueError(
                 f"tokenize: got {name!r}, want an option of {type(words).__name__}{hint}"
             )
-    # A max_length cuts off, unless truncation is given too: that is the tokenizer's own rule.
+    # By the tokenizer's rule, a max_length truncates the text unless truncation is given too.
     return {"padding": False, "verbose": False, **tokenize}
 
 
@@ -225,10 +229,10 @@ def _encode(
     options: Mapping[str, Any],
     target: bool = False,
 ) -> Any:
-    said: dict[str, Any] = {"text_target": text} if target else {"text": text, "text_pair": pair}
-    # No tensors yet: without a token they would have no integer type.
+    texts: dict[str, Any] = {"text_target": text} if target else {"text": text, "text_pair": pair}
+    # Ask for lists, because tensors without a token would not have an integer dtype.
     try:
-        encoded = words(**said, **options)
+        encoded = words(**texts, **options)
     except Exception as error:  # the tokenizers library raises bare Exceptions
         raise ValueError(f"text: the tokenizer can't read it under {options}: {error}") from error
     if not len(encoded["input_ids"]):

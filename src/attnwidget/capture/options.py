@@ -1,4 +1,8 @@
-"""Options of a model's `generate`: which of them leave each row what produced one token."""
+"""Check the options of a model's `generate`, and refuse options that cannot be shown.
+
+In the map of a generated text, each row is the attention that produced a token. Options under
+which this does not hold are refused.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +15,7 @@ if TYPE_CHECKING:
 _BEAMS = "beams change places while they are written"
 _SEVERAL = "several tokens are written in one step"
 _CACHE = "another cache may hold its keys at other places, or rounded"
-# Each option under which a row is not what produced a token, or the steps are not one text's;
-# the values under which it changes nothing, the usual one first; and the reason.
+# Each refused option: the values that are allowed (the usual value first), and the reason.
 _REFUSED: Mapping[str, tuple[tuple[Any, ...], str]] = {
     "num_beams": ((1, None), _BEAMS),
     "constraints": ((None,), _BEAMS),
@@ -39,16 +42,18 @@ _INPUTS = (
 
 
 def check_options(model: PreTrainedModel, options: Any, inputs: Any) -> None:
-    """Raise where `model` can't write under `options`, or what it writes can't be shown.
+    """Raise an error if `model` cannot generate under `options`, or the text cannot be shown.
 
-    An option is looked for as transformers does: among the keywords, then in the keyword
-    generation_config, then in the model's own generation_config. `inputs` are looked into for a
-    cache.
+    The value of an option is taken, as in transformers, from the keywords, else from the keyword
+    generation_config, else from the model's generation_config. A cache in `inputs` counts as an
+    option.
 
     Raises
-        TypeError: for options that are no mapping, or of a wrong type.
-        ValueError: for an option that can't be shown, with the reason, and for a model without
-            `generate`.
+    ------
+    TypeError
+        If `options` is not a mapping, or an option has a wrong type.
+    ValueError
+        If an option cannot be shown (the message has the reason), or the model has no `generate`.
     """
     if not isinstance(options, Mapping):
         raise TypeError(
@@ -56,19 +61,22 @@ def check_options(model: PreTrainedModel, options: Any, inputs: Any) -> None:
             'mapping, {"max_new_tokens": 20}'
         )
     if not model.can_generate():
-        raise ValueError(f"generate: {type(model).__name__} doesn't write; want one with a head")
+        raise ValueError(
+            f"generate: {type(model).__name__} can't generate text; want a model with a language "
+            "modelling head"
+        )
     _check_types(options)
     for name in _INPUTS:
         if name in options:
             raise ValueError(f"generate: got {name!r}, which is no option; want it in inputs=")
     given = inputs if isinstance(inputs, Mapping) else {}
     caches = {name: given[name] for name in ("past_key_values", "cache_params") if name in given}
-    for name, (harmless, reason) in _REFUSED.items():
-        value, where = _asked(model, {**caches, **options}, name)
-        if not any(value is one or value == one for one in harmless):
-            plain = isinstance(value, (str, int, float))
-            shown = repr(value) if plain else f"a {type(value).__name__}"
-            raise ValueError(f"generate: {name} is {shown}{where}, want {harmless[0]!r}: {reason}")
+    for name, (allowed, reason) in _REFUSED.items():
+        value, place = _value_of(model, {**caches, **options}, name)
+        if not any(value is choice or value == choice for choice in allowed):
+            is_plain = isinstance(value, (str, int, float))
+            got = repr(value) if is_plain else f"a {type(value).__name__}"
+            raise ValueError(f"generate: {name} is {got}{place}, want {allowed[0]!r}: {reason}")
 
 
 def _check_types(options: Mapping[str, Any]) -> None:
@@ -81,16 +89,16 @@ def _check_types(options: Mapping[str, Any]) -> None:
             "the options themselves in generate={...}"
         )
     criteria = options.get("stopping_criteria")
-    listed = criteria if isinstance(criteria, (list, tuple)) else [criteria]
-    if criteria is not None and not all(callable(one) for one in listed):
+    functions = criteria if isinstance(criteria, (list, tuple)) else [criteria]
+    if criteria is not None and not all(callable(function) for function in functions):
         raise TypeError(
             f"generate: stopping_criteria is {type(criteria).__name__}, want a function of "
             "(input_ids, scores) or a list of such functions"
         )
 
 
-def _asked(model: PreTrainedModel, options: Mapping[str, Any], name: str) -> tuple[Any, str]:
-    """Return the value of an option, and the words that say where it stands."""
+def _value_of(model: PreTrainedModel, options: Mapping[str, Any], name: str) -> tuple[Any, str]:
+    """Return the value of an option, and text that names the place of the value."""
     if name in options:
         return options[name], ""
     value = getattr(options.get("generation_config"), name, None)

@@ -1,4 +1,4 @@
-"""One attention call of a model, as it was made, and what it says about scores and masks."""
+"""`Call`: the inputs of an attention call of a model, and the mask and bias that follow from it."""
 
 from __future__ import annotations
 
@@ -13,34 +13,36 @@ if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
 
-# An additive mask hides where it is this low; real ones use the lowest float or -inf.
+# An additive mask hides a cell if its number is at most this; models use the lowest float or -inf.
 _HIDES = -1e4
-# No score is as low as this: a row of nothing else is masked as a whole.
+# No real score is this low, so a row of only such scores is masked as a whole.
 _NEVER = -1e30
 _VISUAL = "visual"
-# Scores that are scale · Q Kᵀ up to rounding have nothing added.
+# Scores that differ from scale · Q Kᵀ by less than this (relative) have no bias.
 _ROUNDING = 2e-5
 
 
 @dataclass(frozen=True, eq=False)
 class Call:
-    """What one attention module was given, for one text of the batch.
+    """The inputs of an attention module, for a text of the batch.
 
-    `module` is the qualified module name, `layer_idx` the number that the module carries, if any.
-    Shapes: `q` (h, n_q, d_k), `k` (h_kv, n_k, d_k), `v` (h_kv, n_k, d_v), after rotation. `mask`,
-    as the model made it, broadcasts to (h, n_q, n_k): bool, True = seen, or additive; `causal`
-    says that the future is masked without one. `position_bias` is added to the scores, `softcap`
-    bounds them before that, `sink` (h,) is the score of a key that isn't there and takes its share.
+    `module` is the qualified module name, `layer_idx` the module's number, None without one.
+    Shapes: `q` (h, n_q, d_k), `k` (h_kv, n_k, d_k), `v` (h_kv, n_k, d_v), after rotation. `mask` is
+    the model's mask, which broadcasts to (h, n_q, n_k): bool with **True = seen**, or additive. If
+    `causal`, later keys are masked without a `mask`. `softcap` bounds the scores, then
+    `position_bias` is added to them. `sink` (h,) is the score of a sink, an additional key without
+    a value.
 
-    Where the model computes attention by itself, `scores` (h, n_q, n_k) are what went into its
-    softmax, mask included, and q, k and v are None where they were not seen.
+    If the model does not use the AttentionInterface, `scores` (h, n_q, n_k) is the input of the
+    softmax, with the mask added, and q, k and v are None if they could not be read.
 
-    `rows` is how many entries the call's first axis had: texts, images, or windows of images.
-    `share` is how many of them belong to the text, of which the call is the first. `turn` numbers
-    the passes of the model and, within all passes, the runs of the module.
+    `rows` is the number of entries of the call's first axis: texts, images, or windows of images.
+    `share` is the number of these entries that belong to the text; the call is the first of them.
+    `turn` is the number of the model's pass, and the number of the module's run in all passes.
 
-    `proved` says whether rows of the weights, times V, equal what the attention function returned;
-    None where that was not seen. `error` is the largest difference, `bound` the largest allowed.
+    `proved` is the result of a comparison of weights · V with the attention's output for a few
+    rows, None if the output could not be read. `error` is the largest difference, and `bound` the
+    difference that rounding explains.
     """
 
     module: str
@@ -64,7 +66,7 @@ class Call:
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """(h, n_q, n_k), a sink aside."""
+        """(h, n_q, n_k), without a sink."""
         if self.scores is not None:
             h, n_q, n_k = self.scores.shape
             return h, n_q, n_k
@@ -74,7 +76,7 @@ class Call:
 
     @property
     def n_kv_heads(self) -> int:
-        """How many heads keys and values have; fewer than queries under grouped queries."""
+        """The number of heads of keys and values, which is smaller with grouped queries."""
         return self.shape[0] if self.k is None else self.k.shape[0]
 
     def group(self, head: int) -> int:
@@ -82,14 +84,14 @@ class Call:
         return head * self.n_kv_heads // self.shape[0]
 
     def of_queries(self, queries: Sequence[int]) -> Call:
-        """Return the call with some of its queries alone; the keys stay."""
+        """Return the call with only some queries, and all keys."""
         import torch
 
         _, n_q, n_k = self.shape
         at = torch.as_tensor(queries)
 
         def rows(part: torch.Tensor | None) -> torch.Tensor | None:
-            if part is None or part.shape[-2] != n_q:  # one row may serve all queries
+            if part is None or part.shape[-2] != n_q:  # a single row holds for all queries
                 return part
             return part.index_select(-2, at.to(part.device))
 
@@ -100,7 +102,7 @@ class Call:
         return replace(self, q=q, mask=mask, causal=False, position_bias=bias, scores=scores)
 
     def of_head(self, head: int) -> Call:
-        """Return the call with one of its heads alone."""
+        """Return the call with only the head `head`."""
         group = self.group(head)
 
         def part(tensor: torch.Tensor | None, at: int) -> torch.Tensor | None:
@@ -119,7 +121,7 @@ class Call:
 
 
 def together(*calls: Call) -> tuple[bool | None, float, float]:
-    """Return `proved`, `error` and `bound` of what is made of several calls."""
+    """Return `proved`, `error` and `bound` of a call that joins several calls."""
     worst = max(calls, key=lambda call: call.error - call.bound)
     known = [call.proved for call in calls]
     proved = False if False in known else None if None in known else True
@@ -127,21 +129,22 @@ def together(*calls: Call) -> tuple[bool | None, float, float]:
 
 
 def is_broken(call: Call) -> bool:
-    """Whether what the call was given holds NaN or infinity, so that there are no weights of it."""
+    """Return whether the inputs of the call have NaN or infinity, so that it has no weights."""
     import torch
 
-    given = [part for part in (call.q, call.k, call.v) if part is not None]
-    # A sum is one pass over them, and finite only of what is; a large one may be infinite too.
-    if not all(torch.isfinite(part.sum()) or torch.isfinite(part).all() for part in given):
+    tensors = [part for part in (call.q, call.k, call.v) if part is not None]
+    # Test the sum first, because it needs a single pass. A sum that is not finite may be an
+    # overflow, so test the numbers then.
+    if not all(torch.isfinite(part.sum()) or torch.isfinite(part).all() for part in tensors):
         return True
-    # What a mask hides may be -inf in scores that were seen as they are.
+    # Masked scores may be -inf, so test scores for NaN only.
     return call.scores is not None and bool(torch.isnan(call.scores).any())
 
 
 def are_finite(calls: Sequence[Call]) -> bool:
-    """Whether one look at all `calls` finds no NaN or infinity; False where `is_broken` must tell.
+    """Return True if all inputs of `calls` are finite; False if `is_broken` has to test each call.
 
-    A sum is one pass over a tensor, and finite only where the tensor is; a large one may overflow.
+    The sum of a tensor is finite only if the tensor is, but a sum of large numbers may overflow.
     """
     import torch
 
@@ -175,7 +178,7 @@ def one_a_layer(calls: Sequence[Call], segments: tuple[int, int, int] | None = N
 
 
 def _runs(calls: Sequence[Call]) -> list[list[Call]]:
-    """Return calls that follow each other in one run of a module, run by run."""
+    """Return lists of consecutive calls that belong to the same run of a module."""
     runs: list[list[Call]] = []
     for call in calls:
         last = runs[-1][-1] if runs else None
@@ -204,13 +207,13 @@ def _side_by_side(first: Call, second: Call) -> Call:
 
 
 def hidden(call: Call) -> NDArray[np.bool_] | None:
-    """Return what `call` masks, True = masked: (n_q, n_k), or (h, n_q, n_k) where heads differ.
+    """Return the mask of `call`, True = masked: (n_q, n_k), or (h, n_q, n_k) if heads differ.
 
-    None where it masks nothing; read-only.
+    The array is read-only. None if no cell is masked.
     """
     _, n_q, n_k = call.shape
     if call.scores is not None:
-        # Scores of a model may all be low: what a mask hides is far below the rest of its row.
+        # All scores of a model may be low. A masked score is far below the largest of its row.
         top = call.scores.amax(dim=-1, keepdim=True)
         low = (call.scores <= _HIDES) & (call.scores < top + _HIDES / 2)
         low |= call.scores <= _NEVER
@@ -226,12 +229,12 @@ def hidden(call: Call) -> NDArray[np.bool_] | None:
 
 
 def bias(call: Call, head: int | None = None) -> NDArray[np.float32] | None:
-    """Return what `call` adds to its scores: (n_q, n_k) of a head, or (1 or h, n_q, n_k) of all.
+    """Return the bias on the scores of `call`: (n_q, n_k) of a head, or (1 or h, n_q, n_k).
 
-    0 where the call masks; None where nothing is added.
+    The bias is 0 in masked cells. None without a bias.
     """
     _, n_q, n_k = call.shape
-    found: NDArray[np.float32] | None = None
+    total: NDArray[np.float32] | None = None
     for part in (call.mask, call.position_bias):
         if part is None or not part.is_floating_point():
             continue
@@ -240,18 +243,18 @@ def bias(call: Call, head: int | None = None) -> NDArray[np.float32] | None:
         if head is not None:
             part = part[head if len(part) > 1 else 0]
         if bool(part.any()):
-            added = part.expand(*part.shape[:-2], n_q, n_k).float().cpu().numpy()
-            found = added if found is None else found + added
-    return None if found is None else _frozen(found)
+            array = part.expand(*part.shape[:-2], n_q, n_k).float().cpu().numpy()
+            total = array if total is None else total + array
+    return None if total is None else _frozen(total)
 
 
 def linear(
     Q: NDArray, K: NDArray, scores: NDArray, locked: NDArray[np.bool_] | None
 ) -> tuple[float, NDArray[np.float32] | None]:
-    """Return the scale of Q Kᵀ (n_q, n_k) in seen `scores`, and the bias that makes up the rest.
+    """Return scale and bias with `scores` = scale · Q Kᵀ + bias, shape (n_q, n_k).
 
-    Where the rest is not nothing, the scale is 1/√d_k and everything else is bias, 0 where
-    `locked`.
+    The bias is None if a scale explains the scores. Otherwise the scale is 1/√d_k, and the bias is
+    the difference, 0 in `locked` cells.
     """
     raw = np.matmul(Q.astype(np.float64), K.astype(np.float64).T)
     free = np.ones(raw.shape, bool) if locked is None else ~locked
@@ -267,7 +270,7 @@ def linear(
 
 
 def is_low(mask: torch.Tensor) -> torch.Tensor:
-    """Return where a mask, as sdpa takes it, hides."""
+    """Return the cells that a mask in the form of sdpa hides."""
     return mask <= _HIDES if mask.is_floating_point() else ~mask.bool()
 
 

@@ -1,9 +1,10 @@
-"""One forward pass of a transformers model that keeps what each attention call was given.
+"""Run a transformers model once, and record the inputs of each attention call.
 
-The model runs as it was loaded. Where it asks transformers' AttentionInterface for an attention
-function, that function runs, and what it was given and what it returned are recorded beside it.
-Attention outside the interface is read from inside its modules. Each recorded call is proven
-against what the attention returned, and attention modules that ran without a record are named.
+The model runs as it was loaded. If a module gets its attention function from transformers'
+AttentionInterface, the function runs, and its inputs and output are recorded. Attention outside
+the interface is read from the torch functions that the module calls. The weights of each recorded
+call are compared with the output of the attention, and attention modules that ran without a record
+are reported as missing.
 """
 
 from __future__ import annotations
@@ -30,19 +31,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Capture:
-    """The attention calls of one run, in the order in which they were made, and what is missing."""
+    """The attention calls of a run, in the order of the run, and the modules without a record."""
 
     calls: list[Call]
     missing: list[Missing]
 
 
-# Something that watches a pass of a model: it gives the function that is called after each layer.
+# A context manager around a pass of a model. It yields the function to call after each layer.
 Watch = Callable[["PreTrainedModel"], AbstractContextManager[Callable[[], None]]]
 
 
 @contextmanager
 def unwatched(_model: PreTrainedModel) -> Iterator[Callable[[], None]]:
-    """Give a function that does nothing."""
+    """Yield a function that does nothing."""
     yield lambda: None
 
 
@@ -54,10 +55,14 @@ def run(
 ) -> Capture:
     """Run `model` once on `inputs` and return its attention calls.
 
-    The pass is ``model(**inputs)`` in evaluation mode and without gradients. Each call is that of
-    the text `batch_index` of the batch. Whatever happens, the model is left as it was found.
-    `watch` hears of each layer; the pass may be interrupted. Raises ValueError where no attention
-    of the model could be recorded.
+    The pass is ``model(**inputs)`` in evaluation mode and without gradients. The calls belong to
+    text `batch_index` of the batch. The pass leaves the model unchanged, also after an error or an
+    interrupt. `watch` is called for each layer.
+
+    Raises
+    ------
+    ValueError
+        If no attention of the model could be recorded.
     """
     calls: list[Call] = []
     feed = placed(model, inputs)
@@ -75,7 +80,13 @@ def run(
 
 
 def settled(model: PreTrainedModel, calls: list[Call], recorder: Recorder) -> Capture:
-    """Return the calls that can be shown and what else ran; ValueError where none can."""
+    """Return the calls that can be shown, and the missing modules; raise ValueError without calls.
+
+    Raises
+    ------
+    ValueError
+        If no call can be shown.
+    """
     single, more = one_map_a_run(model, one_a_layer(calls, recorder.segments))
     missing = [*recorder.missing(), *more]
     if single:
@@ -104,21 +115,22 @@ def recording(
     *,
     proves: bool = True,
 ) -> Iterator[Recorder]:
-    """Hand `keep` every attention call that this thread has `model` make.
+    """Call `keep` with every attention call that `model` makes in this thread.
 
-    The model is lent for that time, and left as it was found. Calls come proven, unless `proves`
-    is False: then the recorder keeps the `outputs` to prove them with.
+    The model is changed during this time only. Each call has been compared with the output of the
+    attention. If `proves` is False, the recorder keeps the `outputs` for a later comparison.
     """
     import torch
 
-    with ExitStack() as held:
-        names = held.enter_context(borrowed(model))
+    with ExitStack() as contexts:
+        names = contexts.enter_context(borrowed(model))
         recorder = Recorder(model, names, Rows(model, inputs, batch_index), keep, proves)
         recorder.read_lengths(inputs, batch_index)
-        held.enter_context(recorder.following())
-        held.enter_context(listening(recorder.listener))
+        contexts.enter_context(recorder.following())
+        contexts.enter_context(listening(recorder.listener))
         if recorder.must_watch:
-            held.enter_context(watching(recorder.frame))
-        # Not inference mode: a model that keeps a tensor of the run must be able to train after it.
-        held.enter_context(torch.no_grad())
+            contexts.enter_context(watching(recorder.frame))
+        # Do not use inference mode, because a model that keeps a tensor of the run could not be
+        # trained with it later.
+        contexts.enter_context(torch.no_grad())
         yield recorder

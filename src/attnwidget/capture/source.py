@@ -1,4 +1,4 @@
-"""A Hugging Face model as a source of attention: run once, every stack, layer and head of it."""
+"""`ModelSource`: the attention of a Hugging Face model, captured in a single run."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ __all__ = ["SINK", "ModelSource"]
 
 
 class ModelSource(BaseSource):
-    """What a model's attention was given while it read one input.
+    """The inputs that a model's attention layers got while the model read a text or other input.
 
-    `stack` is the stack shown, `tokens` and `key_tokens` are those of its map; `layers` are all
-    layers of all stacks, by the model's own numbers; `name` is the model's class, `reading` what
-    `model` was run on. The captured tensors stay where the model computed them and are turned into
-    NumPy when they are asked for. Never changed in place: `replace` and `of` return what follows.
+    `stack` is the stack shown. `tokens` and `key_tokens` are the tokens of its maps. `layers` are
+    the layers of all stacks, with the model's numbers. `name` is the model's class, and `reading`
+    the input that `model` was run on. The captured tensors stay on the model's device, and become
+    NumPy arrays at the first use. The source never changes: `replace` and `of` return a new source.
     """
 
     def __init__(
@@ -80,19 +80,25 @@ class ModelSource(BaseSource):
         strict: bool = False,
         watch: Watch = unwatched,
     ) -> ModelSource:
-        """Run `model` once on `text` or `inputs`, and keep what every attention layer was given.
+        """Run `model` once on `text` or `inputs`, and keep the inputs of every attention layer.
 
         `text` is a str, or a pair: two sentences, or source and target of an encoder-decoder.
-        The pass runs in evaluation mode, without gradients, on the device of the model. The model
-        is left as it was found, after an error too. Special tokens are the tokenizer's own, and
-        nothing is cut off, unless `tokenize`, options of the tokenizer's call, says otherwise.
-        Each layer's weights are proven against the output of the model's own attention: a layer
-        where they differ is named in `notice`, and refused where `strict`. `watch` hears of each
-        layer of the pass.
+        `tokenize` has options for the call of the tokenizer; by default the tokenizer adds its
+        special tokens and does not truncate. The pass runs in evaluation mode, without gradients,
+        on the model's device. It leaves the model unchanged, also after an error. `watch` is called
+        for each layer of the pass.
 
-        Raises TypeError for a wrong type and ValueError where the model is not supported, the
-        tokenizer is another model's, the text is empty or longer than the model's positions, or,
-        where `strict`, the weights of a layer are not what the model computed with.
+        The weights of each layer are compared with the output of the model's attention. A layer
+        with a difference is named in `notice`, or raises an error if `strict`.
+
+        Raises
+        ------
+        TypeError
+            If an argument has a wrong type.
+        ValueError
+            If the model is not supported, the tokenizer belongs to another model, the text is empty
+            or has more tokens than the model has positions, or, if `strict`, the weights of a layer
+            differ from the model's.
         """
         check_model(model)
         reading = read(model, tokenizer, text, inputs, batch_index, tokenize)
@@ -103,13 +109,13 @@ class ModelSource(BaseSource):
 
     @classmethod
     def of_capture(cls, model: PreTrainedModel, capture: Capture, reading: Reading) -> ModelSource:
-        """Build the source from what was recorded while `model` read `reading`."""
+        """Build the source from the `capture` of a run of `model` on `reading`."""
         found = arrange(model, capture.calls)
         labels = stack_labels(model, found, reading)
         return cls(model, reading, found, labels, in_words(model, capture.missing))
 
     def check_proof(self, strict: bool) -> None:
-        """Raise ValueError where the weights of a layer are not the model's own and `strict`."""
+        """Raise ValueError if `strict` and the weights of a layer differ from the model's."""
         if strict and self._doubt:
             raise ValueError(f"model: {self._doubt} strict=False shows them with this warning.")
 
@@ -125,17 +131,17 @@ class ModelSource(BaseSource):
 
     @property
     def key_tokens(self) -> tuple[str, ...] | None:
-        """The tokens of the keys, None where they are the same."""
+        """The tokens of the keys, None if these are the tokens of the queries."""
         return self._labels[self.stack].key_tokens
 
     @property
     def text(self) -> Text | None:
-        """What the tokenizer knows of the stack's tokens, None for patches and frames."""
+        """The tokenizer's facts about the queries' tokens, None for patches and frames."""
         return self._labels[self.stack].text
 
     @property
     def key_text(self) -> Text | None:
-        """The same of the keys."""
+        """The tokenizer's facts about the keys' tokens, None for patches and frames."""
         return self._labels[self.stack].key_text
 
     @property
@@ -148,12 +154,12 @@ class ModelSource(BaseSource):
 
     @property
     def notice(self) -> str:
-        """What was not seen, what is a part of a whole, and what was computed as NaN."""
+        """Sentences on layers that are not shown, shown in part, wrong, or NaN."""
         return self._notice
 
     @property
     def doubt(self) -> str:
-        """Which layers have weights that the model did not compute with, "" where none."""
+        """A sentence that names the layers whose weights differ from the model's, "" if none do."""
         return self._doubt
 
     @property
@@ -168,7 +174,7 @@ class ModelSource(BaseSource):
 
     @property
     def reading(self) -> Reading:
-        """What the model was run on."""
+        """The input that the model was run on."""
         return self._reading
 
     @cached_property
@@ -178,36 +184,36 @@ class ModelSource(BaseSource):
 
     @property
     def in_windows(self) -> bool:
-        """Whether the stack's layers see windows of an image, others in other layers (Swin)."""
+        """Whether each layer of the stack shown attends within windows of an image (Swin)."""
         return self.stack in self._calls.in_windows
 
     @property
     def merge(self) -> str | None:
-        """What a row is: "tokens"; None where there are no words to put together."""
+        """The unit of a row, "tokens"; None if the tokens do not form words."""
         return None if self.text is None else "tokens"
 
     @property
     def hide_special(self) -> bool | None:
-        """False; None where no token is special."""
+        """False; None if no token is special."""
         keys = () if self.key_text is None else self.key_text.special
         return False if any((*self.special, *keys)) else None
 
     @property
     def sentence_b_start(self) -> int | None:
-        """Where the second sentence of a pair starts, None where there is none."""
+        """The position where the second sentence of a pair starts, None without one."""
         return None if self.text is None else self.text.second
 
     @property
     def special(self) -> tuple[bool, ...]:
-        """Which tokens are special: [CLS], padding, ..."""
+        """For each query, whether its token is special ([CLS], padding)."""
         return () if self.text is None else self.text.special
 
     def of(self, kind: str | StackId) -> Source:
-        """Return the source with another of its stacks shown, or what is derived of one."""
-        wanted = find_stack(self.stacks, kind)
+        """Return the source with another stack shown, or a source derived from another stack."""
+        stack = find_stack(self.stacks, kind)
         new = copy.copy(self)
-        new.stack = wanted.derive("")
-        return derive(new, wanted.derived)
+        new.stack = stack.derive("")
+        return derive(new, stack.derived)
 
     def with_notice(self, notice: str) -> ModelSource:
         """Return the source with another notice."""
@@ -216,14 +222,18 @@ class ModelSource(BaseSource):
         return new
 
     def head(self, layer: int, head: int) -> HeadInputs:
-        """Return what one head computed with: Q (n_q, d_k), K (n_k, d_k), V (n_k, d_v), float32.
+        """Return the inputs of a head: Q (n_q, d_k), K (n_k, d_k), V (n_k, d_v), float32.
 
-        Q and K are as the model compared them, after any rotation; K and V are those of the
-        head's group under grouped queries. `bias` is what the model adds to its scores. `locked`
-        is what the model itself masks: the future, padding, tokens beyond a sliding window. A
-        sink is one more key, with a score of its own and no value. Where the model's Q and K
-        were not seen, they are None and `bias` is the scores. All read-only. Raises ValueError
-        for an unknown layer or head, or one that computed NaN.
+        Q and K are those of the dot product, after any rotation. With grouped queries, K and V are
+        those of the head's group. `bias` is the number that the model adds to each score. `locked`
+        is the model's mask: later tokens, padding, tokens beyond a sliding window. A sink is an
+        additional key with a score and no value. If the model's Q and K could not be read, they are
+        None and `bias` is the scores. All arrays are read-only.
+
+        Raises
+        ------
+        ValueError
+            If there is no such layer or head, or the head computed NaN.
         """
         call, _ = self._calls.of(self.stack, layer)
         head = index("head", head, range(call.shape[0]))
@@ -237,15 +247,15 @@ class ModelSource(BaseSource):
     def weights(
         self, layer: int, head: int | None = None, rows: Sequence[int] | None = None
     ) -> NDArray[np.float32]:
-        """Return the attention weights of `layer`, (h, n_q, n_k), or of one `head`; float32.
+        """Return the attention weights of `layer`, (h, n_q, n_k), or of a `head`; float32.
 
-        `rows` are the queries wanted, in their order; with them, nothing of size n_q · n_k is made.
+        `rows` selects queries and their order; no array of size n_q · n_k is then made.
 
-        They are softmax(Q Kᵀ · scale + bias) over the keys that the model leaves, computed from
-        the captured inputs; what flows into a sink is left out, so that a row sums below 1. A
-        query whose every key is masked by the model, as padding before the text in a decoder,
-        has a row of zeros (transformers' eager attention gives such a row equal weights, its
-        sdpa an output of zero).
+        The weights are softmax(Q Kᵀ · scale + bias) over the keys that the model does not mask,
+        computed from the captured inputs. The column of a sink is left out, so a row with a sink
+        sums to less than 1. If the model masks every key of a query (padding before the text in a
+        decoder), the row is zero. For such a row, transformers' eager attention gives equal
+        weights, and its sdpa an output of zero.
         """
         call, locked = self._calls.of(self.stack, layer)
         if head is None and rows is not None:
@@ -253,9 +263,9 @@ class ModelSource(BaseSource):
             return np.stack([self.weights(layer, head, rows) for head in heads])
         if head is None:
             weights = layer_weights(call, locked)
-            for stack, where, other in self._replaced:
-                if (stack, where) == (self.stack, layer):
-                    weights[other] = self.weights(layer, other)
+            for stack, edited_layer, edited_head in self._replaced:
+                if (stack, edited_layer) == (self.stack, layer):
+                    weights[edited_head] = self.weights(layer, edited_head)
             return weights
         head = index("head", head, range(call.shape[0]))
         if rows is not None and self.is_own(layer, head):
@@ -265,39 +275,42 @@ class ModelSource(BaseSource):
         return weights if rows is None else weights[rows]
 
     def maps(self, layer: int) -> NDArray[np.float32]:
-        """Return the weights of `layer`, (h, n_q, n_k), with the column of a sink where one is."""
+        """Return the weights of `layer`, (h, n_q, n_k), including the column of a sink."""
         weights = self.weights(layer)
         if self.stack not in self._calls.sinks:
             return weights
-        # Rows of padding, which see nothing, have no sink either.
+        # An all-zero row (padding) stays zero in the column of the sink.
         total = weights.sum(axis=-1, keepdims=True)
         return np.concatenate([weights, np.where(total > 0, 1 - total, 0)], axis=-1)
 
     def output_norms(self, layer: int, head: int) -> NDArray[np.float32] | None:
-        """Return ‖v_j W_O‖ of a head's values, (n_k,); None where W_O or V isn't known."""
-        call, one = self._calls.of(self.stack, layer)[0], self.head(layer, head)
-        if one.V is None:
+        """Return ‖v_j W_O‖ of a head's values, (n_k,); None if W_O or V is not known."""
+        call, V = self._calls.of(self.stack, layer)[0], self.head(layer, head).V
+        if V is None:
             return None
         d_k = None if call.q is None else int(call.q.shape[-1])
-        W_o = output_projection(self._model, call.module, call.shape[0], d_k, one.V.shape[1])
-        return None if W_o is None else output_norms(one.V, W_o[head]).astype(np.float32)
+        W_o = output_projection(self._model, call.module, call.shape[0], d_k, V.shape[1])
+        return None if W_o is None else output_norms(V, W_o[head]).astype(np.float32)
 
     def replace(self, name: str, value: Any, layer: int, head: int) -> Source:
-        """Return the source with other labels, or with an input of one head set.
+        """Return the source with other labels, or with an input of a head set.
 
-        The model is not run again: nothing but this head's map follows.
+        The model is not run again. Only the map of this head changes.
 
         Raises
-            TypeError: if the value is of the wrong type.
-            ValueError: if its shape or values don't fit, or a captured model has no such input.
+        ------
+        TypeError
+            If `value` has a wrong type.
+        ValueError
+            If `value` does not fit, or a captured model has no input `name`.
         """
         if name in REGROUPINGS:
             return regroup(self, name, value)
         new = copy.copy(self)
         if name in {"tokens", "key_tokens"}:
             known = self.tokens if name == "tokens" else self.key_tokens
-            changed: dict[str, Any] = {name: check_labels(name, value, known)}
-            labels = replace(self._labels[self.stack], **changed)
+            changes: dict[str, Any] = {name: check_labels(name, value, known)}
+            labels = replace(self._labels[self.stack], **changes)
             new._labels = {**self._labels, self.stack: labels}
         else:
             inputs = with_input(self.head(layer, head), name, value, self.name)
@@ -305,7 +318,7 @@ class ModelSource(BaseSource):
         return new
 
     def reset(self) -> ModelSource:
-        """Return the source with every head's inputs as the model made them."""
+        """Return the source with the model's inputs for every head."""
         if not self._replaced:
             return self
         new = copy.copy(self)
@@ -313,5 +326,5 @@ class ModelSource(BaseSource):
         return new
 
     def is_own(self, layer: int, head: int) -> bool:
-        """Whether this head's inputs are still the model's own."""
+        """Return whether no input of this head was set by hand."""
         return (self.stack, layer, head) not in self._replaced

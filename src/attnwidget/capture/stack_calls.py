@@ -1,4 +1,4 @@
-"""The attention calls of one run of a model, by stack and layer, and a head's inputs of them."""
+"""`StackCalls`: the attention calls of a run, by stack and layer, and the inputs of a head."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ if TYPE_CHECKING:
 
 
 class HeadError(ValueError):
-    """A head can't be shown: the message says which head, and why."""
+    """A head that cannot be shown; the message names the head and the reason."""
 
 
 class StackCalls:
-    """The calls of all stacks, never changed.
+    """The calls of all stacks. The object never changes.
 
-    `sinks` are the stacks that have an attention sink, `in_windows` those whose layers see windows
-    of an image, each its own.
+    `sinks` are the stacks with an attention sink, `in_windows` the stacks whose layers attend
+    within different windows of an image.
     """
 
     def __init__(self, found: Sequence[tuple[Layer, Call]]) -> None:
         masks: dict[Any, NDArray[np.bool_] | None] = {}
         rows: dict[StackId, set[int]] = {}
         for layer, call in found:
-            # Calls that were given the same mask share one array.
+            # Calls with the same mask share an array.
             if _mask_key(call) not in masks:
                 masks[_mask_key(call)] = hidden(call)
             rows.setdefault(layer.stack, set()).add(call.rows)
@@ -41,33 +41,35 @@ class StackCalls:
         }
         self.sinks = frozenset(layer.stack for layer, call in found if call.sink is not None)
         self.in_windows = frozenset(stack for stack, some in rows.items() if len(some) > 1)
-        # The inputs of the head that was asked for last. A session asks for the head that it shows
-        # several times, and each answer copies Q, K and V, and a bias of the size of the map. One
-        # head is kept, so that a large map is held once.
+        # Keep the inputs of the last head, because a session reads the head that it shows several
+        # times, and each read copies Q, K, V and the bias. Keep a single head, because a bias can
+        # be large.
         self._last: tuple[tuple[StackId, int, int], HeadInputs] | None = None
 
     def of(self, stack: StackId, layer: int) -> tuple[Call, NDArray[np.bool_] | None]:
-        """Return a call, and its mask, True where the model itself masks."""
-        known = [number for its, number in self._calls if its == stack]
-        return self._calls[stack, index("layer", layer, known)]
+        """Return the call of a layer, and the model's mask (True = masked)."""
+        layers = [number for call_stack, number in self._calls if call_stack == stack]
+        return self._calls[stack, index("layer", layer, layers)]
 
     def head(self, stack: StackId, layer: int, head: int) -> HeadInputs:
-        """Return what a head computed with.
+        """Return the inputs of a head.
 
         Raises
-            HeadError: if the head computed NaN.
+        ------
+        HeadError
+            If the head computed NaN.
         """
         call, locked = self.of(stack, layer)
-        at = stack, layer, index("head", head, range(call.shape[0]))
+        key = stack, layer, index("head", head, range(call.shape[0]))
         last = self._last
-        if last is not None and last[0] == at:
+        if last is not None and last[0] == key:
             return last[1]
         locked = locked[head] if locked is not None and locked.ndim == 3 else locked
         try:
             inputs = head_inputs(call, locked, head, stack in self.sinks)
         except ValueError as error:
             raise HeadError(f"layer {layer}, head {head} ({call.module}): {error}") from None
-        self._last = at, inputs
+        self._last = key, inputs
         return inputs
 
 

@@ -1,4 +1,4 @@
-"""What a model is called with, turned into tensors, whatever it came as."""
+"""Turn the user's `inputs` (arrays, lists, tensors) into the tensors that a model takes."""
 
 from __future__ import annotations
 
@@ -13,27 +13,30 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from transformers import PreTrainedModel
 
-# One entry a token: whole numbers, (batch, tokens).
+# Inputs with a whole number for each token, (batch, tokens).
 IDS = ("input_ids", "decoder_input_ids")
 _OF_TOKENS = (
     *IDS, "attention_mask", "decoder_attention_mask", "token_type_ids", "position_ids",
     "global_attention_mask",
 )  # fmt: skip
-# Tuples and caches of a model's own; they are no lists of numbers.
+# Tuples and caches of a model, which are not lists of numbers.
 _MODEL_S_OWN = ("past_key_values", "encoder_outputs")
 
 
 def as_inputs(model: PreTrainedModel, inputs: Any) -> dict[str, Any]:
-    """Return `inputs` as a dict of what `model` is called with.
+    """Return `inputs` as a dict of arguments for `model`.
 
-    NumPy arrays and lists of numbers become tensors: whole numbers of 64 bits, other numbers of
-    the type of the model's weights. Ids without a mapping around them are "input_ids". Ids of one
-    text, (n,), become a batch of one, (1, n), and so does what stands beside them, such as the
-    attention mask. Tensors are otherwise handed on as they are.
+    NumPy arrays and lists of numbers become tensors: whole numbers with 64 bits, other numbers with
+    the dtype of the model's weights. Ids without a mapping become "input_ids". The ids of a single
+    text, (n,), and inputs such as its attention mask become a batch, (1, n). All other tensors stay
+    unchanged.
 
     Raises
-        TypeError: for what is neither a mapping nor ids, and for chat messages.
-        ValueError: for rows of different lengths.
+    ------
+    TypeError
+        If `inputs` is neither a mapping nor ids, or is chat messages.
+    ValueError
+        If rows have different lengths.
     """
     refuse_messages("inputs", inputs)
     if isinstance(inputs, list) or (_is_array(inputs) and inputs.ndim):
@@ -43,15 +46,15 @@ def as_inputs(model: PreTrainedModel, inputs: Any) -> dict[str, Any]:
             f"inputs: got {type(inputs).__name__}, want what the model is called with: a mapping "
             "of names to tensors"
         )
-    made = {name: _as_tensor(model, name, value) for name, value in inputs.items()}
+    tensors = {name: _as_tensor(model, name, value) for name, value in inputs.items()}
     for name in _OF_TOKENS:
-        if _is_tensor(made.get(name)) and made[name].ndim == 1:
-            made[name] = made[name][None]
-    return made
+        if _is_tensor(tensors.get(name)) and tensors[name].ndim == 1:
+            tensors[name] = tensors[name][None]
+    return tensors
 
 
 def refuse_messages(argument: str, value: Any) -> None:
-    """Raise TypeError where `value` is the messages of a chat, and say what makes ids of them."""
+    """Raise TypeError for the messages of a chat; the error tells how to make ids from them."""
     messages = value if isinstance(value, (list, tuple)) else [value]
     if messages and all(isinstance(m, Mapping) and "role" in m for m in messages):
         raise TypeError(
@@ -62,7 +65,7 @@ def refuse_messages(argument: str, value: Any) -> None:
 
 
 def _bare(model: PreTrainedModel, ids: Any) -> dict[str, Any]:
-    """Return ids that came without a name as the input of that name."""
+    """Return ids without a name as "input_ids"."""
     if not len(ids):
         raise TypeError(f"inputs: got an empty {type(ids).__name__}, want at least one token id")
     if model.main_input_name != "input_ids":
@@ -77,7 +80,7 @@ def _as_tensor(model: PreTrainedModel, name: str, value: Any) -> Any:
     import torch
 
     if _is_tensor(value):
-        # Embeddings take whole numbers of 32 and 64 bits only.
+        # Convert other whole numbers, because embeddings accept only 32 and 64 bits.
         whole = not (value.is_floating_point() or value.is_complex() or value.dtype == torch.bool)
         wide = value.dtype in {torch.int32, torch.int64}
         return value.long() if name in IDS and whole and not wide else value
@@ -99,9 +102,9 @@ def _as_tensor(model: PreTrainedModel, name: str, value: Any) -> Any:
 
 
 def _array(name: str, value: Any) -> NDArray | None:
-    """Return `value` as an array; None where it is none, as images of several sizes are."""
+    """Return `value` as an array; None if it is not an array, for example images of other sizes."""
     if isinstance(value, list):
-        # NumPy would ask a tensor for its numbers one by one.
+        # Convert tensors first, because NumPy would read their numbers singly.
         value = [plain(name, part) if _is_tensor(part) else part for part in value]
     try:
         return plain(name, value)
@@ -109,7 +112,7 @@ def _array(name: str, value: Any) -> NDArray | None:
         if name not in _OF_TOKENS:
             return None
         raise ValueError(
-            f"{name}: its rows have different lengths, want rows of one length; a tokenizer pads "
+            f"{name}: got rows of different lengths, want rows of equal length; a tokenizer pads "
             'them: tokenizer(texts, padding=True, return_tensors="pt")'
         ) from None
 

@@ -1,11 +1,11 @@
-"""The transformers model inside of what people hold: a compiled model, a pipeline, an adapter."""
+"""Get the transformers model out of a wrapper: a compiled model, a pipeline, an adapter."""
 
 from __future__ import annotations
 
 from os import PathLike
 from typing import Any
 
-# The kinds of PEFT adapter that add something outside the model which they wrap.
+# The kinds of PEFT adapters that compute something outside the wrapped model.
 _OUTSIDE = {
     "POLY": "chooses its adapters by a task id that only the wrapper takes",
     "XLORA": "mixes its adapters by a pass that only the wrapper makes",
@@ -15,14 +15,17 @@ _OUTSIDE = {
 def unwrapped(model: Any, tokenizer: Any = None) -> tuple[Any, Any]:
     """Return the transformers model inside `model`, and a tokenizer: `tokenizer`, or the wrapper's.
 
-    A wrapper is taken off where the model inside computes the same: torch.compile's module,
-    DataParallel and DistributedDataParallel, a PEFT model whose adapters stand in the layers
-    (LoRA), a SentenceTransformer (its pooling comes after the attention), a transformers pipeline.
-    Whatever else `model` is comes back as it is.
+    A wrapper is removed if the model inside computes the same attention: torch.compile's module,
+    DataParallel and DistributedDataParallel, a PEFT model with adapters in the layers (LoRA), a
+    SentenceTransformer (which adds a pooling after the attention), a transformers pipeline. Any
+    other object is returned unchanged.
 
     Raises
-        TypeError: for the name of a model, or the class of one, in place of a loaded model.
-        ValueError: for a wrapper without which the model inside computes something else.
+    ------
+    TypeError
+        If `model` is the name or the class of a model instead of a loaded model.
+    ValueError
+        If the model inside the wrapper computes other attention than the wrapper.
     """
     while True:
         if isinstance(model, (str, PathLike)):
@@ -35,8 +38,8 @@ def unwrapped(model: Any, tokenizer: Any = None) -> tuple[Any, Any]:
         inner = _inner(model)
         if inner is None:
             return model, tokenizer
-        model, own = inner
-        tokenizer = own if tokenizer is None else tokenizer
+        model, wrapper_tokenizer = inner
+        tokenizer = wrapper_tokenizer if tokenizer is None else tokenizer
 
 
 def _how_to_load(name: str) -> str:
@@ -49,7 +52,7 @@ def _how_to_load(name: str) -> str:
 
 
 def _inner(model: Any) -> tuple[Any, Any] | None:
-    """Return what `model` wraps, and the tokenizer that comes with it; None for no wrapper."""
+    """Return the model inside `model`, and the wrapper's tokenizer; None if it is no wrapper."""
     if _is_from(model, "torch._dynamo") and hasattr(model, "_orig_mod"):
         return model._orig_mod, None
     if _is_from(model, "torch.nn.parallel") and hasattr(model, "module"):
@@ -70,12 +73,12 @@ def _inner(model: Any) -> tuple[Any, Any] | None:
 
 
 def _is_from(model: Any, package: str) -> bool:
-    """Whether the class of `model`, or a class that it is made from, is defined in `package`."""
+    """Return whether the class of `model`, or a base class, is defined in `package`."""
     return any(f"{base.__module__}.".startswith(f"{package}.") for base in type(model).__mro__)
 
 
 def _inside_adapters(model: Any) -> Any:
-    """Return the model that a PEFT model has put its adapters into."""
+    """Return the model inside a PEFT model, whose layers have the adapters."""
     active = getattr(model, "active_adapters", None) or list(model.peft_config)
     for name in active:
         config = model.peft_config[name]
@@ -98,7 +101,7 @@ def _inside_adapters(model: Any) -> Any:
 
 
 def _inside_sentence_transformer(model: Any) -> tuple[Any, Any]:
-    # A module of the library's own, or the list of modules that a SentenceTransformer is.
+    # `model` is a module of sentence_transformers, or a SentenceTransformer, a list of modules.
     children = getattr(model, "children", list)
     for module in (model, *list(children())[:1]):
         if hasattr(module, "auto_model"):
