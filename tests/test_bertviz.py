@@ -210,7 +210,7 @@ def test_layers_that_are_dropped_are_never_asked_for():
         (TypeError, "include_layers: got 1, want", {"include_layers": 1}),
         (ValueError, "heads: got [2], want different numbers among [0, 1]", {"heads": [2]}),
         (ValueError, "want include_heads=, or kind='head'", {"heads": [1], "kind": "model"}),
-        (ValueError, "want heads=, those switched on", {"include_heads": [1]}),
+        (ValueError, "want heads=, the heads switched on", {"include_heads": [1]}),
         (ValueError, "include_heads: got -1", {"include_heads": [-1], "kind": "model"}),
         (ValueError, "sentence_b_start: got 3, want at most 2", {"sentence_b_start": 3}),
         (ValueError, "sentence_b_start: got 0, want at least 1", {"sentence_b_start": 0}),

@@ -182,7 +182,7 @@ def test_only_the_layers_that_fit():
 @pytest.mark.parametrize(
     ("error", "words", "change"),
     [
-        (ValueError, "got none of them, want at least one", {"encoder": None}),
+        (ValueError, "got None for all, want at least one", {"encoder": None}),
         (ValueError, "encoder_tokens: got None, want a string", {"encoder_tokens": None}),
         (ValueError, "encoder: layer 0 has shape (2, 3, 3), want (any, 2, 2)",
          {"encoder_tokens": ["a", "b"]}),

@@ -1,8 +1,8 @@
-"""BertViz's head view and model view, each as one offline document.
+"""BertViz's head view and model view as documents that need no network.
 
-BertViz (Vig 2019, arXiv 1906.05714) writes a page for require.js with libraries from a CDN.
-Its markup, script and parameters are taken as they are; the libraries stand beside them, and
-nothing in the document can ask a network for anything.
+BertViz (Vig 2019, arXiv 1906.05714) writes a page for require.js with libraries from a CDN. The
+document contains BertViz's markup, script and parameters, and the libraries, so that it makes no
+network request.
 """
 
 from __future__ import annotations
@@ -51,43 +51,44 @@ def document(
     display_mode: str | None = None,
     max_bytes: int = MAX_BYTES,
 ) -> Document:
-    """Return BertViz's head view or model view of `weights` as one offline HTML document.
+    """Return BertViz's head view or model view of `weights` as an HTML document.
 
     Parameters
     ----------
     kind:
-        ``"head"`` (one layer at a time, its heads in colours) or ``"model"`` (every layer and
-        head, small).
+        ``"head"`` (a layer at a time, with a colour for each head) or ``"model"`` (every layer and
+        head as a small map).
     weights:
-        One array (h, n, n) for each layer, values 0 to 1. BertViz gets them rounded to 4
-        decimals, which no opacity shows.
+        An array (h, n, n) for each layer, with numbers from 0 to 1. They are rounded to 4 decimals,
+        because smaller differences are not visible.
     tokens:
-        n strings; they are shown as text, whatever they hold.
+        n strings, which are shown as plain text.
     layer:
-        The layer shown first, one of those included; the first one where None.
+        The layer shown first. By default the first of the included layers.
     layers:
-        The model's own numbers of the layers given; 0, 1, ... where None.
+        The model's numbers of the layers in `weights`. By default 0, 1, ...
     include_layers:
-        Which of them BertViz is given, by the same numbers; all where None.
+        The numbers of the layers that the document contains. By default all.
     heads:
-        In the head view, the heads that are switched on at first; all where None.
+        In the head view, the heads that are switched on at first. By default all.
     include_heads:
-        In the model view, the heads that are drawn; all where None.
+        In the model view, the heads that are drawn. By default all.
     sentence_b_start:
-        The position, 1 to n - 1, where the second sentence starts: BertViz then offers the
-        attention inside and between the two.
+        The position, 1 to n - 1, where the second sentence starts. BertViz then offers a filter for
+        the attention within and between the sentences.
     prettify_tokens:
-        Whether BertViz writes ``Ġ`` and ``▁`` as a space and drops ``</w>``.
+        Whether BertViz writes ``Ġ`` and ``▁`` as a space and removes ``</w>``.
     theme, display_mode:
-        ``"light"``, the default, or ``"dark"``; `display_mode` is BertViz's name for it.
+        ``"light"``, the default, or ``"dark"``. `display_mode` is BertViz's name of this option.
     max_bytes:
-        The largest document wanted. Where it, or what a browser can draw (`MAX_LINES`), would
-        be passed, only the layers nearest to `layer` are kept, and the document says so.
+        The size limit of the document. If the document would exceed this limit, or the limit on
+        lines that a browser can draw (`MAX_LINES`), only the layers nearest to `layer` are kept,
+        and the document states this.
 
     Raises
     ------
     TypeError, ValueError
-        For an argument that doesn't fit, or where not even one layer stays within the limits.
+        If an argument does not fit, or a single layer exceeds a limit.
     ImportError
         Without ``attnwidget[models]``.
     RuntimeError
@@ -106,7 +107,7 @@ def document(
     first = included[0] if layer is None else index("layer", layer, included)
     whole = stack("weights", weights, numbers, words, words, first=first)
     stacks, switched = _heads(kind, [whole], heads, include_heads)
-    copies = 1 if b is None else 2  # the whole, and again its four parts
+    copies = 1 if b is None else 2  # for a pair, BertViz has the map and its four parts
     fixed = fixed_bytes(kind, words * (2 * copies))
     kept, reason = within(
         len(included), included.index(first), stacks, together=kind == "model", copies=copies,
@@ -136,40 +137,41 @@ def document_encoder_decoder(
     display_mode: str | None = None,
     max_bytes: int = MAX_BYTES,
 ) -> Document:
-    """Return BertViz's view of an encoder-decoder's attention, with its filter, as one document.
+    """Return BertViz's view of the attention of an encoder-decoder, as an HTML document.
 
     Parameters
     ----------
+    kind:
+        ``"head"`` or ``"model"``, as for `document`.
     encoder, decoder, cross:
-        Each one array for each layer: (h, n_e, n_e), (h, n_d, n_d) and (h, n_d, n_e), a row for
-        a query; at least one of the three. They may have different layers: BertViz is told which
-        attention has which, and its layer menu offers no others.
+        For each of the three, an array for each layer: (h, n_e, n_e), (h, n_d, n_d) and
+        (h, n_d, n_e), with a row for each query. At least one of the three is required. They may
+        have different layers; BertViz's layer menu then offers the layers of the chosen attention.
     encoder_tokens, decoder_tokens:
-        n_e and n_d strings, wherever the attention given speaks of them.
+        n_e and n_d strings, required if the given attention refers to them.
     layers:
-        The model's own numbers of the layers, by kind: ``{"cross": [1, 3]}``; 0, 1, ... for a
-        kind that isn't in it.
+        The model's numbers of the layers, by kind: ``{"cross": [1, 3]}``. By default 0, 1, ...
     layer, include_layers, heads, include_heads, prettify_tokens, theme, display_mode, max_bytes:
-        As for `document`. A kind of attention that has none of the layers kept is left out, and
-        the document says so.
+        As for `document`. A kind of attention without any of the kept layers is left out, and the
+        document states this.
 
     Raises
     ------
     TypeError, ValueError, ImportError, RuntimeError
-        As `document`, and ValueError where the head view would be wrong: its kinds of attention
-        must have one number of heads.
+        For the reasons of `document`. ValueError also if the kinds of attention in a head view have
+        different numbers of heads, because BertViz would draw them wrongly.
     """
     choice("kind", kind, KINDS)
     theme = shown_theme(theme, display_mode)
     limit = size("max_bytes", max_bytes)
     given = {k: w for k, w in zip(_LABELS, (encoder, decoder, cross), strict=True) if w is not None}
     if not given:
-        raise ValueError("encoder, decoder, cross: got none of them, want at least one")
+        raise ValueError("encoder, decoder, cross: got None for all, want at least one array")
     unknown = set(layers or {}) - set(given)
     if unknown:
         raise ValueError(f"layers: got {sorted(unknown)}, want among {', '.join(given)}")
     numbers = {k: layer_numbers(k, w, (layers or {}).get(k)) for k, w in given.items()}
-    known = sorted({number for found in numbers.values() for number in found})
+    known = sorted({number for some in numbers.values() for number in some})
     included = chosen("include_layers", include_layers, known)
     offered = [i for i in numbers[next(iter(given))] if i in included]
     first = (offered or included)[0] if layer is None else index("layer", layer, included)
@@ -187,16 +189,16 @@ def document_encoder_decoder(
     stacks, switched = _heads(kind, stacks, heads, include_heads)
     kept, reason = within(
         len(included), included.index(first), stacks, together=kind == "model", copies=1,
-        fixed=fixed_bytes(kind, [text for one in stacks for text in (*one.rows, *one.columns)]),
+        fixed=fixed_bytes(kind, [t for stack in stacks for t in (*stack.rows, *stack.columns)]),
         max_bytes=limit,
     )  # fmt: skip
     shown = [included[i] for i in kept]
     notes = [f"{_layers(shown)} ({len(shown)} of {len(included)}): {reason}."] if reason else []
-    have = owned(stacks, shown)
-    if any(found != shown for found in have.values()):
-        parts = (f"{_LABELS[k]}: {_layers(i).lower()}" for k, i in have.items())
+    layers_of = owned(stacks, shown)
+    if any(some != shown for some in layers_of.values()):
+        parts = (f"{_LABELS[k]}: {_layers(i).lower()}" for k, i in layers_of.items())
         notes.append(f"{'; '.join(parts)}.")
-    stacks = [one for one in stacks if have[one.name]]
+    stacks = [stack for stack in stacks if layers_of[stack.name]]
     return write(
         kind, stacks, shown, first, switched, dict(words), prettify_tokens, theme, " ".join(notes)
     )
@@ -227,21 +229,22 @@ def _heads(
     heads: Sequence[int] | None,
     include_heads: Sequence[int] | None,
 ) -> tuple[list[Stack], list[int] | None]:
-    """Return the stacks with the heads to draw, and those that are switched on at first."""
-    common = range(min(one.n_heads for one in stacks))
+    """Return the stacks with the heads to draw, and the heads that are switched on at first."""
+    common = range(min(stack.n_heads for stack in stacks))
     if kind == "head":
         if include_heads is not None:
             raise ValueError(
-                "include_heads: BertViz's head view draws every head, its colour is its number; "
-                "want heads=, those switched on at first, or kind='model'"
+                "include_heads: BertViz's head view draws every head, because the colour is the "
+                "head's number; want heads=, the heads switched on at first, or kind='model'"
             )
         same_heads(stacks)
         return stacks, None if heads is None else chosen("heads", heads, common)
     if heads is not None:
         raise ValueError(
-            "heads: BertViz's model view has none to switch; want include_heads=, or kind='head'"
+            "heads: BertViz's model view has no heads to switch; want include_heads=, or "
+            "kind='head'"
         )
     if include_heads is None:
         return stacks, None
     drawn = chosen("include_heads", include_heads, common)
-    return [replace(one, heads=drawn) for one in stacks], None
+    return [replace(stack, heads=drawn) for stack in stacks], None

@@ -1,4 +1,4 @@
-"""Attention maps as BertViz's documents hold them: checked, rounded, and no more than fit."""
+"""Check and round attention maps for BertViz's documents, and select the layers that fit."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MAX_BYTES = 32_000_000
-# One SVG line a weight, all drawn at once: 1.2 million took Chromium 27 s.
+# BertViz draws an SVG line for each weight; 1.2 million lines took 27 s in Chromium.
 MAX_LINES = 800_000
 DECIMALS = 4
 
@@ -27,10 +27,10 @@ _NUMBERS = np.array(
 
 @dataclass(frozen=True, eq=False)
 class Stack:
-    """The attention of one kind: a map (h, n_rows, n_columns) for each of its layers.
+    """The attention of a kind: a map (h, n_rows, n_columns) for each layer.
 
-    `name` is the argument that it came in, `numbers` the model's own numbers of its layers, in
-    their order; `n_heads` is h, and `heads` are those that are shown.
+    `name` is the name of the argument with the maps, `numbers` the model's numbers of the layers,
+    in the order of `weights`. `n_heads` is h, and `heads` are the heads shown.
     """
 
     name: str
@@ -43,11 +43,11 @@ class Stack:
 
     @property
     def lines(self) -> int:
-        """How many weights of a layer are shown, each of them a line."""
+        """The number of lines of a layer: a line for each weight shown."""
         return len(self.heads) * len(self.rows) * len(self.columns)
 
     def steps(self, number: int) -> NDArray[np.uint16]:
-        """Return a layer's heads that are shown, as whole multiples of 10^-DECIMALS."""
+        """Return the weights of a layer's shown heads, in units of 10^-DECIMALS."""
         matrix = np.asarray(self.weights[self.numbers.index(number)])
         shape = self.n_heads, len(self.rows), len(self.columns)
         if matrix.shape != shape:
@@ -56,7 +56,7 @@ class Stack:
             raise TypeError(
                 f"{self.name}: layer {number} has dtype {matrix.dtype}, want real numbers"
             )
-        # float16 has no 0.1234; written as a negation so that NaN fails too.
+        # Convert first, because float16 has too few digits. "not" makes NaN fail the test, too.
         rounded = np.rint(matrix.astype(np.float64) * 10**DECIMALS)
         if not (rounded.min() >= 0 and rounded.max() <= 10**DECIMALS):
             raise ValueError(
@@ -75,9 +75,12 @@ def stack(
     *,
     first: int,
 ) -> Stack:
-    """Return the maps as a `Stack`; only the layer nearest to `first` is looked at.
+    """Return the maps as a `Stack`. Only the layer nearest to `first` is checked.
 
-    Raises ValueError where that layer's shape isn't (any, len(rows), len(columns)).
+    Raises
+    ------
+    ValueError
+        If the layer's shape is not (any, len(rows), len(columns)).
     """
     near = min(numbers, key=lambda number: abs(number - first))
     shape = np.shape(weights[numbers.index(near)])
@@ -91,7 +94,7 @@ def stack(
 
 
 def layer_numbers(name: str, weights: Any, layers: Sequence[int] | None) -> list[int]:
-    """Return the model's own numbers of the layers in `weights`, by default 0, 1, ..."""
+    """Return the model's numbers of the layers in `weights`, by default 0, 1, ..."""
     if not isinstance(weights, Sequence) and np.ndim(weights) < 1:
         raise TypeError(f"{name}: got {type(weights).__name__}, want one array for each layer")
     count = len(weights)
@@ -110,16 +113,21 @@ def layer_numbers(name: str, weights: Any, layers: Sequence[int] | None) -> list
 def chosen(name: str, wanted: Sequence[int] | None, known: Sequence[int]) -> list[int]:
     """Return the `wanted` layers or heads in their order, by default all that are `known`.
 
-    Raises TypeError or ValueError for what is not known, given twice, or none at all.
+    Raises
+    ------
+    TypeError
+        If `wanted` is not a sequence of whole numbers.
+    ValueError
+        If a number is unknown or occurs twice, or `wanted` is empty.
     """
     if wanted is None:
         return list(known)
     if isinstance(wanted, (int, str)):
         raise TypeError(f"{name}: got {wanted!r}, want a sequence of numbers")
-    found = [size(name, number, at_least=0) for number in wanted]
-    if not found or len(set(found)) != len(found) or not set(found) <= set(known):
-        raise ValueError(f"{name}: got {found}, want different numbers among {list(known)}")
-    return found
+    numbers = [size(name, number, at_least=0) for number in wanted]
+    if not numbers or len(set(numbers)) != len(numbers) or not set(numbers) <= set(known):
+        raise ValueError(f"{name}: got {numbers}, want different numbers among {list(known)}")
+    return numbers
 
 
 def within(
@@ -132,30 +140,36 @@ def within(
     fixed: int,
     max_bytes: int,
 ) -> tuple[range, str]:
-    """Return the positions of the layers that fit, `at` among them, and why the others don't.
+    """Return the positions of the layers that fit, `at` among them, and the reason for the limit.
 
-    `together` says that every layer is drawn at once, `copies` how often a weight is written.
+    `together` is True if all layers are drawn at once. `copies` is the number of times that a
+    weight is written.
+
+    Raises
+    ------
+    ValueError
+        If a single layer does not fit.
     """
-    most = max(stacks, key=lambda one: one.lines)
+    largest = max(stacks, key=lambda stack: stack.lines)
     layer_bytes = sum(
-        copies * (one.lines * _WEIGHT_BYTES + 2 * len(one.heads) * (len(one.rows) + 1))
-        for one in stacks
+        copies * (stack.lines * _WEIGHT_BYTES + 2 * len(stack.heads) * (len(stack.rows) + 1))
+        for stack in stacks
     )
     by_size = (max_bytes - fixed) // layer_bytes
-    # The head view draws one layer at a time, the model view all of them.
-    by_lines = MAX_LINES // most.lines if together or most.lines > MAX_LINES else count
+    # The head view draws a layer at a time, the model view draws all layers.
+    by_lines = MAX_LINES // largest.lines if together or largest.lines > MAX_LINES else count
     keep = min(by_size, by_lines)
     if keep < 1:
         raise ValueError(
-            f"{most.name}: one layer of {len(most.heads)} heads at {_tokens(most)} is "
-            f"{most.lines:,} lines for BertViz, in a document of up to {fixed + layer_bytes:,} "
+            f"{largest.name}: one layer of {len(largest.heads)} heads at {_tokens(largest)} is "
+            f"{largest.lines:,} lines for BertViz, in a document of up to {fixed + layer_bytes:,} "
             f"bytes; want at most {MAX_LINES:,} lines and {max_bytes:,} bytes: fewer tokens, or "
             "the heatmap"
         )
     if keep >= count:
         return range(count), ""
     if by_lines < by_size:
-        reason = f"all would be {count * most.lines:,} lines, more than the {MAX_LINES:,} drawn"
+        reason = f"all would be {count * largest.lines:,} lines, more than the {MAX_LINES:,} drawn"
     else:
         total = (fixed + count * layer_bytes) / 1e6
         reason = f"all could be {total:.3g} MB, more than the {max_bytes / 1e6:.3g} MB allowed"
@@ -169,14 +183,14 @@ def around(count: int, at: int, keep: int) -> range:
 
 
 def span(numbers: Sequence[int]) -> str:
-    """Return layer numbers as people write them: ``0 to 5``, ``1, 3``."""
+    """Return layer numbers as text: ``0 to 5``, ``1, 3``."""
     if len(numbers) > 1 and list(numbers) == list(range(numbers[0], numbers[-1] + 1)):
         return f"{numbers[0]} to {numbers[-1]}"
     return ", ".join(map(str, numbers))
 
 
 def nested(maps: Sequence[NDArray[np.uint16] | None], n_heads: int) -> str:
-    """Return JSON of (layer, head, row, column); a layer that isn't there has rows of nothing."""
+    """Return JSON of (layer, head, row, column); a missing layer (None) has empty rows."""
     absent = ",".join(["[[]]"] * n_heads)
     layers = []
     for steps in maps:
@@ -189,24 +203,25 @@ def nested(maps: Sequence[NDArray[np.uint16] | None], n_heads: int) -> str:
 
 
 def same_heads(stacks: Sequence[Stack]) -> None:
-    """Raise ValueError where the head view would draw heads that aren't there, or leave some out.
+    """Raise ValueError if the stacks of a head view have different numbers of heads.
 
-    BertViz's head view keeps one set of heads, that of the attention shown first.
+    BertViz's head view uses the heads of the attention shown first for all attention. It would
+    draw heads that do not exist, or leave heads out.
     """
-    if len({one.n_heads for one in stacks}) > 1:
-        found = ", ".join(f"{one.name} {one.n_heads}" for one in stacks)
+    if len({stack.n_heads for stack in stacks}) > 1:
+        counts = ", ".join(f"{stack.name} {stack.n_heads}" for stack in stacks)
         raise ValueError(
             f"{stacks[-1].name}: BertViz's head view shows one number of heads for all attention, "
-            f"these have {found}; want one of them alone, or kind='model'"
+            f"these have {counts}; want one of them alone, or kind='model'"
         )
 
 
 def owned(stacks: Sequence[Stack], shown: Sequence[int]) -> Mapping[str, list[int]]:
-    """Return which of the layers `shown` each stack has."""
-    return {one.name: [i for i in shown if i in set(one.numbers)] for one in stacks}
+    """Return for each stack the layers of `shown` that it has."""
+    return {stack.name: [i for i in shown if i in set(stack.numbers)] for stack in stacks}
 
 
-def _tokens(one: Stack) -> str:
-    if one.rows is one.columns or len(one.rows) == len(one.columns):
-        return f"{len(one.rows)} tokens"
-    return f"{len(one.rows)} × {len(one.columns)} tokens"
+def _tokens(stack: Stack) -> str:
+    if stack.rows is stack.columns or len(stack.rows) == len(stack.columns):
+        return f"{len(stack.rows)} tokens"
+    return f"{len(stack.rows)} × {len(stack.columns)} tokens"

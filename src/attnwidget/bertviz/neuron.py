@@ -1,4 +1,4 @@
-"""BertViz's neuron view as one offline document, for the models that it has classes for."""
+"""BertViz's neuron view as a document that needs no network, for BERT, RoBERTa and GPT-2."""
 
 from __future__ import annotations
 
@@ -32,38 +32,41 @@ def neuron_document(
     display_mode: str | None = None,
     max_bytes: int = MAX_BYTES,
 ) -> Document:
-    """Return BertViz's neuron view of `model` reading a text, as one offline HTML document.
+    """Return BertViz's neuron view of `model` on a text, as an HTML document.
 
-    BertViz computes queries and keys with classes of its own. They get the weights of `model`
-    (BERT, RoBERTa or GPT-2, with any head on top), and their attention is held against the
-    model's own before anything is shown: within 5e-5, and for half precision, which they compute
-    in float32, 5e-3 (float16) or 5e-2 (bfloat16). The model is left untouched.
+    BertViz has classes for these models, which compute queries and keys. The classes get the
+    weights of `model`, and their attention is compared with the model's. The allowed difference is
+    5e-5. For half precision, which the classes compute in float32, it is 5e-3 (float16) or 5e-2
+    (bfloat16). The model is left unchanged.
 
     Parameters
     ----------
+    model:
+        A BERT, RoBERTa or GPT-2 of transformers, with any head.
     inputs, tokens:
-        One text without padding: ``input_ids`` (1, n) and, where the model takes it,
-        ``token_type_ids``, with n labels; an ``attention_mask`` of ones changes nothing.
+        A text without padding: ``input_ids`` (1, n) and, if the model takes them,
+        ``token_type_ids``, and n labels. An ``attention_mask`` of ones has no effect.
     sentence_b_start:
-        Where the second of two sentences starts, 1 to n - 1; BertViz then offers a filter between
-        them (not GPT-2).
+        The position, 1 to n - 1, where the second sentence starts. BertViz then offers a filter for
+        the attention within and between the sentences (not for GPT-2).
     layer, head:
-        Those shown first; the first layer included and head 0 where None.
+        The layer and the head shown first. By default the first included layer and head 0.
     include_layers:
-        The layers BertViz is given, by number; all where None.
+        The numbers of the layers that the document contains. By default all.
     theme, display_mode:
-        ``"light"``, the default, or ``"dark"``; `display_mode` is BertViz's name for it.
+        ``"light"``, the default, or ``"dark"``. `display_mode` is BertViz's name of this option.
     max_bytes:
-        The largest document wanted. Where it would be passed, only the layers nearest to `layer`
-        are kept, and the document says so. Numbers are rounded to 4 decimals.
+        The size limit of the document. If the document would exceed it, only the layers nearest to
+        `layer` are kept, and the document states this. Numbers are rounded to 4 decimals.
 
     Raises
     ------
     TypeError, ValueError
-        For an argument that doesn't fit, another architecture (``view="neuron"`` of the widget
-        takes any), a model for which BertViz's class gives other attention, or a text too long.
+        If an argument does not fit, the model has another architecture (the widget's
+        ``view="neuron"`` shows any model), BertViz's class gives other attention, or the text is
+        too long.
     ImportError, RuntimeError
-        As `attnwidget.bertviz.document.document`.
+        For the reasons of `attnwidget.bertviz.document.document`.
     """
     kind = check_model(model)
     theme = shown_theme(theme, display_mode)
@@ -85,7 +88,7 @@ def neuron_document(
     )
 
 
-# What is given
+# Checks of the arguments
 
 
 def _no_pair(kind: str) -> None:
@@ -94,7 +97,7 @@ def _no_pair(kind: str) -> None:
 
 
 def _one_text(inputs: Mapping[str, torch.Tensor], n: int) -> dict[str, torch.Tensor]:
-    """Return the inputs that change attention, checked."""
+    """Return the checked inputs without an attention mask."""
     ids = inputs.get("input_ids")
     if ids is None or ids.ndim != 2 or tuple(ids.shape) != (1, n) or not n:
         shape = None if ids is None else tuple(ids.shape)
@@ -112,7 +115,7 @@ def _one_text(inputs: Mapping[str, torch.Tensor], n: int) -> dict[str, torch.Ten
 
 
 def _check_drawn(n: int, d: int) -> None:
-    """Raise ValueError for more parts than a browser draws: a line or box for each n², 3 d n."""
+    """Raise ValueError if a browser could not draw all the lines and boxes of the view."""
     parts = 7 * n * n + 3 * d * n
     if parts > MAX_LINES:
         raise ValueError(

@@ -1,4 +1,4 @@
-"""BertViz's neuron view, with what a model computed written in."""
+"""Write a model's queries, keys and weights into the page of BertViz's neuron view."""
 
 from __future__ import annotations
 
@@ -32,10 +32,14 @@ def write_neurons(
     theme: str,
     max_bytes: int,
 ) -> Document:
-    """Return the document of the layers `included`, or of those around `first` that fit.
+    """Return the document of the layers `included`, or of the layers around `first` that fit.
 
-    `computed` has every layer of the model, which is of `kind` to BertViz. Raises ValueError
-    where not even one layer stays within `max_bytes`.
+    `computed` has every layer of the model. `kind` is BertViz's name of the architecture.
+
+    Raises
+    ------
+    ValueError
+        If a single layer exceeds `max_bytes`.
     """
     n, is_pair = len(tokens), sentence_b_start is not None
     fixed = fixed_bytes("neuron", list(tokens) * (6 if is_pair else 2))
@@ -48,8 +52,8 @@ def write_neurons(
     params["layer"], params["head"] = shown.index(first), head
     notice = ""
     if reason:
-        which = f"Layer{'s' * (len(shown) > 1)} {span(shown)}"
-        notice = f"{which} ({len(shown)} of {len(included)}): {reason}."
+        layer_names = f"Layer{'s' * (len(shown) > 1)} {span(shown)}"
+        notice = f"{layer_names} ({len(shown)} of {len(included)}): {reason}."
     return compose(
         "neuron",
         theme,
@@ -64,11 +68,11 @@ def write_neurons(
 def _within(
     layers: Sequence[Neurons], at: int, is_pair: bool, fixed: int, max_bytes: int
 ) -> tuple[range, str]:
-    """Return the positions of the layers that fit, `at` among them, and why the others don't."""
+    """Return the positions of the layers that fit, `at` among them, and the reason of the limit."""
     (h, n, d), count = layers[at].queries.shape, len(layers)
-    most = max(float(np.abs(part).max()) for one in layers for part in (one.queries, one.keys))
+    most = max(float(np.abs(part).max()) for x in layers for part in (x.queries, x.keys))
     wide = len(f"{most:.{DECIMALS}f}") + 3  # a sign, a comma, a bracket
-    # A pair is written whole and in its four parts, each with the queries and keys it needs.
+    # For a pair, BertViz has the whole map and its four parts, each with queries and keys.
     layer_bytes = (
         h * n * (n * (DECIMALS + 4) * (1 + is_pair) + 2 * (d * wide + 4) * (1 + 2 * is_pair))
     )
@@ -87,12 +91,12 @@ def _within(
 
 
 class _Blank:
-    """Stands in for model and tokenizer while BertViz lays out its page: two tokens of nothing."""
+    """A stand-in for model and tokenizer, with which BertViz writes its page without numbers."""
 
     cls_token = sep_token = ""
 
     def eval(self) -> None:
-        """Nothing to switch."""
+        """Do nothing."""
 
     def tokenize(self, _text: str) -> list[str]:
         return []
@@ -128,23 +132,23 @@ def _from_bertviz(kind: str, is_pair: bool, theme: str) -> tuple[str, dict[str, 
 
 
 def _write(
-    told: dict[str, dict[str, Any]],
+    filters: dict[str, dict[str, Any]],
     layers: Sequence[Neurons],
     tokens: Sequence[str],
     b: int | None,
     slots: Slots,
 ) -> None:
-    """Put numbers and words into BertViz's filters: "all", and of a pair "aa", "ab", "ba", "bb"."""
+    """Put numbers and tokens into BertViz's filters: "all"; for a pair also "aa", "ab", ..."""
     sides = {"all": slice(None), "a": slice(None, b), "b": slice(b, None)}
-    for name, part in told.items():
+    for name, part in filters.items():
         left, right = (name, name) if name == "all" else (name[0], name[1])
         rows, columns = sides[left], sides[right]
-        part["attn"] = slots.put(_json([one.weights[:, rows, columns] for one in layers]))
-        part["queries"] = slots.put(_json([one.queries[:, rows] for one in layers]))
-        part["keys"] = slots.put(_json([one.keys[:, columns] for one in layers]))
+        part["attn"] = slots.put(_json([layer.weights[:, rows, columns] for layer in layers]))
+        part["queries"] = slots.put(_json([layer.queries[:, rows] for layer in layers]))
+        part["keys"] = slots.put(_json([layer.keys[:, columns] for layer in layers]))
         part["left_text"], part["right_text"] = list(tokens[rows]), list(tokens[columns])
 
 
 def _json(arrays: Sequence[NDArray[np.float32]]) -> str:
-    rounded = [np.round(one.astype(np.float64), DECIMALS).tolist() for one in arrays]
+    rounded = [np.round(array.astype(np.float64), DECIMALS).tolist() for array in arrays]
     return json.dumps(rounded, separators=(",", ":"))

@@ -1,4 +1,4 @@
-"""The documents that a source can be written as."""
+"""Write the maps of a source as a BertViz document."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from attnwidget.bertviz.page import Document
     from attnwidget.sources.api import Source
 
-# What BertViz has classes for.
+# The model types that BertViz's neuron view has classes for.
 _NEURONS = ("bert", "roberta", "gpt2")
 _BOTH_SIDES = (StackId("encoder"), StackId("decoder"), StackId("cross"))
 
@@ -20,25 +20,27 @@ _BOTH_SIDES = (StackId("encoder"), StackId("decoder"), StackId("cross"))
 def bertviz_document(
     source: Source, kind: str, layer: int | None, head: int, options: Mapping[str, Any]
 ) -> Document:
-    """Return BertViz's view `kind` of `source`, `layer` and `head` shown first.
+    """Return BertViz's view `kind` of `source`, with `layer` and `head` shown first.
 
-    Raises TypeError and ValueError as the documents do, and ValueError for a stack that BertViz
-    has no view of.
+    Raises
+    ------
+    TypeError, ValueError
+        If an option does not fit, or BertViz has no view of the stack shown.
     """
-    wanted = options.get("include_layers")
-    if isinstance(wanted, Sequence) and layer not in wanted:
-        layer = None  # what the card shows is left out: the first of those included
+    included = options.get("include_layers")
+    if isinstance(included, Sequence) and layer not in included:
+        layer = None  # show the first of the included layers
     if kind == "neuron":
         return _neurons(source, layer, head, options)
     from attnwidget.bertviz.document import document, document_encoder_decoder
 
     if _has_both_sides(source):
-        heads = {one.n_heads for one in source.layers}
-        # BertViz's head view has one number of heads for all: else the shown stack stands alone.
-        wanted_here = (source.stack,) if kind == "head" and len(heads) > 1 else _BOTH_SIDES
-        stacks: dict[str, Source] = {one.part: source.of(one) for one in wanted_here}
-        numbers = {name: [one.index for one in stack(its)] for name, its in stacks.items()}
-        maps = {n: [its.weights(i) for i in numbers[n]] for n, its in stacks.items()}
+        heads = {layer.n_heads for layer in source.layers}
+        # BertViz's head view can show stacks together only if they have equally many heads.
+        stack_ids = (source.stack,) if kind == "head" and len(heads) > 1 else _BOTH_SIDES
+        sources: dict[str, Source] = {stack_id.part: source.of(stack_id) for stack_id in stack_ids}
+        numbers = {name: [layer.index for layer in stack(of)] for name, of in sources.items()}
+        maps = {name: [of.weights(i) for i in numbers[name]] for name, of in sources.items()}
         return document_encoder_decoder(
             kind,
             encoder=maps.get("encoder"),
@@ -51,38 +53,41 @@ def bertviz_document(
             **options,
         )
     if source.key_tokens is not None:
-        raise ValueError("bertviz: its views want one list of tokens; these have key_tokens too")
-    numbers_here = [one.index for one in stack(source)]
-    here = [source.weights(number) for number in numbers_here]
-    split = {"sentence_b_start": source.sentence_b_start} if source.sentence_b_start else {}
+        raise ValueError(
+            "bertviz: got maps with key_tokens, but BertViz's views want a single list of tokens "
+            "for queries and keys"
+        )
+    layers = [layer.index for layer in stack(source)]
+    weights = [source.weights(number) for number in layers]
+    pair = {"sentence_b_start": source.sentence_b_start} if source.sentence_b_start else {}
     return document(
-        kind, here, list(source.tokens), layer=layer, layers=numbers_here, **{**split, **options}
+        kind, weights, list(source.tokens), layer=layer, layers=layers, **{**pair, **options}
     )
 
 
 def bertviz_views(source: Source) -> tuple[str, ...]:
-    """Return the names of BertViz's views that `source`, as it is shown, has."""
+    """Return the names of BertViz's views of the stack that `source` shows."""
     if source.model is None:
         return ()
-    found: tuple[str, ...] = ()
+    views: tuple[str, ...] = ()
     if _has_both_sides(source) or source.stack.part != "cross":
-        found = ("bertviz-head", "bertviz-model")
+        views = ("bertviz-head", "bertviz-model")
     if source.stack == StackId("self") and source.model.config.model_type in _NEURONS:
-        found += ("bertviz-neuron",)
-    return found
+        views += ("bertviz-neuron",)
+    return views
 
 
 def _has_both_sides(source: Source) -> bool:
-    """Whether the stack shown is of an encoder-decoder, which BertViz shows as a whole."""
-    stacks = {one.stack for one in source.layers}
+    """Return whether the source shows an encoder-decoder, whose stacks BertViz shows together."""
+    stacks = {layer.stack for layer in source.layers}
     return source.stack in _BOTH_SIDES and stacks >= set(_BOTH_SIDES)
 
 
 def _neurons(source: Source, layer: int | None, head: int, options: Mapping[str, Any]) -> Document:
     if source.model is None:
         raise ValueError(
-            "bertviz: its neuron view is of a model (BERT, RoBERTa, GPT-2); "
-            'view="neuron" is there for everything with Q and K'
+            "bertviz: BertViz's neuron view needs a model (BERT, RoBERTa, GPT-2); "
+            'view="neuron" shows any source with Q and K'
         )
     from attnwidget.bertviz.neuron import neuron_document
 

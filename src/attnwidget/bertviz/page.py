@@ -1,4 +1,4 @@
-"""The offline page that every one of BertViz's views is put into, and what it says of itself."""
+"""`Document`: a page around BertViz's views, with all libraries and an optional notice."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ _NOTICE_HEIGHT = 30
 
 
 class Document(str):
-    """A self-contained HTML document: a `str` that draws itself where a notebook shows it.
+    """A self-contained HTML document: a `str` that a notebook displays as a page.
 
-    It needs no network and no other file, and may be put into any page as the `srcdoc` of an
-    ``<iframe sandbox="allow-scripts">``; what that stands on shows through. To the page around
-    it, it posts ``{attnwidgetHeight}`` in CSS pixels once drawn, and whenever that changes.
+    The document needs no network and no other file. Any page can show it as the `srcdoc` of an
+    ``<iframe sandbox="allow-scripts">``; its background is transparent. The document posts its
+    height, ``{attnwidgetHeight}`` in CSS pixels, to the outer page after drawing and after changes.
     """
 
     kind: str
@@ -35,7 +35,7 @@ class Document(str):
     _height: int
 
     def __new__(cls, text: str, *, kind: str, theme: str, height: int) -> Document:
-        """Take the text as it is, and what a frame around it must know."""
+        """Return the text as a document with a kind, a theme, and a height in CSS pixels."""
         self = super().__new__(cls, text)
         self.kind, self.theme, self._height = kind, theme, height
         return self
@@ -44,7 +44,7 @@ class Document(str):
         return f"<attnwidget Document: BertViz {self.kind} view, {len(self) / 1e6:.2f} MB>"
 
     def _repr_html_(self) -> str:
-        # With its own colour behind it, it can be read in a notebook of the other theme too.
+        # Set a background, so that the view is readable in a notebook of the other theme, too.
         background = "#fff" if self.theme == "light" else "#18191c"
         return (
             f'<iframe sandbox="allow-scripts" title="BertViz {self.kind} view" '
@@ -54,34 +54,37 @@ class Document(str):
         )
 
     def save(self, path: str | Path) -> None:
-        """Write the document to `path`, for any browser, with or without a network."""
+        """Write the document to the file `path`, which any browser can show without a network."""
         Path(path).write_text(self, encoding="utf-8")
 
 
 class Slots:
-    """JSON too large to go through nested lists: written as text, in the place of a mark."""
+    """Large JSON texts for parts of a value, which would be slow to write as nested lists."""
 
     def __init__(self) -> None:
-        """Start without any."""
+        """Start without texts."""
         self._mark = uuid.uuid4().hex
         self._texts: list[str] = []
 
     def put(self, text: str) -> str:
-        """Keep JSON `text`; return the string that stands for it until `dumps`."""
+        """Keep the JSON `text`, and return a mark that `dumps` replaces by the text."""
         self._texts.append(text)
         return f"{self._mark}-{len(self._texts) - 1}"
 
     def dumps(self, value: Any) -> str:
-        """Return `value` as JSON that may stand in a script, every mark replaced by its text."""
-        # Only `<` could end a script early. All else but ASCII is escaped already.
+        """Return `value` as JSON for a script element, with every mark replaced by its text."""
+        # Escape `<`, because it could end the script element. json.dumps escapes non-ASCII.
         text = json.dumps(value).replace("<", r"\u003c")
         return re.sub(rf'"{self._mark}-(\d+)"', lambda match: self._texts[int(match[1])], text)
 
 
 def shown_theme(theme: str | None, display_mode: str | None) -> str:
-    """Return the theme, which BertViz calls `display_mode`; light where neither is said.
+    """Return the theme, which BertViz calls `display_mode`; "light" by default.
 
-    Raises ValueError for another theme, or two different ones.
+    Raises
+    ------
+    ValueError
+        If the theme is unknown, or the two arguments differ.
     """
     for name, value in (("theme", theme), ("display_mode", display_mode)):
         if value is not None:
@@ -95,7 +98,7 @@ def shown_theme(theme: str | None, display_mode: str | None) -> str:
 
 
 def fixed_bytes(kind: str, texts: Sequence[str]) -> int:
-    """Return the most bytes that a document with these texts takes besides its numbers."""
+    """Return the largest size in bytes of a document with these texts, without its numbers."""
     words = sum(len(json.dumps(text)) + 5 * text.count("<") + 2 for text in texts)
     page = len(_PAGE.read_text(encoding="utf-8"))
     return len(_libraries()) + page + words + _BERTVIZ_BYTES[kind]
@@ -113,9 +116,9 @@ def compose(
 ) -> Document:
     """Return the document around BertViz's `markup` and `script`.
 
-    `height` is what the view takes in CSS pixels, for pages that can't listen. `notice` is plain
-    text above it. `layers` are the numbers of the layers that each of BertViz's attention filters
-    has, where the page must say so itself.
+    `height` is the view's height in CSS pixels, for pages that do not read the posted height.
+    `notice` is plain text above the view. `layers` are the numbers of the layers of each of
+    BertViz's attention filters, from which the page makes the layer menu.
     """
     parts = {
         "theme": theme,
@@ -132,14 +135,14 @@ def compose(
 
 
 def missing(error: ImportError) -> ImportError:
-    """Return the error that says what to install."""
+    """Return the error with the command that installs BertViz."""
     return ImportError(
         f'BertViz\'s views need torch and bertviz: pip install "attnwidget[models]" ({error})'
     )
 
 
 def unknown_page() -> RuntimeError:
-    """Return the error for a BertViz that writes a page which isn't known here."""
+    """Return the error for a version of BertViz that writes another page."""
     return RuntimeError("BertViz: this version writes another page than bertviz 1.4 does")
 
 

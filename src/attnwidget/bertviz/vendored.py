@@ -1,4 +1,4 @@
-"""A model's weights in the old classes that BertViz's neuron view brings with it, and checks.
+"""Run a model's weights in the old model classes of BertViz's neuron view, and check the result.
 
 BertViz vendors pytorch-transformers 1.1 (bertviz.transformers_neuron_view), changed to return
 queries and keys with each layer's attention.
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 SUPPORTED = "BERT, RoBERTa and GPT-2"
-# In float32 as far as BertViz shows it; half precision rounds inside the model.
+# Allowed differences of attention. Half precision rounds inside the model, so it gets more.
 TOLERANCES = {"float16": 5e-3, "bfloat16": 5e-2}
 TOLERANCE = 5e-5
 
@@ -34,7 +34,7 @@ _INSTEAD = 'view="neuron" shows the neurons of every captured model'
 
 @dataclass(frozen=True, eq=False)
 class Neurons:
-    """What one layer computed with: `weights` (h, n, n), `queries` and `keys` (h, n, d_k)."""
+    """The `weights` (h, n, n), `queries` and `keys` (h, n, d_k) of a layer."""
 
     weights: NDArray[np.float32]
     queries: NDArray[np.float32]
@@ -42,9 +42,14 @@ class Neurons:
 
 
 def check_model(model: Any) -> str:
-    """Return the kind of model that `model` is to BertViz: "bert", "roberta" or "gpt2".
+    """Return BertViz's name of the model's architecture: "bert", "roberta" or "gpt2".
 
-    Raises TypeError for what is no transformers model, ValueError for any other architecture.
+    Raises
+    ------
+    TypeError
+        If `model` is not a transformers model.
+    ValueError
+        If `model` has another architecture, or has no weights because it is on the meta device.
     """
     try:
         from transformers import PreTrainedModel
@@ -68,14 +73,17 @@ def check_model(model: Any) -> str:
 
 
 def neurons(model: PreTrainedModel, inputs: Mapping[str, torch.Tensor]) -> list[Neurons]:
-    """Return what BertViz's own class computes for `inputs` with the weights of `model`.
+    """Return the neurons that BertViz's class computes for `inputs` with the weights of `model`.
 
-    `inputs` are ``input_ids`` (1, n) and, where the model was given them, ``token_type_ids``.
-    The attention is held against that of the model itself, under transformers' eager attention,
-    and `model` is neither run nor changed: both are computed by copies that share its weights.
+    `inputs` are ``input_ids`` (1, n) and optionally ``token_type_ids``. The attention is compared
+    with transformers' eager attention. `model` is neither run nor changed, because both passes use
+    copies that share its weights.
 
-    Raises ValueError for ids or lengths that the model doesn't know, and where BertViz's class
-    can't take the weights or gives other attention than the model.
+    Raises
+    ------
+    ValueError
+        If the model has no such ids or positions, or if BertViz's class cannot take the weights or
+        gives other attention than the model.
     """
     import torch
 
@@ -89,7 +97,7 @@ def neurons(model: PreTrainedModel, inputs: Mapping[str, torch.Tensor]) -> list[
                 None if (one := inputs.get(name)) is None else one.cpu()
                 for name in ("input_ids", "token_type_ids")
             )
-            told = _forward(old)(old, ids, token_type_ids=types)[-1]
+            outputs = _forward(old)(old, ids, token_type_ids=types)[-1]
         except (RuntimeError, KeyError, AttributeError, TypeError) as error:
             raise ValueError(
                 f"model: the weights of this {type(model).__name__} don't fit BertViz's {kind} "
@@ -98,7 +106,7 @@ def neurons(model: PreTrainedModel, inputs: Mapping[str, torch.Tensor]) -> list[
         wanted = _eager(base, inputs)
     layers = [
         Neurons(*(layer[name][0].float().numpy() for name in ("attn", "queries", "keys")))
-        for layer in told
+        for layer in outputs
     ]
     _check_same(model, layers, wanted)
     return layers
@@ -133,7 +141,7 @@ def _vendored(kind: str, config: Any, state: Mapping[str, torch.Tensor], n: int)
     except ImportError as error:
         raise missing(error) from error
     tensors = {name: value.detach().to("cpu", torch.float32) for name, value in state.items()}
-    # On no device: nothing is drawn at random, nothing is held twice.
+    # Build the model on the meta device, which draws no random weights and takes no memory.
     with torch.device("meta"):
         if kind == "gpt2":
             model = old.GPT2Model(
@@ -143,9 +151,9 @@ def _vendored(kind: str, config: Any, state: Mapping[str, torch.Tensor], n: int)
                     layer_norm_epsilon=config.layer_norm_epsilon,
                 )
             )  # fmt: skip
-            seen = torch.ones(n, n, device="cpu").tril()[None, None]
+            causal = torch.ones(n, n, device="cpu").tril()[None, None]
             for i, block in enumerate(model.h):
-                tensors[f"h.{i}.attn.bias"] = seen
+                tensors[f"h.{i}.attn.bias"] = causal
                 block.mlp.act = ACT2FN[config.activation_function]
         else:
             named = "RobertaConfig" if kind == "roberta" else "BertConfig"
@@ -153,7 +161,9 @@ def _vendored(kind: str, config: Any, state: Mapping[str, torch.Tensor], n: int)
             act = ACT2FN[config.hidden_act]
             settings = getattr(old, named)(config.vocab_size, hidden_act=act, **sizes)
             model = (old.RobertaModel if kind == "roberta" else old.BertModel)(settings)
-            model.pooler = torch.nn.Identity()  # not every stock model has one; no attention in it
+            model.pooler = (
+                torch.nn.Identity()
+            )  # not every model has a pooler, and it has no attention
             tensors = {k: v for k, v in tensors.items() if not k.startswith("pooler.")}
             if kind == "roberta":
                 model.embeddings.padding_idx = config.pad_token_id
@@ -170,14 +180,15 @@ _SIZES = (
 def _forward(model: torch.nn.Module) -> Any:
     from bertviz.transformers_neuron_view import BertModel
 
-    # RobertaModel's own is this one, behind a warning about every text that has a <s>.
+    # RobertaModel.forward calls BertModel.forward, after a needless warning about texts with <s>.
     return BertModel.forward if isinstance(model, BertModel) else type(model).forward
 
 
 def _eager(base: PreTrainedModel, inputs: Mapping[str, torch.Tensor]) -> list[NDArray[np.float32]]:
-    """Return transformers' own eager attention, (h, n, n) a layer, of a copy that shares weights.
+    """Return transformers' eager attention of each layer, (h, n, n).
 
-    A copy, because asking for attentions leaves hooks behind in the model that is asked.
+    It is computed by a copy that shares the weights, because output_attentions leaves hooks behind
+    in a model.
     """
     shared: dict[int, Any] = {id(t): t for t in (*base.parameters(), *base.buffers())}
     for module in base.modules():
@@ -189,9 +200,9 @@ def _eager(base: PreTrainedModel, inputs: Mapping[str, torch.Tensor]) -> list[ND
         vars(module).pop("_output_capturing_hooks_installed", None)
     twin.set_attn_implementation("eager")
     device = next(base.parameters()).device
-    fed = {name: value.to(device) for name, value in inputs.items()}
-    found = twin.eval()(**fed, output_attentions=True).attentions
-    return [layer[0].float().cpu().numpy() for layer in found]
+    placed = {name: value.to(device) for name, value in inputs.items()}
+    attentions = twin.eval()(**placed, output_attentions=True).attentions
+    return [layer[0].float().cpu().numpy() for layer in attentions]
 
 
 def _check_same(

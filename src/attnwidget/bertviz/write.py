@@ -1,4 +1,4 @@
-"""What BertViz's head view and model view make of maps, with the maps written in."""
+"""Write maps into the pages of BertViz's head view and model view."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ def write(
     theme: str,
     notice: str,
 ) -> Document:
-    """Return the document; `said` is what BertViz's function gets besides the maps.
+    """Return the document. `said` has the arguments of BertViz's function besides the maps.
 
-    BertViz lays out its page around one layer of zeros, and the weights are written in their
-    place: the same page, several times sooner than through nested lists of every number.
+    BertViz writes its page for a single layer of zeros, and the weights then replace the zeros. The
+    page is the same, but several times faster than with nested lists of every number.
     """
     page = _page(kind, stacks, said, prettify, theme)
     match = re.fullmatch(
@@ -41,20 +41,20 @@ def write(
     if match is None:
         raise unknown_page()
     params, end = json.JSONDecoder().raw_decode(match["rest"])
-    # After the parameters comes a comment in which BertViz repeats them all.
+    # Drop the comment after the parameters, in which BertViz repeats them.
     _comment, _, after = match["rest"][end:].partition("\n")
     slots = Slots()
     _write_maps(params["attention"], stacks, shown, said.get("sentence_b_start"), slots)
-    default = next(i for i, one in enumerate(stacks) if first in one.numbers)
+    default = next(i for i, stack in enumerate(stacks) if first in stack.numbers)
     params["include_layers"], params["default_filter"] = shown, str(default)
-    widest = max(stacks, key=lambda one: one.n_heads)
+    widest = max(stacks, key=lambda stack: stack.n_heads)
     if kind == "head":
         params["layer"], params["heads"] = first, switched
     else:
         params["include_heads"], params["total_heads"] = list(widest.heads), widest.n_heads
     option = f'<option value="{default}"'
     markup = match["markup"].strip().replace(option, f"{option} selected" if default else option)
-    n = max(len(texts) for one in stacks for texts in (one.rows, one.columns))
+    n = max(len(texts) for stack in stacks for texts in (stack.rows, stack.columns))
     return compose(
         kind,
         theme,
@@ -76,38 +76,38 @@ def _page(
         raise missing(error) from error
     zero = torch.zeros(1, 1, 1, 1)
     options = {**said, "prettify_tokens": prettify, "html_action": "return"}
-    for one in stacks:
-        name = "attention" if one.name == "weights" else f"{one.name}_attention"
-        options[name] = [zero.expand(1, 1, len(one.rows), len(one.columns))]
+    for stack in stacks:
+        name = "attention" if stack.name == "weights" else f"{stack.name}_attention"
+        options[name] = [zero.expand(1, 1, len(stack.rows), len(stack.columns))]
     if kind == "head":
         return str(head_view(**options).data)
     return str(model_view(**options, display_mode=theme).data)
 
 
 def _write_maps(
-    told: list[dict[str, Any]],
+    filters: list[dict[str, Any]],
     stacks: Sequence[Stack],
     shown: list[int],
     b: int | None,
     slots: Slots,
 ) -> None:
-    """Put the weights into BertViz's list of kinds of attention."""
-    for i, one in enumerate(stacks):
-        has = set(one.numbers)
-        maps = [one.steps(number) if number in has else None for number in shown]
-        told[i]["attn"] = slots.put(nested(maps, len(one.heads)))
+    """Put the weights into BertViz's list of attention filters."""
+    for i, stack in enumerate(stacks):
+        layers = set(stack.numbers)
+        maps = [stack.steps(number) if number in layers else None for number in shown]
+        filters[i]["attn"] = slots.put(nested(maps, len(stack.heads)))
     if b is None:
         return
     first, second = slice(None, b), slice(b, None)
     # In BertViz's order: A -> A, B -> B, A -> B, B -> A.
     sides = [(first, first), (second, second), (first, second), (second, first)]
-    for part, (rows, columns) in zip(told[1:], sides, strict=True):
+    for part, (rows, columns) in zip(filters[1:], sides, strict=True):
         cut = [steps[:, rows, columns] for steps in maps if steps is not None]
         part["attn"] = slots.put(nested(cut, len(stacks[0].heads)))
 
 
 def _height(kind: str, n_layers: int, n_heads: int, n: int) -> int:
-    """Return the height in pixels that BertViz's views take, for pages that can't listen."""
+    """Return the view's height in pixels, for pages that do not read the posted height."""
     if kind == "head":
         return round(22.5 * n) + 80
     thumbnails = n_layers * (n * 84 / n_heads + 10) + 38
