@@ -113,10 +113,16 @@ def document(
         len(included), included.index(first), stacks, together=kind == "model", copies=copies,
         fixed=fixed, max_bytes=limit,
     )  # fmt: skip
-    shown = [included[i] for i in kept]
-    notice = f"{_layers(shown)} ({len(shown)} of {len(included)}): {reason}." if reason else ""
-    said = {"tokens": words, "sentence_b_start": b}
-    return write(kind, stacks, shown, first, switched, said, prettify_tokens, theme, notice)
+    kept_layers = [included[i] for i in kept]
+    notice = (
+        f"{_layers(kept_layers)} ({len(kept_layers)} of {len(included)}): {reason}."
+        if reason
+        else ""
+    )
+    arguments = {"tokens": words, "sentence_b_start": b}
+    return write(
+        kind, stacks, kept_layers, first, switched, arguments, prettify_tokens, theme, notice
+    )
 
 
 def document_encoder_decoder(
@@ -192,15 +198,27 @@ def document_encoder_decoder(
         fixed=fixed_bytes(kind, [t for stack in stacks for t in (*stack.rows, *stack.columns)]),
         max_bytes=limit,
     )  # fmt: skip
-    shown = [included[i] for i in kept]
-    notes = [f"{_layers(shown)} ({len(shown)} of {len(included)}): {reason}."] if reason else []
-    layers_of = owned(stacks, shown)
-    if any(some != shown for some in layers_of.values()):
+    kept_layers = [included[i] for i in kept]
+    notes = (
+        [f"{_layers(kept_layers)} ({len(kept_layers)} of {len(included)}): {reason}."]
+        if reason
+        else []
+    )
+    layers_of = owned(stacks, kept_layers)
+    if any(some != kept_layers for some in layers_of.values()):
         parts = (f"{_LABELS[k]}: {_layers(i).lower()}" for k, i in layers_of.items())
         notes.append(f"{'; '.join(parts)}.")
     stacks = [stack for stack in stacks if layers_of[stack.name]]
     return write(
-        kind, stacks, shown, first, switched, dict(words), prettify_tokens, theme, " ".join(notes)
+        kind,
+        stacks,
+        kept_layers,
+        first,
+        switched,
+        dict(words),
+        prettify_tokens,
+        theme,
+        " ".join(notes),
     )
 
 

@@ -216,9 +216,9 @@ def same_heads(stacks: Sequence[Stack]) -> None:
         )
 
 
-def owned(stacks: Sequence[Stack], shown: Sequence[int]) -> Mapping[str, list[int]]:
-    """Return for each stack the layers of `shown` that it has."""
-    return {stack.name: [i for i in shown if i in set(stack.numbers)] for stack in stacks}
+def owned(stacks: Sequence[Stack], layers: Sequence[int]) -> Mapping[str, list[int]]:
+    """Return for each stack the numbers in `layers` that it has."""
+    return {stack.name: [i for i in layers if i in set(stack.numbers)] for stack in stacks}
 
 
 def _tokens(stack: Stack) -> str:

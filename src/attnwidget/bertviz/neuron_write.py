@@ -45,15 +45,15 @@ def write_neurons(
     fixed = fixed_bytes("neuron", list(tokens) * (6 if is_pair else 2))
     layers = [computed[i] for i in included]
     kept, reason = _within(layers, included.index(first), is_pair, fixed, max_bytes)
-    shown = [included[i] for i in kept]
+    kept_layers = [included[i] for i in kept]
     markup, params, script = _from_bertviz(kind, is_pair, theme)
     slots = Slots()
     _write(params["attention"], [layers[i] for i in kept], tokens, sentence_b_start, slots)
-    params["layer"], params["head"] = shown.index(first), head
+    params["layer"], params["head"] = kept_layers.index(first), head
     notice = ""
     if reason:
-        layer_names = f"Layer{'s' * (len(shown) > 1)} {span(shown)}"
-        notice = f"{layer_names} ({len(shown)} of {len(included)}): {reason}."
+        layer_names = f"Layer{'s' * (len(kept_layers) > 1)} {span(kept_layers)}"
+        notice = f"{layer_names} ({len(kept_layers)} of {len(included)}): {reason}."
     return compose(
         "neuron",
         theme,
@@ -61,7 +61,7 @@ def write_neurons(
         f"window.bertviz_params = {slots.dumps(params)};\n{script}",
         height=26 * n + 150,
         notice=notice,
-        layers=[shown],
+        layers=[kept_layers],
     )
 
 

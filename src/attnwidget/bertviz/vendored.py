@@ -94,7 +94,7 @@ def neurons(model: PreTrainedModel, inputs: Mapping[str, torch.Tensor]) -> list[
         try:
             old = _vendored(kind, base.config, state, inputs["input_ids"].shape[1])
             ids, types = (
-                None if (one := inputs.get(name)) is None else one.cpu()
+                None if (tensor := inputs.get(name)) is None else tensor.cpu()
                 for name in ("input_ids", "token_type_ids")
             )
             outputs = _forward(old)(old, ids, token_type_ids=types)[-1]

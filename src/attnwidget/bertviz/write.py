@@ -18,20 +18,20 @@ if TYPE_CHECKING:
 def write(
     kind: str,
     stacks: Sequence[Stack],
-    shown: list[int],
+    kept_layers: list[int],
     first: int,
     switched: list[int] | None,
-    said: Mapping[str, Any],
+    arguments: Mapping[str, Any],
     prettify: bool,
     theme: str,
     notice: str,
 ) -> Document:
-    """Return the document. `said` has the arguments of BertViz's function besides the maps.
+    """Return the document. `arguments` has the arguments of BertViz's function besides the maps.
 
     BertViz writes its page for a single layer of zeros, and the weights then replace the zeros. The
     page is the same, but several times faster than with nested lists of every number.
     """
-    page = _page(kind, stacks, said, prettify, theme)
+    page = _page(kind, stacks, arguments, prettify, theme)
     match = re.fullmatch(
         r'<script src="[^"]*"></script>(?P<markup>.*?)<script type="text/javascript">'
         r"(?P<before>.*?const params = )(?P<rest>.*)</script>\s*",
@@ -44,9 +44,9 @@ def write(
     # Drop the comment after the parameters, in which BertViz repeats them.
     _comment, _, after = match["rest"][end:].partition("\n")
     slots = Slots()
-    _write_maps(params["attention"], stacks, shown, said.get("sentence_b_start"), slots)
+    _write_maps(params["attention"], stacks, kept_layers, arguments.get("sentence_b_start"), slots)
     default = next(i for i, stack in enumerate(stacks) if first in stack.numbers)
-    params["include_layers"], params["default_filter"] = shown, str(default)
+    params["include_layers"], params["default_filter"] = kept_layers, str(default)
     widest = max(stacks, key=lambda stack: stack.n_heads)
     if kind == "head":
         params["layer"], params["heads"] = first, switched
@@ -60,14 +60,14 @@ def write(
         theme,
         markup,
         f"{match['before']}{slots.dumps(params)};\n{after}",
-        height=_height(kind, len(shown), widest.n_heads, n),
+        height=_height(kind, len(kept_layers), widest.n_heads, n),
         notice=notice,
-        layers=list(owned(stacks, shown).values()),
+        layers=list(owned(stacks, kept_layers).values()),
     )
 
 
 def _page(
-    kind: str, stacks: Sequence[Stack], said: Mapping[str, Any], prettify: bool, theme: str
+    kind: str, stacks: Sequence[Stack], arguments: Mapping[str, Any], prettify: bool, theme: str
 ) -> str:
     try:
         import torch
@@ -75,7 +75,7 @@ def _page(
     except ImportError as error:
         raise missing(error) from error
     zero = torch.zeros(1, 1, 1, 1)
-    options = {**said, "prettify_tokens": prettify, "html_action": "return"}
+    options = {**arguments, "prettify_tokens": prettify, "html_action": "return"}
     for stack in stacks:
         name = "attention" if stack.name == "weights" else f"{stack.name}_attention"
         options[name] = [zero.expand(1, 1, len(stack.rows), len(stack.columns))]
@@ -87,14 +87,14 @@ def _page(
 def _write_maps(
     filters: list[dict[str, Any]],
     stacks: Sequence[Stack],
-    shown: list[int],
+    kept_layers: list[int],
     b: int | None,
     slots: Slots,
 ) -> None:
     """Put the weights into BertViz's list of attention filters."""
     for i, stack in enumerate(stacks):
         layers = set(stack.numbers)
-        maps = [stack.steps(number) if number in layers else None for number in shown]
+        maps = [stack.steps(number) if number in layers else None for number in kept_layers]
         filters[i]["attn"] = slots.put(nested(maps, len(stack.heads)))
     if b is None:
         return

@@ -1,4 +1,4 @@
-"""Which stack of a model an attention call belongs to, and which layer of it, by module names."""
+"""Assign the attention calls of a model to stacks and layers, by the names of the modules."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
     from attnwidget.capture.records import Call
 
-# In the order in which they are listed.
+# The parts in the order of a list of stacks.
 PARTS: tuple[Part, ...] = ("self", "encoder", "decoder", "cross", "vision", "audio")
 _CROSS = re.compile(
     r"cross|encdec|encoder_decoder|encoder_attn|enc_attn|_to_image|_to_token", re.IGNORECASE
 )
-# SAM's mask_decoder, BLIP's text_decoder; a module named just decoder may be all there is (OPT).
+# SAM's mask_decoder, BLIP's text_decoder. Not "decoder" alone, which may be a whole model (OPT).
 _PART = re.compile(r"(^|\.)\w+_decoder\.")
 _TOWERS: dict[Part, re.Pattern[str]] = {
     "vision": re.compile(r"(^|\.)(vision|visual|image|vit)\w*(\.|$)", re.IGNORECASE),
@@ -30,28 +30,28 @@ _TOWERS: dict[Part, re.Pattern[str]] = {
 
 
 def arrange(model: PreTrainedModel, calls: Sequence[Call]) -> list[tuple[Layer, Call]]:
-    """Return each call with its layer, by stack and by the model's own number.
+    """Return each call with its layer, sorted by stack and by the model's number of the layer.
 
-    The number is the `layer_idx` of the module, else
-    the first number in its name; where neither tells the layers of a part apart (ALBERT's one
-    module serves all, Swin counts in stages), it is the place in the order of calls. Layers of
-    one part whose maps differ in size are stacks of their own, "cross 8×64" and "cross 64×8".
+    The number is the `layer_idx` of the module, or else the first number in the module's name. If
+    these numbers are not unique within a part (ALBERT uses a single module for all layers, Swin
+    numbers the layers of each stage), the layers are numbered in the order of the calls. Layers of
+    a part whose maps differ in size form different stacks, "cross 8×64" and "cross 64×8".
     """
     parts = [part_of(model, call.module) for call in calls]
     if len(set(parts)) == 1 and parts[0] in _TOWERS:
         parts = ["self"] * len(parts)
-    found = []
+    pairs = []
     for part in PARTS:
-        mine = [call for call, its in zip(calls, parts, strict=True) if its == part]
-        numbered = sorted(zip(_numbers(mine), mine, strict=True), key=lambda one: one[0])
-        alike = len({call.shape[1:] for call in mine}) <= 1
+        members = [c for c, part_of_c in zip(calls, parts, strict=True) if part_of_c == part]
+        numbered = sorted(zip(_numbers(members), members, strict=True), key=lambda pair: pair[0])
+        equal_sizes = len({call.shape[1:] for call in members}) <= 1
         for number, call in numbered:
-            # Maps of different sizes have different tokens: they are stacks of their own.
+            # Maps of different sizes belong to different stacks, because their tokens differ.
             h, n_q, n_k = call.shape
-            stack = StackId(part, None if alike else (n_q, n_k))
+            stack = StackId(part, None if equal_sizes else (n_q, n_k))
             name, h_kv = stack.name(several=True), call.n_kv_heads
-            found.append((Layer(number, call.module, name, stack, h, h_kv, call.proved), call))
-    return found
+            pairs.append((Layer(number, call.module, name, stack, h, h_kv, call.proved), call))
+    return pairs
 
 
 def part_of(model: PreTrainedModel, module: str) -> Part:
@@ -67,7 +67,7 @@ def part_of(model: PreTrainedModel, module: str) -> Part:
 
 
 def is_tower(model: PreTrainedModel, module: str) -> bool:
-    """Whether `module` is in an image or audio tower."""
+    """Return whether `module` is in an image or audio tower."""
     return part_of(model, module) in _TOWERS
 
 
@@ -81,26 +81,26 @@ def _numbers(calls: Sequence[Call]) -> list[int]:
     return list(range(len(calls)))
 
 
-def broken(found: Sequence[tuple[Layer, Call]]) -> str:
-    """Say which layers computed NaN or infinity, and have no weights; "" where none did."""
-    if are_finite([call for _, call in found]):
+def broken(layer_calls: Sequence[tuple[Layer, Call]]) -> str:
+    """Return a sentence on the layers that computed NaN or infinity; "" if no layer did."""
+    if are_finite([call for _, call in layer_calls]):
         return ""
-    layers = [layer for layer, call in found if is_broken(call)]
+    layers = [layer for layer, call in layer_calls if is_broken(call)]
     if not layers:
         return ""
     return (
-        f"NaN or infinity in what the model computed: {_named(layers, found)} can't be shown "
+        f"NaN or infinity in what the model computed: {_named(layers, layer_calls)} can't be shown "
         f"(the first is {layers[0].module})."
     )
 
 
-def doubted(found: Sequence[tuple[Layer, Call]]) -> str:
-    """Say which layers' weights are not what the model computed with; "" where none."""
-    doubts = [(layer, call) for layer, call in found if call.proved is False]
+def doubted(layer_calls: Sequence[tuple[Layer, Call]]) -> str:
+    """Return a sentence on the layers whose weights differ from the model's; "" if none do."""
+    doubts = [(layer, call) for layer, call in layer_calls if call.proved is False]
     if not doubts:
         return ""
-    layer, worst = max(doubts, key=lambda one: one[1].error / max(one[1].bound, 1e-30))
-    where = f"Wrong weights: {_named([layer for layer, _ in doubts], found)}."
+    layer, worst = max(doubts, key=lambda doubt: doubt[1].error / max(doubt[1].bound, 1e-30))
+    where = f"Wrong weights: {_named([layer for layer, _ in doubts], layer_calls)}."
     if not math.isfinite(worst.error):
         return (
             f"{where} The model's attention returned NaN or infinity (in {layer.module}). Do not "
@@ -113,25 +113,25 @@ def doubted(found: Sequence[tuple[Layer, Call]]) -> str:
     )
 
 
-def parted(found: Sequence[tuple[Layer, Call]]) -> str:
-    """Say of which layers a part is shown: the first of several windows, frames or images."""
-    parts = [(layer, call.share) for layer, call in found if call.share > 1]
+def parted(layer_calls: Sequence[tuple[Layer, Call]]) -> str:
+    """Return sentences on the layers of which only the first window, frame or image is shown."""
+    parts = [(layer, call.share) for layer, call in layer_calls if call.share > 1]
     sentences = []
     for share in dict.fromkeys(share for _, share in parts):
-        layers = [layer for layer, its in parts if its == share]
+        layers = [layer for layer, layer_share in parts if layer_share == share]
         sentences.append(
             f"Of {share} maps (windows, frames, images or texts) the first is shown: "
-            f"{_named(layers, found)}."
+            f"{_named(layers, layer_calls)}."
         )
     return " ".join(sentences)
 
 
-def _named(layers: Sequence[Layer], found: Sequence[tuple[Layer, Call]]) -> str:
-    """Return "layers 0, 2", by stack where there are several."""
-    several = len({layer.stack for layer, _ in found}) > 1
-    named = []
+def _named(layers: Sequence[Layer], layer_calls: Sequence[tuple[Layer, Call]]) -> str:
+    """Return "layers 0, 2", with the names of the stacks if there are several stacks."""
+    several = len({layer.stack for layer, _ in layer_calls}) > 1
+    texts = []
     for kind in dict.fromkeys(layer.kind for layer in layers):
         numbers = [str(layer.index) for layer in layers if layer.kind == kind]
-        which = f"layer{'s' * (len(numbers) != 1)} {', '.join(numbers)}"
-        named.append(f"{kind} {which}" if several else which)
-    return "; ".join(named)
+        text = f"layer{'s' * (len(numbers) != 1)} {', '.join(numbers)}"
+        texts.append(f"{kind} {text}" if several else text)
+    return "; ".join(texts)

@@ -1,4 +1,4 @@
-"""What a run of a model did not show: attention modules that ran, and no map of theirs is there."""
+"""Find the attention modules that ran without a map, and describe them in the notice."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _WORDS = {
 
 @dataclass(frozen=True)
 class Missing:
-    """Attention of the module `module`, of class `kind`, that is not shown, and why."""
+    """The attention of a `module` of class `kind` that is not shown, and the `reason`."""
 
     module: str
     kind: str
@@ -35,10 +35,10 @@ class Missing:
 
 
 def unrecorded(ran: Collection[tuple[str, str]], recorded: Collection[str]) -> list[Missing]:
-    """Return what of `ran`, (qualified name, class), is not `recorded`.
+    """Return the modules of `ran`, (qualified name, class), that are not `recorded`.
 
-    A module around recorded attention, or a part of it, is covered. Of modules around each other
-    the innermost is named.
+    A module that contains recorded attention, or is contained in it, does not count as missing. Of
+    modules that contain each other, the innermost is returned.
     """
     names = {name for name, _ in ran}
     around = {parent for name in names | set(recorded) for parent in _parents(name)}
@@ -59,10 +59,11 @@ def _parents(name: str) -> Iterable[str]:
 def one_map_a_run(
     model: PreTrainedModel, calls: Sequence[Call]
 ) -> tuple[list[Call], list[Missing]]:
-    """Return the calls that are one map of one layer, and what else the modules did.
+    """Return the calls that are the map of a layer, and the attention that is not shown.
 
-    A module that attends twice in one run makes one map of both (DiffLlama). A module that runs
-    again is another layer where the model says so (ALBERT, Perceiver), else its first run stands.
+    A module that attends twice in a run combines both maps (DiffLlama), so none of them is shown.
+    The second run of a module is another layer if the model's config has as many layers (ALBERT,
+    Perceiver); otherwise only the first run is shown.
     """
     runs = Counter((call.module, call.turn) for call in calls)
     single = [call for call in calls if runs[call.module, call.turn] == 1]
@@ -85,27 +86,27 @@ def one_map_a_run(
 
 
 def _shared_layers(model: PreTrainedModel) -> set[int]:
-    """Return how many layers modules that run again may make together."""
+    """Return the numbers of layers that modules which run several times may form together."""
     config = model.config
-    found = {getattr(config, "num_hidden_layers", None)}
+    counts = {getattr(config, "num_hidden_layers", None)}
     blocks = getattr(config, "num_blocks", None)
     within = getattr(config, "num_self_attends_per_block", None)
     if isinstance(blocks, int) and isinstance(within, int):
-        found.add(blocks * within)
-    return {count for count in found if isinstance(count, int)}
+        counts.add(blocks * within)
+    return {count for count in counts if isinstance(count, int)}
 
 
 def in_words(model: PreTrainedModel, missing: Sequence[Missing]) -> str:
-    """Say what is not shown, "" where all is: kind, where, class, and why."""
+    """Return a sentence on the attention that is not shown, with the reasons; "" without any."""
     groups: dict[tuple[str, str], list[Missing]] = {}
-    for one in missing:
-        kind = one.kind or _class_of(model, one.module)
-        groups.setdefault((_WORDS[part_of(model, one.module)], kind), []).append(one)
+    for entry in missing:
+        kind = entry.kind or _class_of(model, entry.module)
+        groups.setdefault((_WORDS[part_of(model, entry.module)], kind), []).append(entry)
     parts = []
     for (words, kind), group in groups.items():
-        names = list(dict.fromkeys(one.module for one in group))
+        names = list(dict.fromkeys(entry.module for entry in group))
         more = "" if len(names) == 1 else f" and {len(names) - 1} more"
-        reasons = " and ".join(dict.fromkeys(one.reason for one in group))
+        reasons = " and ".join(dict.fromkeys(entry.reason for entry in group))
         parts.append(f"{words} in {names[0]}{more} ({kind}), because {reasons}")
     return f"Not shown: {'; '.join(parts)}." if parts else ""
 
@@ -113,5 +114,5 @@ def in_words(model: PreTrainedModel, missing: Sequence[Missing]) -> str:
 def _class_of(model: PreTrainedModel, module: str) -> str:
     try:
         return type(model.get_submodule(module)).__name__
-    except AttributeError:  # a module that was there for the run alone
+    except AttributeError:  # a module that existed only during the run
         return "unknown"

@@ -1,9 +1,9 @@
-"""Attention that a model computes by itself, read from what torch is asked inside its modules.
+"""Read attention that does not use the AttentionInterface from the torch functions of its modules.
 
-A `TorchFunctionMode` sees every function of torch that the thread calls. Inside an attention
-module, a softmax over the last axis makes the weights, a product of the softmax's size before it is
-Q Kᵀ, and the first product with the weights is the product with V. What cannot be read this way is
-noted, never guessed, and never stops the pass.
+A `TorchFunctionMode` gets every torch function that the thread calls. Inside an attention module, a
+softmax over the last axis gives the weights, an earlier product of the same size is Q Kᵀ, and the
+first product with the weights is the product with V. Attention that cannot be read in this way is
+noted. The code never guesses, and never stops the pass.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _UNREADABLE = (RuntimeError, IndexError, KeyError, TypeError, AttributeError)
 
 @contextmanager
 def watching(frame: Callable[[], Frame | None]) -> Iterator[None]:
-    """Show `frame()`, the attention module that runs now, what torch is asked meanwhile."""
+    """Pass each call of a torch function to `frame()`, the attention module that runs."""
     from torch.overrides import TorchFunctionMode
 
     class Watch(TorchFunctionMode):  # type: ignore[misc]
@@ -55,7 +55,7 @@ def watching(frame: Callable[[], Frame | None]) -> Iterator[None]:
 
 @dataclass(eq=False)
 class _Waiting:
-    """A call whose product with V is still to come; where it `needs_v`, no V means no call."""
+    """A call that waits for the product with V. If `needs_v`, a call without V is dropped."""
 
     call: Call
     shape: tuple[int, ...]
@@ -64,7 +64,7 @@ class _Waiting:
     needs_v: bool
 
     def weighs(self, left: torch.Tensor, right: torch.Tensor) -> bool:
-        """Whether a product of `left` and `right` is that of the weights with V."""
+        """Return whether the product of `left` and `right` is weights · V."""
         n_q, n_k = self.shape[-2:]
         is_weights = tuple(left.shape[-2:]) == (n_q, n_k) and left.numel() == prod(self.shape)
         return is_weights and right.shape[-2] == n_k
@@ -72,10 +72,10 @@ class _Waiting:
 
 @dataclass(eq=False)
 class Frame:
-    """One run of the attention module `name`.
+    """A run of the attention module `name`.
 
-    `place(rows)` says which entry of a call's first axis is wanted. `calls` are those read so far,
-    `notes` say what could not be read.
+    `place(rows)` returns the entry of a call's first axis that is shown. `calls` are the calls read
+    so far, `notes` the reasons for calls that could not be read.
     """
 
     module: Any
@@ -89,7 +89,7 @@ class Frame:
     _waiting: _Waiting | None = None
 
     def see(self, function: str, args: Any, kwargs: Any, result: Any) -> None:
-        """Read one call of a function of torch."""
+        """Read a call of a torch function."""
         try:
             if function == "softmax":
                 self._softmax(args, kwargs, result)
@@ -103,10 +103,11 @@ class Frame:
             self._note(f"a call of {function} could not be read")
 
     def leave(self, returned: Any) -> None:
-        """End the run, in which the module `returned` something.
+        """End the run, whose result is `returned`.
 
-        A map of fewer queries than the module returns positions has rows that are not known: those
-        of a chosen few (Informer), or of extra tokens (Pegasus-X).
+        If a map has fewer queries than the result has positions, the module attends with selected
+        queries (Informer) or extra tokens (Pegasus-X). The map is then dropped, because it is not
+        known which rows it has.
         """
         self._settle()
         output = returned[0] if isinstance(returned, (tuple, list)) and returned else returned
@@ -115,7 +116,7 @@ class Frame:
         positions = prod(output.shape[:-1])
         for call in self.calls if len(self.calls) == 1 else ():
             windows = call.share // self.place(call.rows).share
-            # ProphetNet returns its predicting streams behind the main one, whose map this is.
+            # ProphetNet returns the predicting streams after the main stream, which has the map.
             streams = 1 + getattr(self.module, "ngram", 0)
             is_seen = call.scores is not None and call.q is not None
             if is_seen and positions != call.rows * windows * call.shape[1] * streams:
@@ -127,7 +128,7 @@ class Frame:
             self.notes.append(reason)
 
     def _settle(self) -> None:
-        """Keep a call that waits for V without V."""
+        """Keep a call that waits for V, without V."""
         waiting, self._waiting = self._waiting, None
         if waiting is None:
             return
@@ -157,16 +158,16 @@ class Frame:
             return
         q, k = self._queries_and_keys(scores, heads, place.at)
         self._factors.clear()
-        one = split(scores, heads)
+        entries = split(scores, heads)
         call = Call(
             module=self.name, layer_idx=_number(self.module), q=q, k=k, v=None, scale=1.0,
-            scores=one[place.at].float(), rows=len(one), share=place.share * windows,
+            scores=entries[place.at].float(), rows=len(entries), share=place.share * windows,
         )  # fmt: skip
         needs_v = scores.ndim != 4
         self._waiting = _Waiting(call, tuple(scores.shape), place.at, heads, needs_v)
 
     def _layout(self, shape: tuple[int, ...]) -> tuple[int | None, int]:
-        """Return how many heads and windows stand in the axes before the last two."""
+        """Return the numbers of heads and windows in the axes before the last two."""
         heads = head_count(self.module)
         if len(shape) == 3:  # batch and heads in one axis, or a single head
             if heads is None:
@@ -208,8 +209,8 @@ class Frame:
     # Functions of torch that are attention as a whole
 
     def _fused(self, args: Any, kwargs: Any, result: torch.Tensor) -> None:
-        given = dict(zip(_SDPA, args, strict=False)) | kwargs
-        q, k, v, mask = (given.get(name) for name in _SDPA[:4])
+        arguments = dict(zip(_SDPA, args, strict=False)) | kwargs
+        q, k, v, mask = (arguments.get(name) for name in _SDPA[:4])
         if q is None or k is None or v is None or q.ndim != 4:
             self._note(_BLOCKS)
             return
@@ -217,11 +218,11 @@ class Frame:
         if place.at is None:
             self._note(place.reason)
             return
-        at, scale = place.at, given.get("scale")
+        at, scale = place.at, arguments.get("scale")
         call = Call(
             module=self.name, layer_idx=_number(self.module), q=q[at].detach(), k=k[at].detach(),
             v=v[at].detach(), scale=q.shape[-1] ** -0.5 if scale is None else float(scale),
-            mask=of_row(mask, at, len(q)), causal=bool(given.get("is_causal")), rows=len(q),
+            mask=of_row(mask, at, len(q)), causal=bool(arguments.get("is_causal")), rows=len(q),
             share=place.share,
         )  # fmt: skip
         self.calls.append(proven(call, result[at][:, some_queries(call)]))
@@ -246,7 +247,7 @@ class Frame:
                 return
             width = self.module.one_sided_attn_window_size
             dense = unbanded(scores[place.at], width, self.global_tokens)
-            # Places that Longformer adds behind a text are left out.
+            # Leave out the positions that Longformer adds after a text.
             n = len(scores[0]) if self.length is None else self.length
             call = Call(
                 module=self.name, layer_idx=_number(self.module), q=None, k=None, v=None, scale=1.0,
@@ -255,14 +256,14 @@ class Frame:
             self.calls.append(call)
         elif self.calls and self.global_tokens:
             # A second softmax, (batch · heads, global tokens, n), for the rows of global tokens.
-            seen = self.calls[-1].scores
-            assert seen is not None
-            h, n = seen.shape[:2]
+            dense = self.calls[-1].scores
+            assert dense is not None
+            h, n = dense.shape[:2]
             rows = scores.reshape(-1, h, *scores.shape[1:])
             at = self.place(len(rows)).at
             assert at is not None
             count = len(self.global_tokens)
-            seen[:, list(self.global_tokens)] = rows[at][:, :count, :n].float()
+            dense[:, list(self.global_tokens)] = rows[at][:, :count, :n].float()
 
 
 def _number(module: Any) -> int | None:

@@ -1,4 +1,4 @@
-"""The positions of a text's sequence that hold an image, and what each of them shows."""
+"""Label the positions of a text that belong to an image."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from attnwidget.capture.patches import (
 
 
 def image_token(model: Any) -> int | None:
-    """Return the id that stands for an image in `model`'s texts, None where there is no such id."""
+    """Return the id of an image token in the texts of `model`, None if there is no such id."""
     for name in ("image_token_id", "image_token_index"):
         token = getattr(model.config, name, None)
         if isinstance(token, int):
@@ -29,26 +29,26 @@ def image_token(model: Any) -> int | None:
 def image_places(
     model: Any, inputs: Mapping[str, Any], rows: Sequence[Sequence[int]]
 ) -> dict[int, str]:
-    """Return the label of each position of a text that holds an image, by position.
+    """Return the labels of the image tokens of a text, by position.
 
-    `rows` are the ids of the text and, before it, those of the texts before it in the batch. The
-    label is "image row,column" where the order of the image's tokens is known, else "image" and
-    the number of the token among those of the images.
+    `rows` are the ids of the earlier texts of the batch, and last the ids of the text. The label is
+    "image row,column" if the order of the image's tokens is known, else "image" and the number of
+    the token among the image tokens.
     """
     mask, token = inputs.get("image_embeds_position_mask"), image_token(model)
-    if mask is not None:  # Kosmos-2 puts its latent queries there.
-        places = [i for i, holds in enumerate(mask[len(rows) - 1].tolist()) if holds]
+    if mask is not None:  # Kosmos-2 puts latent queries at the masked positions
+        places = [i for i, is_image in enumerate(mask[len(rows) - 1].tolist()) if is_image]
         return {place: f"image {i}" for i, place in enumerate(places)}
     if token is None:
         return {}
-    places = [i for i, one in enumerate(rows[-1]) if one == token]
-    before = sum(one == token for ids in rows[:-1] for one in ids)
+    places = [i for i, token_id in enumerate(rows[-1]) if token_id == token]
+    before = sum(token_id == token for ids in rows[:-1] for token_id in ids)
     names = _names(model.config, inputs, before, len(places)) or numbers(len(places))
     return {place: f"image {name}" for place, name in zip(places, names, strict=True)}
 
 
 def _names(config: Any, inputs: Mapping[str, Any], before: int, n: int) -> Labels | None:
-    """Return labels of the `n` image tokens of a text that stand behind `before` of other texts."""
+    """Return labels of the `n` image tokens of a text; earlier texts have `before` image tokens."""
     known = IN_TEXT.get(config.model_type)
     if known is None or not n:
         return None
@@ -70,11 +70,13 @@ def _merged(config: Any, inputs: Mapping[str, Any], before: int, n: int) -> Labe
     return joined_images(images[ends.index(before) : ends.index(before + n)])
 
 
-def _alike(one: Callable[[Any, Mapping[str, Any]], Labels | None]) -> Callable[..., Labels | None]:
-    """Return the labeller of images that all have as many tokens as `one` image."""
+def _alike(
+    label_image: Callable[[Any, Mapping[str, Any]], Labels | None],
+) -> Callable[..., Labels | None]:
+    """Return the labeller of equally large images, each labelled by `label_image`."""
 
     def labels(config: Any, inputs: Mapping[str, Any], _before: int, n: int) -> Labels | None:
-        image = one(config, inputs)
+        image = label_image(config, inputs)
         if not image or n % len(image):
             return None
         return joined_images([image] * (n // len(image)))

@@ -1,8 +1,8 @@
-"""Listening to transformers' AttentionInterface, in one thread, for as long as a model runs.
+"""Listen to transformers' AttentionInterface in the thread that runs a model.
 
-The attention function that a model was loaded with (sdpa, eager, or a user's own) runs as ever:
-it gets what the module hands over, and its result goes back unchanged. A listener is told of both.
-A forward pass in another thread meets the interface as transformers made it.
+The attention function that the model was loaded with (sdpa, eager, or a user's function) runs as
+usual. A listener gets its arguments and its result. Forward passes in other threads use the
+interface unchanged.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ _here = threading.local()
 
 @dataclass(frozen=True, eq=False)
 class Attended:
-    """One call of an attention function: what it was given, and `output`, what it returned.
+    """The arguments and the `output` of a call of an attention function.
 
-    Shapes: `query` (b, h, n_q, d_k), `key` (b, h_kv, n_k, d_k), `value` (b, h_kv, n_k, d_v), `mask`
-    as the function takes it. `is_eager` says that the function is the modelling file's own, which
-    masks nothing without a mask.
+    Shapes: `query` (b, h, n_q, d_k), `key` (b, h_kv, n_k, d_k), `value` (b, h_kv, n_k, d_v). `mask`
+    has the form that the function takes. `is_eager` is True for the eager function of the modelling
+    file, which masks no cell if `mask` is None.
     """
 
     module: Any
@@ -39,7 +39,7 @@ class Attended:
 
 @dataclass(frozen=True)
 class Listener:
-    """Who hears of a thread's attention calls: `before` and `after` each."""
+    """Functions that are called `before` and `after` each attention call, or if it `failed`."""
 
     before: Callable[[], None]
     after: Callable[[Attended], None]
@@ -48,7 +48,7 @@ class Listener:
 
 @contextmanager
 def listening(listener: Listener) -> Iterator[None]:
-    """Tell `listener` of each attention call that this thread makes through the interface."""
+    """Call `listener` for each attention call that this thread makes through the interface."""
     listeners = _here.__dict__.setdefault("listeners", [])
     with patched(_interface):
         listeners.append(listener)
@@ -59,7 +59,7 @@ def listening(listener: Listener) -> Iterator[None]:
 
 
 def _interface() -> Patch:
-    """Return a patch by which the functions that the interface gives away tell the listener."""
+    """Return a patch with which the interface's functions call the listener of the thread."""
     from transformers import AttentionInterface
 
     getitem = AttentionInterface.__getitem__
@@ -77,7 +77,7 @@ def _interface() -> Patch:
 
 
 def _heard(function: Any, is_eager: bool) -> Any:
-    """Return `function`, with the listener of this thread told of each call."""
+    """Return `function`, wrapped so that each call also calls the listener of this thread."""
     listeners = _here.__dict__.get("listeners")
     if not listeners or getattr(function, "is_heard", False):
         return function

@@ -1,11 +1,10 @@
-"""A model lent for one run, and left as it was found.
+"""Lend a model to a thread for a run, without a lasting change of the model.
 
-A run changes nothing in a model. The thread that runs sees the model in evaluation mode and with
-the attention implementation of the moment when it was lent; sdpa stands in for an implementation
-that cannot be recorded. Other threads see the model as it is, and what they do to it meanwhile
-(hooks, ``train()``, loaded weights) stays. Attributes that the model itself sets on the way are put
-back, because BigBird swaps its attention modules for a short text and rotary embeddings grow with a
-long one.
+The thread that runs the model sees it in evaluation mode, with the attention implementation that
+the model had at the start; sdpa replaces an implementation that cannot be recorded. Other threads
+see the model unchanged, and their changes (hooks, ``train()``, loaded weights) stay. Attributes
+that the model sets during the run are restored, because BigBird replaces its attention modules for
+a short text, and rotary embeddings grow with a long text.
 """
 
 from __future__ import annotations
@@ -28,31 +27,32 @@ _here = threading.local()
 _gate = threading.Lock()
 _locks: WeakKeyDictionary[Any, threading.RLock] = WeakKeyDictionary()
 _REGISTERS = ("_modules", "_buffers", "_parameters")
-# transformers installs its own hooks once, and remembers that it did.
+# transformers installs hooks once, and stores in this attribute that it did.
 _KEPT = "_output_capturing_hooks_installed"
 _ABSENT = object()
 
 
 @dataclass(eq=False)
 class _Loan:
-    """What one thread sees of a model: its `modules`, and `implementations` by configuration."""
+    """A thread's view of a model: the `modules`, and `implementations` by configuration."""
 
     modules: frozenset[int]
     implementations: dict[int, Any]
-    # What the run itself has set: where, by which name, what was there, and what is there now.
+    # The attributes that the run has set, by module and name: module, value before, value after.
     changes: dict[tuple[int, str], tuple[Any, Any, Any]] = field(default_factory=dict)
 
 
 @contextmanager
 def borrowed(model: PreTrainedModel) -> Iterator[dict[Any, str]]:
-    """Lend `model` to this thread, one run at a time, in evaluation mode; give its modules' names.
+    """Lend `model` to this thread in evaluation mode, and yield the names of its modules.
 
-    Lock order: a model's lock, then a widget's. Who holds a widget's lock does not run a model.
+    Only a single thread can borrow a model at a time. Lock order: a model's lock, then a widget's
+    lock. A thread that holds a widget's lock must not run a model (deadlock).
 
     Raises
     ------
     ValueError
-        For a model with a scripted module in training mode, which would stay in it.
+        If a scripted module is in training mode, because it would stay in training mode.
     """
     with _gate:
         lock = _locks.setdefault(model, threading.RLock())
@@ -66,7 +66,7 @@ def borrowed(model: PreTrainedModel) -> Iterator[dict[Any, str]]:
         if any(sets_attributes(module) for module in modules):
             contexts.enter_context(patched(_watch_setting))
         if training:
-            # In evaluation LeViT fills a cache that it would clear at the next train().
+            # In evaluation mode LeViT fills a cache, which it would clear at the next train().
             contexts.enter_context(_dictionaries(modules))
         if "torch._dynamo" in sys.modules and any(map(_is_compiled, modules)):
             contexts.enter_context(_uncompiled())
@@ -98,7 +98,7 @@ def _refuse_scripted(model: PreTrainedModel, training: Collection[Any]) -> None:
 
 
 def _evaluation() -> Patch:
-    """Return a patch by which the modules that are lent to a thread are in evaluation there."""
+    """Return a patch with which a thread sees its lent modules in evaluation mode."""
     from torch.nn import Module
 
     def training(module: Any) -> bool:
@@ -107,7 +107,7 @@ def _evaluation() -> Patch:
             return False
         try:
             value: bool = module.__dict__["training"]
-        except KeyError:  # a scripted module keeps it elsewhere
+        except KeyError:  # a scripted module stores the attribute elsewhere
             raise AttributeError("training") from None
         return value
 
@@ -118,7 +118,7 @@ def _evaluation() -> Patch:
 
 
 def _implementation() -> Patch:
-    """Return a patch by which configurations name the implementation that a thread was lent."""
+    """Return a patch with which a thread sees the attention implementations of its loan."""
     from transformers import PreTrainedConfig
 
     own = PreTrainedConfig.__dict__["_attn_implementation"]
@@ -133,7 +133,7 @@ def _implementation() -> Patch:
 
 
 def _watch_setting() -> Patch:
-    """Return a patch that notes what the running thread sets in the modules lent to it."""
+    """Return a patch that records the attributes that a thread sets in its lent modules."""
     from torch.nn import Module
 
     def noting(method: Callable[..., None]) -> Callable[..., None]:
@@ -160,7 +160,7 @@ def _watch_setting() -> Patch:
 
 
 def _entry(module: Any, name: str) -> Any:
-    """Return the dictionary in which `module` holds `name` and the value there; _ABSENT if none."""
+    """Return the dictionary of `module` that has `name`, and the value; _ABSENT if none has."""
     for place in (module.__dict__, *(module.__dict__[register] for register in _REGISTERS)):
         if name in place:
             return place, place[name]
@@ -171,7 +171,7 @@ def _put_back(loan: _Loan) -> None:
     for (_, name), (module, before, after) in reversed(loan.changes.items()):
         now = _entry(module, name)
         if not _same(now, after) or _same(now, before):
-            continue  # another thread has set it since, or it is as it was
+            continue  # another thread has set the attribute since, or it has the old value
         if now is not _ABSENT and (before is _ABSENT or before[0] is not now[0]):
             del now[0][name]
         if before is not _ABSENT:
@@ -186,7 +186,7 @@ def _same(a: Any, b: Any) -> bool:
 
 @contextmanager
 def _dictionaries(modules: Collection[Any]) -> Iterator[None]:
-    """Put back what plain dictionaries and lists hold that modules have as attributes."""
+    """Restore the contents of plain dictionaries and lists that are attributes of modules."""
     kept = [
         (value, value.copy())
         for module in modules
@@ -204,7 +204,7 @@ def _dictionaries(modules: Collection[Any]) -> Iterator[None]:
                 value.update(before)
 
 
-# Compiled code, which nothing can be seen in
+# Compiled code, in which no torch function and no hook can be seen
 
 
 def _is_compiled(module: Any) -> bool:
@@ -217,7 +217,7 @@ def _is_compiled(module: Any) -> bool:
 
 
 class _Eager:
-    """torch's stance, one for the whole process, as long as any thread runs a compiled model."""
+    """torch's compiler stance, which all threads share while any of them runs a compiled model."""
 
     users = 0
     stance: Any = None
@@ -225,7 +225,7 @@ class _Eager:
 
 @contextmanager
 def _uncompiled() -> Iterator[None]:
-    """Have compiled functions run as they were written."""
+    """Make compiled functions run as plain Python."""
     import torch
 
     with _gate:
@@ -243,10 +243,10 @@ def _uncompiled() -> Iterator[None]:
 
 
 def _implementations(model: PreTrainedModel, modules: Collection[Any]) -> dict[int, Any]:
-    """Return what each configuration names while the model is lent, by ``id(configuration)``.
+    """Return the attention implementation during the loan, by ``id(configuration)``.
 
-    Fused kernels (flash, flex) take masks of their own kinds and return no weights: sdpa stands in
-    for them, or eager where a model has no sdpa.
+    sdpa replaces fused kernels (flash, flex), because they take other kinds of masks and return no
+    weights. Eager attention replaces them if the model does not support sdpa.
     """
     implementations: dict[int, Any] = {}
     for config, owner in _configs(model, modules):
@@ -261,7 +261,7 @@ def _implementations(model: PreTrainedModel, modules: Collection[Any]) -> dict[i
 def _configs(
     model: PreTrainedModel, modules: Collection[Any]
 ) -> list[tuple[PreTrainedConfig, Any]]:
-    """Return every configuration that a module of `model` may read, and the model it is of."""
+    """Return every configuration that a module of `model` may read, with its model."""
     from transformers import PreTrainedConfig, PreTrainedModel
 
     configs: dict[int, tuple[PreTrainedConfig, Any]] = {}

@@ -1,7 +1,7 @@
-"""Longformer's attention, which a model computes as a band, as a map of every pair.
+"""Convert the band of scores that Longformer computes to a map of queries by keys.
 
 Beltagy et al. 2020, arXiv 2004.05150: a token sees `width` tokens on either side, and the global
-tokens, whose scores stand before the band.
+tokens, whose scores come before the band.
 """
 
 from __future__ import annotations
@@ -15,14 +15,17 @@ if TYPE_CHECKING:
 
 
 def is_banded(module: Any) -> bool:
-    """Whether this attention module computes a band."""
+    """Return whether the attention module computes a band."""
     return isinstance(getattr(module, "one_sided_attn_window_size", None), int)
 
 
 def unbanded(band: torch.Tensor, width: int, global_tokens: Sequence[int] = ()) -> torch.Tensor:
-    """Return scores (h, n, n) of a band (n, h, g + 2 · width + 1), -inf where nothing is seen.
+    """Return scores (h, n, n) of a band (n, h, g + 2 · width + 1), -inf for invisible keys.
 
-    Raises ValueError where the band has scores of global tokens that aren't named.
+    Raises
+    ------
+    ValueError
+        If the band has not g = ``len(global_tokens)`` global tokens.
     """
     n, h, columns = band.shape
     extra = columns - 2 * width - 1

@@ -22,9 +22,9 @@ def _signature() -> inspect.Signature:
 
 
 class MultiHead:
-    """One call of ``torch.nn.functional.multi_head_attention_forward``.
+    """A call of ``torch.nn.functional.multi_head_attention_forward``.
 
-    `reason` says why it can't be read, "" where it can.
+    `reason` is the reason if the call cannot be read, otherwise "".
     """
 
     def __init__(self, args: Any, kwargs: Any, result: Any) -> None:
@@ -39,7 +39,7 @@ class MultiHead:
         self.reason = "it adds keys of its own" if has_more else ""
 
     def call(self, at: int, module: str) -> Call:
-        """Return what it was given for entry `at` of the batch."""
+        """Return the record of the call for entry `at` of the batch."""
         h = self._given["num_heads"]
         q, k, v = (self._split(tensor[:, at], h) for tensor in self._projected())
         return Call(
@@ -48,11 +48,11 @@ class MultiHead:
         )  # fmt: skip
 
     def returned(self, at: int, queries: list[int]) -> torch.Tensor:
-        """Return the output of some queries of entry `at`, (n, d)."""
+        """Return the output of `queries` of entry `at`, (n, d)."""
         return self._output[queries, at] if self.is_batched else self._output[queries]
 
     def project(self, joined: torch.Tensor) -> torch.Tensor:
-        """Return the output of heads joined side by side, (n, h · d_v)."""
+        """Return the output projection of the joined outputs of the heads, (n, h · d_v)."""
         from torch.nn.functional import linear
 
         return linear(joined, self._given["out_proj_weight"], self._given["out_proj_bias"])
@@ -78,7 +78,7 @@ class MultiHead:
         return projected.unflatten(-1, (h, -1)).transpose(0, 1).detach()
 
     def _mask(self, at: int, h: int, n_k: int) -> torch.Tensor | None:
-        """Return both masks as sdpa takes one: True = seen, or numbers to add."""
+        """Return the union of both masks in sdpa's form: True = visible, or numbers to add."""
         import torch
 
         parts = []
@@ -93,7 +93,7 @@ class MultiHead:
             parts.append(padding.view(1, 1, n_k))
         if not parts:
             return None
-        # Here True hides, as in torch's own masks of this function.
+        # In the masks of this torch function, True hides a key.
         if all(part.dtype == torch.bool for part in parts):
             hidden = parts[0] if len(parts) == 1 else parts[0] | parts[1]
             return ~hidden

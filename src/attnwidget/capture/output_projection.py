@@ -1,4 +1,4 @@
-"""The output projection W_O of an attention module, where a model's parts tell which it is."""
+"""Find the output projection W_O of an attention module among the parts of the model."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 _INSIDE = ("o_proj", "out_proj", "out_lin", "c_proj", "dense", "Wo", "o")
-# Between the weights' output and W_O stands something else: a gate (Laguna's g_proj), a norm.
+# Names of parts between the heads' output and W_O: a gate (Laguna's g_proj), a norm.
 _BETWEEN = ("sub_norm", "o_norm", "gate", "g_proj")
 
 
@@ -19,22 +19,22 @@ def output_projection(
 ) -> NDArray | None:
     """Return W_O by heads, (h, d_v, d_model) float32, of the attention `module`; None if unknown.
 
-    Its rows are taken head by head, as the heads' outputs are joined before it (Vaswani et al.
-    2017, section 3.2.2). Nothing is guessed: a layer of another size, quantised weights, weights
-    that cannot be read as numbers, or a gate between the heads and W_O give None.
+    The rows of W_O are divided among the heads in order, because the heads' outputs are joined in
+    this order (Vaswani et al. 2017, section 3.2.2). The result is None for a layer of another size,
+    quantised weights, weights that cannot be read as numbers, or a gate between the heads and W_O.
     """
     attention = model.get_submodule(module)
     if any(word in name for name, _ in attention.named_children() for word in _BETWEEN):
         return None
     queries = getattr(attention, "q_proj", None)
     if d_k is not None and getattr(queries, "out_features", n_heads * d_k) != n_heads * d_k:
-        return None  # a gate comes out of it, too
-    for found in _candidates(model, attention, module):
+        return None  # q_proj also computes a gate
+    for layer in _candidates(model, attention, module):
         try:
-            W_o = _by_heads(found, n_heads, d_v)
+            W_o = _by_heads(layer, n_heads, d_v)
         except Exception:
-            # A weight may be a tensor in name only: torchao's has no transpose, and each such
-            # class raises errors of its own.
+            # A weight may not behave as a tensor (torchao's has no transpose), and each such class
+            # raises other errors.
             return None
         if W_o is not None:
             return W_o
@@ -45,25 +45,25 @@ def _by_heads(layer: Any, n_heads: int, d_v: int) -> NDArray | None:
     weight = _by_input(layer)
     if weight is None or weight.shape[0] != n_heads * d_v:
         return None
-    made: NDArray = weight.detach().to("cpu").float().reshape(n_heads, d_v, -1).numpy()
-    return made
+    by_heads: NDArray = weight.detach().to("cpu").float().reshape(n_heads, d_v, -1).numpy()
+    return by_heads
 
 
 def _candidates(model: PreTrainedModel, attention: Any, module: str) -> list[Any]:
-    found = [getattr(attention, name, None) for name in _INSIDE]
-    # BERT and its kin have it beside: attention.self and attention.output.dense.
+    layers = [getattr(attention, name, None) for name in _INSIDE]
+    # BERT and related models have W_O beside attention.self, as attention.output.dense.
     parent = model.get_submodule(module.rpartition(".")[0])
-    found.append(getattr(getattr(parent, "output", None), "dense", None))
-    return [one for one in found if one is not None]
+    layers.append(getattr(getattr(parent, "output", None), "dense", None))
+    return [layer for layer in layers if layer is not None]
 
 
 def _by_input(layer: Any) -> torch.Tensor | None:
-    """Return the weight of a linear layer as (in, out), None where it isn't a plain one."""
+    """Return the weight of a linear layer as (in, out), None if the layer is not a plain one."""
     import torch
 
     if isinstance(layer, torch.nn.Parameter):  # XLNet: (d_model, h, d)
         weight = layer.flatten(1).T
-    elif type(layer).__name__ == "Conv1D":  # GPT-2 holds it as (in, out)
+    elif type(layer).__name__ == "Conv1D":  # GPT-2 stores the weight as (in, out)
         weight = layer.weight
     elif isinstance(layer, torch.nn.Linear) and _is_plain(layer):
         weight = layer.weight.T
@@ -73,11 +73,11 @@ def _by_input(layer: Any) -> torch.Tensor | None:
 
 
 def _is_plain(layer: Any) -> bool:
-    """Whether a subclass of torch's linear layer computes what that does; LoRA's adds to it."""
+    """Return whether a subclass of Linear computes only the linear map (LoRA's adds to it)."""
     import torch
 
     kind = type(layer)
-    # Falcon's is written out for the same rounding in another precision.
+    # Falcon's class computes the same map with another order of rounding.
     return kind.forward is torch.nn.Linear.forward or kind.__module__.startswith(
         "transformers.models."
     )

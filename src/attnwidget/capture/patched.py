@@ -1,4 +1,4 @@
-"""Attributes of a class of others, replaced for as long as somebody needs them."""
+"""Replace attributes of a class of another library for the time that a thread needs them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _ABSENT = object()
 
 @dataclass(eq=False)
 class Patch:
-    """The `attributes` that stand in a class `owner` meanwhile."""
+    """The `attributes` that replace those of a class `owner`."""
 
     owner: Any
     attributes: Mapping[str, Any]
@@ -22,13 +22,13 @@ class Patch:
     _before: dict[str, Any] = field(default_factory=dict)
 
     def install(self) -> None:
-        """Put the attributes in place."""
+        """Set the attributes."""
         self._before = {name: self.owner.__dict__.get(name, _ABSENT) for name in self.attributes}
         for name, value in self.attributes.items():
             setattr(self.owner, name, value)
 
     def remove(self) -> None:
-        """Put back what was there before, inherited attributes included."""
+        """Restore the attributes, and delete those that the class inherited before."""
         for name, value in self._before.items():
             if value is _ABSENT:
                 delattr(self.owner, name)
@@ -41,7 +41,7 @@ _patches: dict[Callable[[], Patch], Patch] = {}
 
 @contextmanager
 def patched(make: Callable[[], Patch]) -> Iterator[None]:
-    """Have the patch that `make` returns in force; several threads may need it at a time."""
+    """Keep the patch that `make` returns installed; several threads may share the patch."""
     with _gate:
         if make not in _patches:
             _patches[make] = make()

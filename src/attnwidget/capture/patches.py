@@ -1,9 +1,9 @@
-"""Labels for the positions of image, video and sound towers, by what is known of each tower.
+"""Labels for the positions of image, video and sound towers.
 
-`TOWERS` lists the towers by the `model_type` of their own config. A tower that is not listed, or
-whose number of positions is not the one that the list gives, gets no labels here: its positions
-are numbered. A patch is labelled "row,column", a patch of a video "frame:row,column", a patch of a
-spectrogram "frequency,time". `tests/test_patch_labels.py` proves the order of each tower.
+`TOWERS` lists the towers by the `model_type` of the tower's config. If a tower is not listed, or
+has another number of positions than the list gives, its positions are numbered. A patch has the
+label "row,column", a patch of a video "frame:row,column", a patch of a spectrogram
+"frequency,time". `tests/test_patch_labels.py` proves the order of each tower.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def tower_labels(n: int, config: Any, inputs: Mapping[str, Any], module: str) ->
     of a tower apart.
     """
     model_type = getattr(config, "model_type", "")
-    # The decoder of a masked autoencoder has its encoder's config, and other positions.
+    # The decoder of a masked autoencoder has the encoder's config, but other positions.
     if model_type not in TOWERS or "decoder" in module.split("."):
         return None
     tower = Tower(config, inputs, module)
@@ -42,7 +42,7 @@ def tower_labels(n: int, config: Any, inputs: Mapping[str, Any], module: str) ->
 
 
 def numbers(n: int) -> Labels:
-    """Return "0", "1", ...: the labels of positions of which nothing else is known."""
+    """Return "0", "1", ...: the labels of `n` positions of unknown meaning."""
     return tuple(map(str, range(n)))
 
 
@@ -83,7 +83,7 @@ def _numbered(prefixes: Iterable[Any], labels: Iterable[str]) -> Labels:
 
 
 def image_grid(config: Any, inputs: Mapping[str, Any]) -> tuple[int, int]:
-    """Return the rows and columns of patches of an image, (0, 0) where its size is not known."""
+    """Return the numbers of rows and columns of patches of an image, (0, 0) for an unknown size."""
     height, width = _image_size(inputs)
     down, across = _pair(getattr(config, "patch_size", None))
     return (height // down, width // across) if down and across else (0, 0)
@@ -267,7 +267,7 @@ _IN_WINDOWS = (
     "Layers attend inside windows of the image; the first window is shown: w0:1,2 is row 1 and "
     "column 2 of window 0."
 )
-# What a reader has to know of towers whose maps show only a part of what a layer attends to.
+# The notice for towers whose maps show only a part of a layer's attention.
 _PARTS = {
     **dict.fromkeys((*_SWIN, "sam_vision_model"), _IN_WINDOWS),
     "timesformer": (
@@ -278,7 +278,7 @@ _PARTS = {
 
 
 def part_shown(config: Any) -> str:
-    """Return the sentence about the part of an input that a tower's maps show; "" for all of it."""
+    """Return the sentence on the part of the input that a tower's maps show; "" for the whole."""
     if getattr(config, "attention_type", "") == "joint_space_time":
         return ""
     return _PARTS.get(getattr(config, "model_type", ""), "")

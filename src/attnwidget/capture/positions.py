@@ -1,6 +1,6 @@
 """Labels for the positions of an attention stack: the tokens of a text, the patches of an image.
 
-A label says what is known of a position. Where nothing is known, the label is its number.
+The label of a position of unknown meaning is its number.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from attnwidget.capture.inputs import Reading
 
-# Stacks that have positions of their own even where there are as many of them as there are tokens.
+# Modules whose positions are not the text's tokens, even if the numbers of both are equal.
 _NO_TEXT_MODULE = re.compile(
     r"visn|visual|vision|image|img|patch|pixel|latent|quer|qformer|audio|speech|resampler|perceiver",
     re.IGNORECASE,
@@ -28,19 +28,19 @@ _NO_TEXT_TYPE = re.compile(r"qformer|perceiver|musicgen\w*_decoder")
 def shared_tokens(
     kind: str, n: int, reading: Reading, model: PreTrainedModel, modules: Sequence[str]
 ) -> tuple[tuple[str, ...], Text | None]:
-    """Return labels that hold in each of a stack's attention `modules`, and their text.
+    """Return the labels that all attention `modules` of a stack have, and their text.
 
-    Two towers may share a stack because their maps have the same size; where their labels differ,
-    positions are numbered. They are numbered, too, where the modules are not known.
+    Two towers may share a stack, because their maps have the same size. If the labels of the towers
+    differ, or the modules are not known, the positions are numbered.
     """
-    # The layers of a tower differ in a number.
+    # The names of the layers of a tower differ only in numbers.
     towers = {re.sub(r"\d+", "", module): module for module in modules}
     labels = {stack_tokens(kind, n, reading, model, module) for module in towers.values()}
     return labels.pop() if len(labels) == 1 else (numbers(n), None)
 
 
 def parts_shown(model: PreTrainedModel, modules: Sequence[str]) -> str:
-    """Return a sentence for each tower of which only a part is shown, "" where all is shown."""
+    """Return a sentence for each tower of which only a part is shown, "" if there is none."""
     sentences = [part_shown(_tower_config(model, module)) for module in modules]
     return " ".join(dict.fromkeys(filter(None, sentences)))
 
@@ -48,10 +48,10 @@ def parts_shown(model: PreTrainedModel, modules: Sequence[str]) -> str:
 def stack_tokens(
     kind: str, n: int, reading: Reading, model: PreTrainedModel, module: str = ""
 ) -> tuple[tuple[str, ...], Text | None]:
-    """Return labels for the `n` positions of a stack of `kind`, and the text that they are.
+    """Return labels for the `n` positions of a stack of `kind`, and the text with these labels.
 
-    `module` is the qualified name of the stack's first attention module: the nearest config around
-    it is that of its tower. The text is None for patches, frames and numbers.
+    `module` is the qualified name of the stack's first attention module. The nearest module around
+    it that has a config gives the tower's config. The text is None for patches, frames and numbers.
     """
     config, inputs = _tower_config(model, module), {**reading.inputs, **reading.own}
     text = reading.texts.get("target" if kind == "decoder" else "source")
@@ -65,7 +65,7 @@ def stack_tokens(
 
 
 def _around(model: PreTrainedModel, module: str) -> list[Any]:
-    """Return the module named `module` and those around it, out to the model."""
+    """Return the module named `module` and the modules that contain it, up to the model."""
     path: list[Any] = [model]
     for name in module.split("."):
         inner = path[-1]._modules.get(name)
@@ -81,7 +81,7 @@ def _tower_config(model: PreTrainedModel, module: str) -> Any:
 
 
 def _reads_text(kind: str, config: Any, model: PreTrainedModel, module: str) -> bool:
-    """Return whether the stack's own model turns token ids into what it attends to."""
+    """Return whether the positions of the stack come from embeddings of token ids."""
     import torch
 
     if kind not in {"self", "encoder", "decoder"} or _NO_TEXT_TYPE.search(config.model_type):

@@ -1,8 +1,8 @@
-"""The proof of a captured call: rows of its weights, times V, are what the attention returned.
+"""Prove a captured call: compare rows of the weights, times V, with the output of the attention.
 
-A lost mask, another scale, a bias, a softcap or a sink that the capture has not understood changes
-that product, also in architectures that nobody has tried. The weights come from the very functions
-that the card's maps come from.
+A missing mask, another scale, or an unknown bias, softcap or sink changes this product, also in
+architectures that were never tested. The weights are computed by the same functions as the maps of
+the card.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
 
-# The first query, the last, and some between; more of a long text, at most one in a hundred.
+# The numbers of queries that are compared. A long text has more, about one in a hundred.
 _FEW, _MOST = 3, 12
-# Numbers of a call that may be copied to prove several calls as one.
+# Calls with at most this many numbers are copied, so that several calls are proven together.
 _SMALL = 2**18
-# A projection of the heads' outputs is another inner product, in the model's own precision.
+# The factor on the bound if the heads' outputs are projected, which is another inner product.
 _ROOM = 4
 
 
@@ -39,7 +39,7 @@ def some_queries(call: Call) -> list[int]:
 @lru_cache(64)
 def _some_of(n: int) -> tuple[int, ...]:
     count = min(n, max(_FEW, min(n // 100, _MOST)))
-    # The first query of a causal text sees one key, and would prove nothing alone.
+    # Include query 1, because query 0 of a causal text sees a single key, which proves nothing.
     return tuple(sorted({1 % n, *(i * (n - 1) // max(1, count - 1) for i in range(count))}))
 
 
@@ -50,9 +50,9 @@ def proven(
 ) -> Call:
     """Return `call` with the result of its proof: `proved`, `error` and `bound`.
 
-    `output` is what the attention function returned for `some_queries(call)`, (h, n, d_v), or,
-    where heads are joined and projected by `project`, (n, d); None where it was not seen. Queries
-    that see no key are left out, because libraries disagree about their output.
+    `output` is the attention's output for `some_queries(call)`, (h, n, d_v), or (n, d) if `project`
+    joins and projects the heads; None if the output could not be read. Queries that see no key are
+    left out, because libraries disagree about their output.
     """
     if call.v is None or output is None:
         return call
@@ -60,10 +60,10 @@ def proven(
 
 
 def proven_together(calls: Sequence[Call], outputs: Mapping[int, torch.Tensor]) -> list[Call]:
-    """Return `calls` proven, with the `outputs` of calls by ``id(call)``.
+    """Return `calls` with the results of their proofs; `outputs` are by ``id(call)``.
 
-    Small calls of one size are proven as the heads of one call: of a short text, the proof of each
-    alone would cost more than the model's own attention.
+    Small calls of equal size are proven together, as the heads of a single call, because for a
+    short text the separate proofs would take more time than the model's attention.
     """
     groups: dict[Hashable, list[Call]] = {}
     for call in calls:

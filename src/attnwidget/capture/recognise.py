@@ -1,4 +1,4 @@
-"""Which modules of a model are attention: by class name, by kind, or by their projections."""
+"""Recognise the attention modules of a model by class name, by code, or by their projections."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def modules_by_name(model: Any) -> dict[Any, str]:
 
 
 def looks_like_attention(module: Any) -> bool:
-    """Whether `module` is attention, as far as its class and its children tell."""
+    """Return whether the class or the children of `module` suggest that it is attention."""
     kind: Any = type(module)
     if _is_named(kind):
         return True
@@ -73,15 +73,15 @@ def _is_named(kind: Any) -> bool:
 
 
 def uses_interface(module: Any) -> bool:
-    """Whether `module` asks transformers' AttentionInterface for a function."""
+    """Return whether `module` uses transformers' AttentionInterface."""
     kind: Any = type(module)
     return _asks(kind) != ""
 
 
 def always_asks_interface(module: Any) -> bool:
-    """Whether `module` computes attention through the interface and no other way.
+    """Return whether `module` always computes attention through the interface.
 
-    Modelling files written for transformers 4 call their eager function themselves.
+    Modelling files written for transformers 4 call their eager function directly.
     """
     kind: Any = type(module)
     if _asks(kind) != "always":
@@ -102,9 +102,9 @@ def _asks(kind: Any) -> str:
 
 
 def sets_attributes(module: Any) -> bool:
-    """Whether `module` may set attributes of modules while it runs.
+    """Return whether `module` may set attributes of modules while it runs.
 
-    BigBird exchanges its attention, some rotary embeddings grow with the text.
+    BigBird replaces its attention modules, and some rotary embeddings grow with the text.
     """
     rope = module.__dict__.get("rope_type")
     if rope is not None and any(word in str(rope) for word in ("dynamic", "longrope")):
@@ -135,7 +135,7 @@ def _has_store(code: Any) -> bool:
 
 
 def head_count(module: Any) -> int | None:
-    """Return how many heads an attention module says it has, None where it does not say."""
+    """Return the number of heads that an attention module has as an attribute, None if none."""
     for name in _HEADS:
         count = getattr(module, name, None)
         if isinstance(count, int) and count > 0:

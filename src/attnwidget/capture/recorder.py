@@ -1,4 +1,4 @@
-"""What one run of a model does: which modules run, and what their attention gets and returns."""
+"""`Recorder`: follow the attention modules of a run, and record their attention calls."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 
 
 class Recorder:
-    """What one run of a model does: which modules run, and what their attention is given.
+    """The attention modules and attention calls of a run of a model.
 
-    `must_watch` says that some attention may not come through the interface. `outputs` are what
-    calls returned that are still to be proven, by ``id(call)``.
+    `must_watch` is True if some attention may not use the AttentionInterface. `outputs` are the
+    outputs of the calls that are not yet proven, by ``id(call)``.
     """
 
     def __init__(
@@ -48,8 +48,8 @@ class Recorder:
         self.must_watch = _some_computes_itself(names, self._attention)
         self._thread = threading.get_ident()
         self._frames: list[Frame] = []
-        self._inside = 0  # an attention function of the interface is at work
-        self._depth = 0  # passes of the model that are under way: a user's hook may run another
+        self._inside = 0  # the number of the interface's functions that are running
+        self._depth = 0  # the number of the model's passes that are running; a hook may start one
         self._runs: Counter[Any] = Counter()
         self._recorded: set[str] = set()
         self._notes: dict[Any, list[str]] = {}
@@ -57,15 +57,15 @@ class Recorder:
         self._marks: list[int] = []
 
     def read_lengths(self, inputs: Mapping[str, torch.Tensor], batch_index: int) -> None:
-        """Read from `inputs` what Longformer's maps are cut and laid out by."""
+        """Read the length and the global tokens of Longformer's maps from `inputs`."""
         ids, marks = inputs.get("input_ids"), inputs.get("global_attention_mask")
         self._length = None if ids is None else int(ids.shape[-1])
         self._marks = [] if marks is None else [int(i) for i in marks[batch_index].nonzero()]
 
     def frame(self) -> Frame | None:
-        """Return the attention module that runs now and computes attention by itself, if any.
+        """Return the running attention module if it does not use the interface, else None.
 
-        What a module computes before it asks the interface is no attention (SAM 2's pooling).
+        In a module that uses the interface, other torch functions are no attention (SAM 2 pools).
         """
         if not self._frames or self._inside or self._depth > 1:
             return None
@@ -73,23 +73,23 @@ class Recorder:
         return None if always_asks_interface(current.module) else current
 
     def missing(self) -> list[Missing]:
-        """Return the attention modules that ran and were not recorded, and what else they did."""
+        """Return the attention modules that ran without a record, and the calls with a note."""
         ran = {(self._name(module), type(module).__name__) for module in self._runs}
         ran.discard((self._name(self._model), type(self._model).__name__))
-        found = unrecorded(sorted(ran), self._recorded)
+        silent = unrecorded(sorted(ran), self._recorded)
         noted = [
             Missing(self._name(module), type(module).__name__, note)
             for module, notes in self._notes.items()
             for note in notes
         ]
-        explained = {one.module for one in noted}
-        return [*(one for one in found if one.module not in explained), *noted]
+        explained = {entry.module for entry in noted}
+        return [*(entry for entry in silent if entry.module not in explained), *noted]
 
     # Which module runs
 
     @contextmanager
     def following(self) -> Iterator[None]:
-        """Follow which attention module runs, in this thread alone."""
+        """Follow the running attention module of this thread."""
         from torch.nn.modules.module import (
             register_module_forward_hook,
             register_module_forward_pre_hook,
@@ -136,13 +136,13 @@ class Recorder:
                 self._note(module, frame.notes)
 
     def _is_new_attention(self, module: Any) -> bool:
-        """Whether `module` is attention that the model has made on its way (BigBird)."""
+        """Return whether `module` is attention that the model has made during the run (BigBird)."""
         if module in self._names:
             return False
-        new = {one: name for name, one in self._model.named_modules() if one not in self._names}
+        new = {m: name for name, m in self._model.named_modules() if m not in self._names}
         self._names.update(new)
-        self._names.setdefault(module, type(module).__name__)  # a function that others share
-        self._attention.update(one for one in new if looks_like_attention(one))
+        self._names.setdefault(module, type(module).__name__)  # a module outside the model
+        self._attention.update(m for m in new if looks_like_attention(m))
         return module in self._attention
 
     def _note(self, module: Any, notes: Sequence[str]) -> None:
@@ -187,7 +187,7 @@ class Recorder:
 
 
 def _some_computes_itself(names: Mapping[Any, str], attention: set[Any]) -> bool:
-    """Whether some attention module neither asks the interface nor is around one that does."""
+    """Return whether an attention module neither uses the interface nor contains one that does."""
     asking = {name for module, name in names.items() if always_asks_interface(module)}
     covered = asking | {name[:i] for name in asking for i in range(len(name)) if name[i] == "."}
     return any(names[module] not in covered for module in attention)
@@ -201,8 +201,8 @@ def call_of(attended: Attended, name: str, place: Place, turn: tuple[int, int]) 
     module, options, rows = attended.module, attended.options, len(query)
     scaling, number = options.get("scaling"), getattr(module, "layer_idx", None)
     softcap, sink = options.get("softcap"), options.get("s_aux")
-    # The rule of transformers' sdpa: the module speaks where the call does not. Eager functions
-    # hide nothing without a mask.
+    # As in transformers' sdpa, the module decides if the call has no `is_causal`. Eager functions
+    # mask no cell without a mask.
     causal = options.get("is_causal")
     causal = getattr(module, "is_causal", True) if causal is None else causal
     is_causal = bool(causal) and mask is None and query.shape[2] > 1 and not attended.is_eager
@@ -225,12 +225,12 @@ def call_of(attended: Attended, name: str, place: Place, turn: tuple[int, int]) 
 
 
 def _output_of(attended: Attended, at: int, queries: list[int]) -> torch.Tensor | None:
-    """Return the output of some queries of entry `at`, (h, n, d_v), None where it is not known."""
+    """Return the output of `queries` of entry `at`, (h, n, d_v), None for an unknown layout."""
     output = attended.output[0] if isinstance(attended.output, tuple) else attended.output
     _, h, n_q, _ = attended.query.shape
     d_v = attended.value.shape[-1]
     shape = tuple(getattr(output, "shape", ()))[1:]
-    # First, because nearly all functions return this layout, and h may equal n_q.
+    # Test this layout first, because nearly all functions return it, and h may equal n_q.
     if shape in {(n_q, h, d_v), (n_q, h * d_v)}:
         return _rows_of(output[at], 0, queries).view(len(queries), h, d_v).transpose(0, 1)
     if shape == (h, n_q, d_v):
@@ -241,5 +241,5 @@ def _output_of(attended: Attended, at: int, queries: list[int]) -> torch.Tensor 
 def _rows_of(output: torch.Tensor, dim: int, queries: list[int]) -> torch.Tensor:
     import torch
 
-    # An index that is a list takes five times as long.
+    # Use index_select, because indexing with a list takes five times as long.
     return output.index_select(dim, torch.tensor(queries, device=output.device))

@@ -156,11 +156,11 @@ def are_finite(calls: Sequence[Call]) -> bool:
 
 
 def one_a_layer(calls: Sequence[Call], segments: tuple[int, int, int] | None = None) -> list[Call]:
-    """Return `calls` with those of several images joined: one layer sees each image apart.
+    """Return `calls` with the calls of several images joined, because they belong to a layer.
 
-    Qwen2-VL calls attention once a frame, in one run of a module, without a mask. Where a batch has
-    several texts, `segments` are the first frame of the text, the first behind, and how many there
-    are. Two calls over the same tokens (DiffLlama) are not joined.
+    Qwen2-VL calls attention for each frame, in a single run of a module, without a mask. If a batch
+    has several texts, `segments` are the first frame of the text, the first frame after it, and the
+    number of all frames. Two calls with the same tokens (DiffLlama) are not joined.
     """
     joined: list[Call] = []
     for packed in _runs(calls):

@@ -1,4 +1,4 @@
-"""How far rounding alone may move the output of attention, element by element.
+"""Bound the error of each element of an attention output that rounding alone may cause.
 
 A first-order bound after Higham, "Accuracy and Stability of Numerical Algorithms" (2002), chapter
 3: the error of an inner product is at most a multiple of the unit roundoff u times the product of
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from attnwidget.capture.records import Call
 
 _FLOAT32 = 2.0**-23
-# The error of a sum in float32 in units of its terms' sizes, and what is added to every bound.
+# The relative error of a sum in float32, and a number that is added to every bound.
 UNIT = 8 * _FLOAT32
 TINY = 1e-30
-# The least positive number of float16: smaller weights and products are lost.
+# The smallest positive number of float16. Smaller weights and products become 0.
 _LEAST = 6e-8
 _HALVES = ("torch.float16", "torch.bfloat16")
 
@@ -31,7 +31,7 @@ _HALVES = ("torch.float16", "torch.bfloat16")
 def output_bounds(
     call: Call, scores: NDArray, weights: NDArray, V: NDArray, output: NDArray
 ) -> NDArray:
-    """Return how far each element of `output` (h, n, d_v) may be from a right one.
+    """Return the largest error of each element of `output` (h, n, d_v) that rounding explains.
 
     `scores` and `weights` are (h, n, n_k), `V` is (h, n_k, d_v), of the queries of `call`. The
     weights are computed in float32 at best; a model in half precision rounds scores, weights and
@@ -60,7 +60,7 @@ def output_bounds(
 def _spread(moved: NDArray, V: NDArray, output: NDArray) -> NDArray:
     """Return at least Σ_j moved_j |V_j - o|: √(Σ moved · Σ moved (V - o)²), by Cauchy and Schwarz.
 
-    So it takes products of matrices alone, and no array of queries by keys by d_v.
+    This needs only products of matrices, and no array of queries by keys by d_v.
     """
     total = moved.sum(axis=-1, keepdims=True)
     squares = moved @ (V * V) - 2 * output * (moved @ V) + output * output * total
@@ -69,7 +69,7 @@ def _spread(moved: NDArray, V: NDArray, output: NDArray) -> NDArray:
 
 
 def _reach(call: Call, sizes: NDArray) -> tuple[NDArray, NDArray]:
-    """Return |scale| · Σ |q_i k_i| and |scale · q·k| of each score; its own size where unknown."""
+    """Return |scale| · Σ |q_i k_i| and |scale · q·k| of each score; |score| for unknown q or k."""
     if call.q is None or call.k is None or call.scores is not None:
         return sizes, sizes
     q, k = _wide(call.q), _wide(call.k)

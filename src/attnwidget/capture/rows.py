@@ -1,8 +1,7 @@
-"""Which entry of a call's first axis belongs to the text that was asked for.
+"""Find the entry of a call's first axis that belongs to the text shown.
 
-That axis holds the texts of a batch in most models. It holds windows in Swin, frames in
-TimeSformer, images in a tower beside text. The inputs of Musicgen's decoder hold a row for each
-codebook of a text.
+In most models this axis has the texts of a batch. In Swin it has windows, in TimeSformer frames, in
+a tower beside text images. The inputs of Musicgen's decoder have a row for each codebook of a text.
 """
 
 from __future__ import annotations
@@ -17,12 +16,12 @@ from attnwidget.capture.image_tokens import image_token
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-# In this order: the first of them that an input has says how large the batch is.
+# The first of these names that is in the inputs tells the size of the batch.
 _BATCHED = (
     "input_ids", "inputs_embeds", "decoder_input_ids", "pixel_values", "pixel_values_videos",
     "input_features", "input_values", "past_values", "query_embeds",
 )  # fmt: skip
-# These look for several texts in each image.
+# Models that search for several texts in each image.
 _SEARCH = ("owlvit", "owlv2")
 _OF_CODEBOOKS = ("musicgen_decoder", "musicgen_melody_decoder")
 _PIXELS = ("pixel_values", "pixel_values_videos", "pixel_values_images")
@@ -30,9 +29,9 @@ _PIXELS = ("pixel_values", "pixel_values_videos", "pixel_values_images")
 
 @dataclass(frozen=True)
 class Place:
-    """Entry `at` of a call's first axis, the first of `share` entries of one text.
+    """Entry `at` of a call's first axis, which is the first of the `share` entries of a text.
 
-    `at` is None where `reason` says why the entry is not known.
+    If the entry is not known, `at` is None and `reason` is the reason.
     """
 
     at: int | None
@@ -41,7 +40,7 @@ class Place:
 
 
 def batch_size(model: PreTrainedModel, inputs: Mapping[str, Any]) -> int:
-    """Return how many texts, images or sounds `inputs` hold; 1 where nothing tells."""
+    """Return the number of texts, images or sounds in `inputs`; 1 if it is not known."""
     main = model.main_input_name
     pixels = _pixels(inputs)
     is_main = main in _PIXELS and image_token(model) is None
@@ -61,13 +60,13 @@ def batch_size(model: PreTrainedModel, inputs: Mapping[str, Any]) -> int:
 
 
 def _codebooks(model: PreTrainedModel) -> int:
-    """Return how many rows of ids make one text: Musicgen's decoder reads several at once."""
+    """Return the number of rows of ids for a text; more than 1 for Musicgen's decoder."""
     is_decoder = model.config.model_type in _OF_CODEBOOKS
     return int(model.config.num_codebooks) if is_decoder else 1
 
 
 def of_codebooks(model: PreTrainedModel, text: str) -> bool:
-    """Whether the ids of `text`, "source" or "target", are those of codebooks."""
+    """Return whether the ids of `text`, "source" or "target", are ids of codebooks."""
     config: Any = model.config if text == "source" else getattr(model.config, "decoder", None)
     return getattr(config, "model_type", None) in _OF_CODEBOOKS
 
@@ -75,10 +74,10 @@ def of_codebooks(model: PreTrainedModel, text: str) -> bool:
 def packed_images(
     model: PreTrainedModel, inputs: Mapping[str, Any], index: int
 ) -> tuple[int, int] | None:
-    """Return the first image of text `index`, and the first behind them, in packed patches.
+    """Return the first image of text `index` in packed patches, and the first image after them.
 
-    Qwen2-VL runs the patches of all images of all texts in one sequence. None where nothing is
-    packed, or where the texts do not tell.
+    Qwen2-VL runs the patches of all images of all texts as a single sequence. None if the patches
+    are not packed, or the images of the text are not known.
     """
     grid, ids, token = inputs.get("image_grid_thw"), inputs.get("input_ids"), image_token(model)
     vision = getattr(model.config, "vision_config", None)
@@ -104,9 +103,9 @@ def own_images(model: PreTrainedModel, inputs: Mapping[str, Any], index: int) ->
 def _segments(
     model: PreTrainedModel, inputs: Mapping[str, Any], index: int
 ) -> tuple[int, int, int] | None:
-    """Return the first frame of text `index` in packed patches, the first behind, and all of them.
+    """Return the first frame of text `index` in packed patches, the first after it, and the total.
 
-    None for a single text, which all frames belong to.
+    None for a single text, which has all frames.
     """
     images = packed_images(model, inputs, index)
     if images is None or batch_size(model, inputs) == 1:
@@ -152,10 +151,10 @@ class Rows:
         return f"there is no text {self._index}, only {texts} in all"
 
     def _images_of(self, inputs: Mapping[str, Any]) -> tuple[int, int, int, str] | None:
-        """Return the number of images, the first of the text, how many the text has, and a reason.
+        """Return the number of images, the text's first image, its number of images, and a reason.
 
-        The reason is "" where the images of the text are known. None where no images stand beside
-        a text.
+        The reason is "" if the images of the text are known. None if there are no images beside a
+        text.
         """
         pixels, ids = _pixels(inputs), inputs.get("input_ids")
         if pixels is None or ids is None or pixels.ndim < 4:

@@ -50,21 +50,21 @@ class ModelSource(BaseSource):
         self,
         model: PreTrainedModel,
         reading: Reading,
-        found: Sequence[tuple[Layer, Call]],
+        layer_calls: Sequence[tuple[Layer, Call]],
         labels: Mapping[StackId, StackLabels],
         missing: str = "",
     ) -> None:
         self._model, self._reading = model, reading
         self.name = type(model).__name__
-        self.layers = tuple(layer for layer, _ in found)
+        self.layers = tuple(layer for layer, _ in layer_calls)
         self.kinds = {layer.stack: layer.kind for layer in self.layers}
         self.stack = self.layers[0].stack
         self._labels = dict(labels)
-        self._calls = StackCalls(found)
+        self._calls = StackCalls(layer_calls)
         self._replaced: dict[tuple[StackId, int, int], HeadInputs] = {}
-        self._doubt = doubted(found)
-        parts = parts_shown(model, [layer.module for layer in self.layers]) or parted(found)
-        notices = (self._doubt, broken(found), missing, parts)
+        self._doubt = doubted(layer_calls)
+        parts = parts_shown(model, [layer.module for layer in self.layers]) or parted(layer_calls)
+        notices = (self._doubt, broken(layer_calls), missing, parts)
         self._notice = " ".join(notice for notice in notices if notice)
 
     @classmethod
@@ -110,9 +110,9 @@ class ModelSource(BaseSource):
     @classmethod
     def of_capture(cls, model: PreTrainedModel, capture: Capture, reading: Reading) -> ModelSource:
         """Build the source from the `capture` of a run of `model` on `reading`."""
-        found = arrange(model, capture.calls)
-        labels = stack_labels(model, found, reading)
-        return cls(model, reading, found, labels, in_words(model, capture.missing))
+        layer_calls = arrange(model, capture.calls)
+        labels = stack_labels(model, layer_calls, reading)
+        return cls(model, reading, layer_calls, labels, in_words(model, capture.missing))
 
     def check_proof(self, strict: bool) -> None:
         """Raise ValueError if `strict` and the weights of a layer differ from the model's."""

@@ -28,18 +28,19 @@ class StackCalls:
     within different windows of an image.
     """
 
-    def __init__(self, found: Sequence[tuple[Layer, Call]]) -> None:
+    def __init__(self, layer_calls: Sequence[tuple[Layer, Call]]) -> None:
         masks: dict[Any, NDArray[np.bool_] | None] = {}
         rows: dict[StackId, set[int]] = {}
-        for layer, call in found:
+        for layer, call in layer_calls:
             # Calls with the same mask share an array.
             if _mask_key(call) not in masks:
                 masks[_mask_key(call)] = hidden(call)
             rows.setdefault(layer.stack, set()).add(call.rows)
         self._calls = {
-            (layer.stack, layer.index): (call, masks[_mask_key(call)]) for layer, call in found
+            (layer.stack, layer.index): (call, masks[_mask_key(call)])
+            for layer, call in layer_calls
         }
-        self.sinks = frozenset(layer.stack for layer, call in found if call.sink is not None)
+        self.sinks = frozenset(layer.stack for layer, call in layer_calls if call.sink is not None)
         self.in_windows = frozenset(stack for stack, some in rows.items() if len(some) > 1)
         # Keep the inputs of the last head, because a session reads the head that it shows several
         # times, and each read copies Q, K, V and the bias. Keep a single head, because a bias can

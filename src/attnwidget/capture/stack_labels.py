@@ -1,4 +1,4 @@
-"""The labels of each stack of a capture: of its queries, and of its keys where they are others."""
+"""`StackLabels`: the labels of the queries and keys of each captured stack."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from attnwidget.capture.inputs import Reading
     from attnwidget.capture.records import Call
 
-# The key that isn't there: what flows to it is in no other column.
+# The label of an attention sink, the column with the weight that goes to no token.
 SINK = "sink"
 
 
 @dataclass(frozen=True)
 class StackLabels:
-    """The tokens of one stack: of its queries, and of its keys where they are others."""
+    """The tokens of a stack. `key_tokens` is None if the keys are the queries' tokens."""
 
     tokens: tuple[str, ...]
     key_tokens: tuple[str, ...] | None
@@ -35,20 +35,20 @@ class StackLabels:
 
 
 def stack_labels(
-    model: PreTrainedModel, found: Sequence[tuple[Layer, Call]], reading: Reading
+    model: PreTrainedModel, layer_calls: Sequence[tuple[Layer, Call]], reading: Reading
 ) -> dict[StackId, StackLabels]:
     """Return the labels of each stack that `model` used while it read `reading`."""
     calls: dict[StackId, list[Call]] = {}
-    for layer, call in found:
+    for layer, call in layer_calls:
         calls.setdefault(layer.stack, []).append(call)
     labels = {}
-    for stack, mine in calls.items():
+    for stack, stack_calls in calls.items():
         labels[stack] = (
-            _cross_labels(mine, calls, reading, model)
+            _cross_labels(stack_calls, calls, reading, model)
             if stack.part == "cross"
-            else _labels(stack, mine, reading, model)
+            else _labels(stack, stack_calls, reading, model)
         )
-        if any(call.sink is not None for call in mine):
+        if any(call.sink is not None for call in stack_calls):
             labels[stack] = labels[stack].with_sink()
     return labels
 
@@ -73,10 +73,10 @@ def _cross_labels(
 ) -> StackLabels:
     """Return the labels of cross-attention: the decoder's queries, the encoder's keys."""
     _, n_q, n_k = calls[-1].shape
-    asks = "decoder" if any(stack.part == "decoder" for stack in every) else "self"
-    tokens, text = shared_tokens(asks, n_q, reading, model, [call.module for call in calls])
-    # The encoder's modules, where they have as many positions as there are keys.
-    theirs = every.get(StackId("encoder"), [])
-    modules = [call.module for call in theirs] if theirs and theirs[-1].shape[1] == n_k else []
+    query_kind = "decoder" if any(stack.part == "decoder" for stack in every) else "self"
+    tokens, text = shared_tokens(query_kind, n_q, reading, model, [call.module for call in calls])
+    # The keys are the encoder's positions if there are equally many.
+    encoder = every.get(StackId("encoder"), [])
+    modules = [call.module for call in encoder] if encoder and encoder[-1].shape[1] == n_k else []
     keys, key_text = shared_tokens("encoder", n_k, reading, model, modules)
     return StackLabels(tokens, keys, text, key_text)

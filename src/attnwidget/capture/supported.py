@@ -1,4 +1,4 @@
-"""Which models and inputs a capture takes. Everything here looks, and changes nothing."""
+"""Check whether a model and its inputs can be captured. The checks change nothing."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SUPPORTED = (
     "inside its attention modules (Falcon, BLOOM, GPT-J, DeBERTa and the like)"
 )
 
-# Arguments of an attention call that change the weights in ways that aren't known here.
+# Arguments of an attention call that change the weights in a way that is not implemented.
 _UNKNOWN = {
     "sinks": "lets attention flow into sinks",
     "indices": "attends to chosen keys only (sparse attention)",
@@ -36,14 +36,21 @@ _UNUSED_ROWS = 2
 
 
 def refused(model: PreTrainedModel, reason: str) -> ValueError:
-    """Return the error that says why `model` can't be shown, and what can."""
+    """Return the error with the `reason` that `model` cannot be shown, and the supported models."""
     return ValueError(f"model: {type(model).__name__} {reason}. {SUPPORTED}.")
 
 
 def check_model(model: PreTrainedModel) -> None:
-    """Raise TypeError where `model` is no transformers model, ValueError where it can't be shown.
+    """Raise an error if `model` cannot be captured.
 
-    ImportError without transformers.
+    Raises
+    ------
+    TypeError
+        If `model` is not a transformers model.
+    ValueError
+        If `model` has no attention, or has no weights because it is on the meta device.
+    ImportError
+        Without transformers.
     """
     try:
         from transformers import PreTrainedModel
@@ -58,7 +65,7 @@ def check_model(model: PreTrainedModel) -> None:
     modules = modules_by_name(model)
     if not any(looks_like_attention(module) or uses_interface(module) for module in modules):
         raise refused(model, "has no attention layers")
-    # Weights that accelerate keeps elsewhere are meta tensors too, and the model runs.
+    # Weights that accelerate has offloaded are meta tensors too, but such a model can run.
     is_placed = getattr(model, "hf_device_map", None) is not None
     if not is_placed and _has_meta(modules) and _lacks_weights(model):
         raise ValueError(
@@ -68,8 +75,8 @@ def check_model(model: PreTrainedModel) -> None:
 
 
 def forward_parameters(model: PreTrainedModel) -> frozenset[str]:
-    """Return the names of what `model` may be called with."""
-    if "forward" in model.__dict__:  # accelerate and others wrap it in place
+    """Return the names of the arguments of `model`."""
+    if "forward" in model.__dict__:  # accelerate and others replace it on the instance
         return frozenset(inspect.signature(model.forward).parameters)
     kind: Any = type(model)
     return _forward_parameters(kind)
@@ -89,10 +96,10 @@ def _has_meta(modules: Iterable[Any]) -> bool:
 
 
 def _lacks_weights(module: Any, loaded: bool = False) -> bool:
-    """Whether a parameter is on the meta device, and no hook of accelerate loads it for a pass.
+    """Return whether a parameter is on the meta device and no hook of accelerate loads it.
 
-    cpu_offload and disk_offload hang such a hook on each module that has parameters, or, with
-    the parameters of the modules inside, on a module around them.
+    cpu_offload and disk_offload add such a hook to each module with parameters, or to a module that
+    contains them.
     """
     hook = getattr(module, "_hf_hook", None)
     loaded = loaded or any(getattr(h, "offload", False) for h in getattr(hook, "hooks", [hook]))
@@ -102,14 +109,14 @@ def _lacks_weights(module: Any, loaded: bool = False) -> bool:
 
 
 def check_kwargs(model: PreTrainedModel, module: str, kwargs: Mapping[str, Any]) -> None:
-    """Raise ValueError where the attention call of `module` is of no known kind."""
-    for name, what in _UNKNOWN.items():
+    """Raise ValueError if the attention call of `module` has arguments that are not supported."""
+    for name, effect in _UNKNOWN.items():
         if kwargs.get(name) is not None:
-            raise refused(model, f"{what} in {module}")
+            raise refused(model, f"{effect} in {module}")
 
 
 def check_shape(name: str, ids: Any) -> None:
-    """Raise TypeError where token `ids` are no tensor, ValueError where they are not (b, n)."""
+    """Raise TypeError if token `ids` are not a tensor, ValueError if the shape is not (b, n)."""
     if not hasattr(ids, "ndim"):
         raise TypeError(f"{name}: got {type(ids).__name__}, want a tensor (batch, tokens)")
     if ids.ndim != 2 or not ids.shape[1]:
@@ -117,10 +124,14 @@ def check_shape(name: str, ids: Any) -> None:
 
 
 def check_ids(model: PreTrainedModel, name: str, ids: torch.Tensor) -> None:
-    """Raise where token `ids` (b, n) are not what `model` can read.
+    """Raise an error if `model` cannot read the token `ids` (b, n).
 
-    TypeError where they are no whole numbers, ValueError where one is out of range, or there are
-    more of them than positions.
+    Raises
+    ------
+    TypeError
+        If the ids are not whole numbers.
+    ValueError
+        If an id is out of range, or the model has fewer positions than tokens.
     """
     check_shape(name, ids)
     n, model_name = ids.shape[1], type(model).__name__
@@ -148,10 +159,10 @@ def check_ids(model: PreTrainedModel, name: str, ids: torch.Tensor) -> None:
 
 
 def _text_config(model: PreTrainedModel) -> Any:
-    """Return the configuration of what reads the text."""
+    """Return the configuration of the part of the model that reads the text."""
     try:
         return model.config.get_text_config()
-    except ValueError:  # MusicGen has a reader of text and a writer of sound
+    except ValueError:  # MusicGen has a text encoder and a sound decoder
         return model.config.get_text_config(encoder=True)
 
 
@@ -164,9 +175,9 @@ def _vocabulary(model: PreTrainedModel) -> int | None:
 
 
 def positions(model: PreTrainedModel) -> tuple[int | None, bool]:
-    """Return how many positions `model` names, None for none; and whether a table holds them.
+    """Return the number of positions of `model`, None if unknown, and whether they are in a table.
 
-    A table has nothing for a position beyond it. Positions that are computed (RoPE) go on.
+    A model with a table fails at positions beyond it. Computed positions (RoPE) have no such limit.
     """
     limit = _position_limit(model)
     if limit is None:

@@ -94,8 +94,8 @@ def _as_tensor(model: PreTrainedModel, name: str, value: Any) -> Any:
     if array.dtype.kind == "b":
         return torch.from_numpy(array.copy())
     if array.dtype.kind == "f":
-        made = torch.from_numpy(array.astype(np.float32))
-        return made.to(model.dtype) if model.dtype.is_floating_point else made
+        tensor = torch.from_numpy(array.astype(np.float32))
+        return tensor.to(model.dtype) if model.dtype.is_floating_point else tensor
     if name in _OF_TOKENS:
         raise TypeError(f"{name}: got {array.dtype} in a {type(value).__name__}, want numbers")
     return value

@@ -1,4 +1,4 @@
-"""Texts as their tokenizers know them, with the images that stand in them."""
+"""Make the `Text` of token ids with a tokenizer, and label the tokens of images in a text."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
 
 def encoded_text(words: PreTrainedTokenizerBase, encoded: Any, ids: Sequence[int]) -> Text:
-    """Return the text of `ids`; `encoded` is what the tokenizer returned, None where unknown."""
+    """Return the text of `ids`; `encoded` is the tokenizer's output, None if unknown."""
     special = _special(words)
     numbers: tuple[int | None, ...] = tuple(None if i in special else -1 for i in ids)
     second = None
     if encoded is not None and getattr(encoded, "is_fast", False):
         numbers, sides = tuple(encoded.word_ids(0)), encoded.sequence_ids(0)
         second = sides.index(1) if 1 in sides else None
-        if second is not None:  # Words are counted from 0 in each sentence.
+        if second is not None:  # the tokenizer counts words from 0 in each sentence
             more = [n if n is None else n + second for n in numbers[second:]]
             numbers = (*numbers[:second], *more)
     return Text(labels(words, ids), tuple(i in special for i in ids), numbers, second)
@@ -34,10 +34,10 @@ def given_text(
     batch: Sequence[Sequence[int]],
     row: int,
 ) -> Text:
-    """Return text `row` of a `batch` of ids, as `model` reads it beside its other `inputs`.
+    """Return text `row` of a `batch` of ids that `model` reads together with other `inputs`.
 
-    Without a tokenizer a position is labelled by its number; a position that holds an image is
-    labelled by what it shows of it.
+    Without a tokenizer, the label of a position is its number. A position of an image has a label
+    with the place in the image.
     """
     rows = [ids.tolist() if hasattr(ids, "tolist") else list(ids) for ids in batch[: row + 1]]
     ids, image = rows[row], image_token(model)
@@ -58,21 +58,21 @@ def given_text(
 
 
 def decoder_ids(model: Any, inputs: Mapping[str, Any]) -> Any:
-    """Return the ids that the decoder reads, (batch, n): given, or made of `labels` by the model.
+    """Return the ids that the decoder reads, (batch, n), or None.
 
-    None where neither is given.
+    They are given in `inputs`, or the model makes them from `labels` in `inputs`.
     """
-    ids, wanted = inputs.get("decoder_input_ids"), inputs.get("labels")
+    ids, targets = inputs.get("decoder_input_ids"), inputs.get("labels")
     prepare = getattr(model, "prepare_decoder_input_ids_from_labels", None)
-    if ids is None and prepare is not None and getattr(wanted, "ndim", 0) == 2:
-        return prepare(labels=wanted)
+    if ids is None and prepare is not None and getattr(targets, "ndim", 0) == 2:
+        return prepare(labels=targets)
     return ids
 
 
 def _special(words: PreTrainedTokenizerBase) -> set[int]:
-    """Return the ids of special tokens; a word that the tokenizer does not know is none of them."""
+    """Return the ids of special tokens, without the id of unknown words."""
     known = set(words.all_special_ids)
-    # GPT-2's unknown token is the one that ends a text, too.
+    # Keep the id of unknown words if it has another use: GPT-2's also ends a text.
     used = ("bos_token_id", "eos_token_id", "pad_token_id", "cls_token_id", "sep_token_id")
     if words.unk_token_id not in {getattr(words, name, None) for name in used}:
         known.discard(words.unk_token_id)

@@ -60,9 +60,9 @@ class Sizes:
         n_q: int,
         n_k: int | None,
         arrays: Mapping[str, NDArray],
-        **said: int | None,
+        **given: int | None,
     ) -> Sizes:
-        """Return the sizes that are given in `said` or follow from `arrays`, else the course lab's.
+        """Return the sizes in `given` or implied by `arrays`, else the course lab's.
 
         Raises
         ------
@@ -74,14 +74,14 @@ class Sizes:
         for name, array in arrays.items():
             _check_axes(name, array, n_q, n_q if n_k is None else n_k)
         axes = {k: a.shape[0] for k, a in arrays.items() if a.ndim == 3}
-        heads = _infer("n_heads", said["n_heads"], axes, default=1)
+        heads = _infer("n_heads", given["n_heads"], axes, default=1)
         implied = {
             name: {k: arrays[k].shape[axis] for k, axis in axes.items() if k in arrays}
             for name, axes in _AXES.items()
         }
-        d_model = _infer("d_model", said["d_model"], implied["d_model"], default=4)
-        d_k = _infer("d_k", said["d_k"], implied["d_k"], default=max(1, d_model // heads))
-        d_v = _infer("d_v", said["d_v"], implied["d_v"], default=d_k)
+        d_model = _infer("d_model", given["d_model"], implied["d_model"], default=4)
+        d_k = _infer("d_k", given["d_k"], implied["d_k"], default=max(1, d_model // heads))
+        d_v = _infer("d_v", given["d_v"], implied["d_v"], default=d_k)
         stacked = heads > 1 or bool(axes)
         sizes = cls(n_q, n_q if n_k is None else n_k, d_model, d_k, d_v, heads, stacked)
         for name, array in arrays.items():
@@ -91,7 +91,7 @@ class Sizes:
         return sizes
 
     def shape(self, name: str) -> tuple[int, ...]:
-        """Return the shape of one of the arrays."""
+        """Return the shape of the array `name`."""
         shapes = {
             "embeddings": (self.n_q, self.d_model),
             "key_embeddings": (self.n_k, self.d_model),
@@ -118,13 +118,13 @@ def _check_axes(name: str, array: NDArray, n_q: int, n_k: int) -> None:
         )
 
 
-def _infer(name: str, said: int | None, implied: Mapping[str, int], *, default: int) -> int:
+def _infer(name: str, given: int | None, implied: Mapping[str, int], *, default: int) -> int:
     """Return the size that was said or implied; raise ValueError for two different sizes."""
-    if said is not None:
-        said = size(name, said)
-    expected = said if said is not None else next(iter(implied.values()), default)
+    if given is not None:
+        given = size(name, given)
+    expected = given if given is not None else next(iter(implied.values()), default)
     for argument, got in implied.items():
         if got != expected:
-            source = name if said is not None else next(iter(implied))
+            source = name if given is not None else next(iter(implied))
             raise ValueError(f"{argument}: its {name} is {got}, want {expected} as {source} has it")
     return size(name, expected)
