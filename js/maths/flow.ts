@@ -2,7 +2,7 @@
 
 import type { Editable } from "../wire/schema";
 import { angle, sinusoidal } from "./positions";
-import { type Maps, recomputeRows } from "./rows";
+import type { Maps } from "./rows";
 
 /** The arrays of a widget, heads leading, written in place. */
 export interface Flow extends Maps {
@@ -39,14 +39,12 @@ export function changed(flow: Flow, name: Editable): Editable[] {
   return [name, ...own];
 }
 
-/** Recompute all that follows from `name`, for every head. */
-export function follow(flow: Flow, name: Editable): void {
+/** Recompute Q, K and V as far as they follow from `name`, for every head. */
+export function reproject(flow: Flow, name: Editable): void {
   const all = changed(flow, name);
   for (const made of ["Q", "K", "V"] as const) {
     if (made !== name && all.includes(made)) project(flow, made);
   }
-  if (all.includes("Q") || all.includes("K")) rescore(flow);
-  recomputeRows(flow, Array(flow.n).keys());
 }
 
 /** Q Kᵀ · scale + bias, of every head. */

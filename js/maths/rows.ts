@@ -1,8 +1,7 @@
 /** Rows of the maps: recomputed from the scores, or replaced by Python's. */
 
-import { cells } from "../wire/cell-runs";
 import { decode } from "../wire/codec";
-import type { Patch, Runs } from "../wire/schema";
+import type { Patch } from "../wire/schema";
 import { outputRow, softmaxRow } from "./softmax";
 
 /** The arrays that an edit of the mask changes and those that it reads; heads lead. */
@@ -21,21 +20,6 @@ export interface Maps {
   output: Float32Array | null;
   /** What each row sums to, where it is not 1. */
   rowMass: Float32Array | null;
-}
-
-/** Set cells of the mask; the rows that they lie in. */
-export function writeMask(mask: Uint8Array, step: { on: Runs; off: Runs }, nK: number) {
-  const rows = new Set<number>();
-  for (const [runs, value] of [
-    [step.on, 1],
-    [step.off, 0],
-  ] as const) {
-    for (const cell of cells(runs)) {
-      mask[cell] = value;
-      rows.add(Math.floor(cell / nK));
-    }
-  }
-  return rows;
 }
 
 export function recomputeRows(maps: Maps, rows: Iterable<number>): void {

@@ -3,7 +3,13 @@ import type { Matrix } from "../wire/codec";
 import type { Mirror } from "./mirror";
 import { createRowCache, type FillRow } from "./row-cache";
 
-export function createDerived({ flat, nQ, nK, headIndex }: Mirror) {
+/** `flat` gives the arrays as they are shown. */
+export function createDerived({
+  flat,
+  nQ,
+  nK,
+  headIndex,
+}: Pick<Mirror, "flat" | "nQ" | "nK" | "headIndex">) {
   const maps = new Map<string, ReturnType<typeof createRowCache>>();
   const kept = new Map<string, unknown>();
 

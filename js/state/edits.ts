@@ -1,11 +1,22 @@
-/** Edits made in this page: answered here and now, told to Python, taken back. */
-import { changed, follow, rescore } from "../maths/flow";
-import { copyRows, recomputeRows, writeMask } from "../maths/rows";
+/** Edits made in this page: shown at once, told to Python, and replayed until Python answers. */
+import { copyRows } from "../maths/rows";
 import { cells, toRuns } from "../wire/cell-runs";
-import type { CellValue, Editable, Edits, Op, Patch, Presets, Setting } from "../wire/schema";
-import { createHistory, type Marks, type Step } from "./history";
+import type { Editable, Edits, Op, Patch, Presets, Setting } from "../wire/schema";
+import type { Down } from "../wire/transport";
+import { createHistory, type Step } from "./history";
 import type { Mirror } from "./mirror";
+import { createOverlay, type Renewed } from "./overlay";
 import { hides } from "./presets";
+import {
+  type Command,
+  confirmedState,
+  createReduce,
+  type Factor,
+  flatIndex,
+  isFactor,
+  type PageState,
+} from "./reduce";
+import { createSync } from "./sync";
 
 /** Where edits are shown and sent. */
 export interface Outlet {
@@ -14,91 +25,99 @@ export interface Outlet {
   /** Inputs have other numbers, and so has every row. */
   inputs(): void;
   named(trait: string): void;
-  /** A factor of the scores has this value here, whatever Python still says. */
-  factor(name: "scale" | "temperature", value: number | null): void;
   /** Show all of it now. */
   flush(): void;
   send(edits: Edits): void;
+  /** Ask Python for the whole state. */
+  resync(): void;
 }
 
+/** The values of a slider undo together, as Python's do. */
+const SLIDER = -1;
+
 export function createEdits(mirror: Mirror, outlet: Outlet) {
-  const { get, flat, nQ, nK } = mirror;
+  const { get, nQ, nK } = mirror;
   const history = createHistory();
   const client = crypto.getRandomValues(new Uint32Array(2)).join("-");
-  let pending: Op[] = [];
-  let seq = 0;
+  const reduce = createReduce(mirror);
+  let hear: (down: Down<PageState>) => boolean = () => false;
+  const transport = {
+    push: ({ commands }: { commands: readonly { seq: number; command: Command }[] }) =>
+      outlet.send({ client, ops: commands.map(({ seq, command }) => onWire(seq, command)) }),
+    onState(listener: typeof hear) {
+      hear = listener;
+      return () => {};
+    },
+    resync: outlet.resync,
+  };
+  const opened = confirmedState(mirror, get("revision"), 0);
+  const sync = createSync<PageState, Command>(transport, reduce, opened, client);
+  const overlay = createOverlay(mirror, opened);
   let strokes = 0;
-  // What Python has not confirmed yet: shown in place of its traits.
-  let presets: Presets | null = null;
-  const byHand = new Map<Editable, Set<number>>();
-  let draft: { cell: CellValue; before: Map<Editable, Float32Array>; hand: Marks } | null = null;
+  /** A number under the hand: an edit that is not sent yet. */
+  let draft: Command | null = null;
+  // What has come from Python since the last look.
+  let isStale = false;
+  let isAnswer = false;
+  let isDropped = false;
+  let renewed: Renewed = new Set();
 
-  const inForce = () => presets ?? get("presets");
-  const floats = (name: Editable) => flat(name) as Float32Array;
-  const copies = (names: Iterable<Editable>) =>
-    new Map(Array.from(names, (name) => [name, floats(name).slice()] as const));
+  const state = () => (draft ? reduce(sync.state, draft) : sync.state);
   const shapeOf = (name: Editable) => mirror.packed(name)?.shape ?? [];
-  const flatIndex = (at: readonly number[], shape: readonly number[]) =>
-    at.reduce((sum, i, axis) => sum * (shape[axis] as number) + i, 0);
+  const empty = (): Command => ({ stroke: ++strokes, on: [], off: [], shape: [nQ(), nK()] });
 
-  /** Scale and temperature as they were set last, over what an older answer says. */
-  function setFactor({ name, value }: NonNullable<Op["setting"]>) {
-    if (name !== "scale" && name !== "temperature") return;
-    outlet.factor(name, value as number | null);
-    if (name === "scale") rescore(mirror.flow());
-    recomputeRows(mirror.flow(), Array(nQ()).keys());
-    outlet.inputs();
+  /** Take a message of Python's: its rows go into the confirmed arrays. */
+  function receive(patch: Patch) {
+    const { from = null, revision, acks, refused = {} } = patch;
+    const waiting = sync.pending.length;
+    const isOwn = patch.origin === client && !refused[client];
+    const isNews = from === null || from !== revision;
+    const isTaken = hear({
+      ...{ from, acks, refused },
+      apply(confirmed) {
+        // Rows of a map that has changed its shape since are not taken: whole arrays come with them.
+        const rows = copyRows(mirror.flow(mirror.flat, confirmed), patch);
+        if (renewed !== "all") renewed = new Set([...renewed, ...rows]);
+        const era = confirmed.era + Number(!isOwn && isNews);
+        return { ...confirmed, era, revision: revision ?? get("revision") };
+      },
+    });
+    isStale = true;
+    isDropped ||= !isTaken;
+    isAnswer ||= sync.pending.length < waiting;
+    // What undo takes back is what others did, or is not known because an edit was refused.
+    if (isTaken && !isOwn && (isNews || refused[client])) history.reset();
   }
 
-  /** Write a step into the mask and recompute its rows, or a number and all that follows. */
-  function redraw(step: Pick<Op, "on" | "off" | "cell" | "setting">) {
-    if (step.cell) write(step.cell);
-    if (step.setting) setFactor(step.setting);
-    const rows = writeMask(flat("mask") as Uint8Array, step, nK());
-    recomputeRows(mirror.flow(), rows);
-    outlet.rows(rows);
+  /** Show what the arrays, the answers and the edits make together; whether there was an answer. */
+  function refresh(): boolean {
+    if (isStale) {
+      const { revision, era } = sync.confirmed;
+      sync.renew(confirmedState(mirror, revision, era));
+    }
+    // A message that was not taken has set whole arrays of another revision.
+    if (isDropped && renewed === "all") outlet.resync();
+    const before = overlay.shown;
+    const next = state();
+    const rows = overlay.show(next, renewed);
+    if (rows === "all") outlet.inputs();
+    else outlet.rows(rows);
+    for (const name of ["scale", "temperature", "presets"] as const) {
+      if (before[name] !== next[name]) outlet.named(name);
+    }
+    const was = isAnswer;
+    isStale = isAnswer = isDropped = false;
+    renewed = new Set();
+    return was;
   }
 
-  function write({ name, at, value, shape, shown }: CellValue) {
-    if (String(shape) !== String(shapeOf(name))) return;
-    if (shape.length === 2 && String(shown) !== String(get("shown"))) return;
-    const index = flatIndex(at, shape);
-    floats(name)[index] = value;
-    if (!byHand.has(name)) byHand.set(name, new Set());
-    byHand.get(name)?.add(index);
-    follow(mirror.flow(), name);
-    outlet.inputs();
-  }
-
-  const marks = () => new Map(Array.from(byHand, ([name, set]) => [name, new Set(set)] as const));
-
-  /** Put inputs back as they were, marks too, and all that follows from them. */
-  function restore(inputs: ReadonlyMap<Editable, Float32Array>, hand: Marks) {
-    for (const [name, values] of inputs) floats(name).set(values);
-    rescore(mirror.flow());
-    recomputeRows(mirror.flow(), Array(nQ()).keys());
-    byHand.clear();
-    for (const [name, set] of hand) byHand.set(name, new Set(set));
-    outlet.inputs();
-  }
-
-  /** Tell Python, with all that it has not answered yet: a lost message costs nothing. */
-  function send(op: Omit<Op, "seq" | "shape">) {
-    pending.push({ seq: ++seq, ...op, shape: [nQ(), nK()] });
-    outlet.send({ client, ops: [...pending] });
+  /** Show an edit here and now, and tell Python, with all that it has not answered yet. */
+  function send(command: Command) {
+    sync.do(command);
     outlet.flush();
   }
 
-  /** Answer a step here and now, and tell Python. */
-  function apply({ inputs, hand, ...step }: Step, move?: "undo" | "redo") {
-    redraw(step);
-    if (inputs) restore(inputs, hand ?? new Map());
-    if (step.presets) {
-      presets = step.presets;
-      outlet.named("presets");
-    }
-    send({ ...step, ...(move && { move }) });
-  }
+  const present = (): Presets => state().presets;
 
   /** Set cells of the mask as `wanted` says, those that are not locked and not so already. */
   function mask(
@@ -107,8 +126,8 @@ export function createEdits(mirror: Mirror, outlet: Outlet) {
     stroke: number,
     named?: Presets,
   ) {
-    const now = flat("mask") as Uint8Array;
-    const locked = flat("locked");
+    const now = overlay.flat("mask") as Uint8Array;
+    const locked = mirror.flat("locked");
     const on: number[] = [];
     const off: number[] = [];
     for (const cell of list) {
@@ -119,64 +138,87 @@ export function createEdits(mirror: Mirror, outlet: Outlet) {
     if (on.length + off.length === 0 && !named) return;
     const [hide, free] = [sorted(on), sorted(off)];
     const step = { stroke, on: hide, off: free, ...(named && { presets: named }) };
-    const back = { stroke, on: free, off: hide, ...(named && { presets: inForce() }) };
+    const back = { stroke, on: free, off: hide, ...(named && { presets: present() }) };
     history.push({ step, back });
-    apply(step);
+    send({ ...step, shape: [nQ(), nK()] });
   }
 
   function travel(move: "undo" | "redo") {
     // Older than this page, if there is no step: only Python knows it.
     const merged = new Map<number, boolean>();
     let last: Partial<Step> = {};
-    for (const { on, off, presets: named, inputs, hand } of history[move]()) {
+    for (const { on, off, presets, factor, inputs, hand } of history[move]()) {
       for (const cell of cells(on)) merged.set(cell, true);
       for (const cell of cells(off)) merged.set(cell, false);
-      last = { ...last, ...(named && { presets: named }), ...(inputs && { inputs, hand }) };
+      const set = { ...(presets && { presets }), ...(factor && { factor }) };
+      last = { ...last, ...set, ...(inputs && { inputs, hand }) };
     }
     const those = (value: boolean) =>
       sorted([...merged].filter(([, masked]) => masked === value).map(([cell]) => cell));
-    apply({ ...last, stroke: ++strokes, on: those(true), off: those(false) }, move);
+    const { era } = sync.confirmed;
+    send({ ...empty(), ...last, on: those(true), off: those(false), move, era });
+  }
+
+  /** The numbers of the draft are let go: they are an edit now. */
+  function settle() {
+    if (!draft) return;
+    const [command, before] = [draft, sync.state];
+    draft = null;
+    const after = reduce(before, command);
+    const names = [...after.inputs.keys()].filter(
+      (name) => after.inputs.get(name) !== before.inputs.get(name),
+    );
+    const of = ({ inputs }: PageState) =>
+      new Map(
+        names.map(
+          (name) => [name, (inputs.get(name) ?? mirror.flat(name)) as Float32Array] as const,
+        ),
+      );
+    const none = { stroke: command.stroke, on: [], off: [] };
+    if (names.length) {
+      history.push({
+        step: { ...none, inputs: of(after), hand: after.hand },
+        back: { ...none, inputs: of(before), hand: before.hand },
+      });
+    }
+    send(command);
   }
 
   return {
     client,
-    nextSeq: () => ++seq,
+    nextSeq: sync.nextSeq,
+    receive,
+    refresh,
+    /** The arrays as they are shown. */
+    flat: overlay.flat,
+    /** The scale, the temperature and the presets as they are shown. */
+    get shown(): PageState {
+      return overlay.shown;
+    },
     get pending() {
-      return pending.length;
+      return sync.pending.length;
     },
     get asking() {
-      return pending.some((op) => op.setting);
+      return sync.pending.some(({ command }) => command.setting);
     },
     get depth() {
       return history.depth;
     },
-    get presets(): Presets {
-      return inForce();
+    /** Why the last edit was refused; empty where it was not. */
+    get refusal() {
+      return sync.refusal;
     },
     get drafting(): boolean {
       return draft !== null;
     },
+    /** Traits are other than they were: whole arrays, or values beside them. */
+    renew(isArray: boolean) {
+      isStale = true;
+      if (isArray) renewed = "all";
+    },
     /** Edits of a map of another shape are about nothing that is there. */
     dropOfOtherShape() {
-      pending = pending.filter((op) => op.shape[0] === nQ() && op.shape[1] === nK());
-    },
-    /** Python's marks are there, or another head's numbers are. */
-    forgetMarks: () => byHand.clear(),
-    /** Whole arrays came from Python: what it has not seen yet goes on top. */
-    reapply() {
-      pending.forEach(redraw);
-      if (draft) write(draft.cell);
-    },
-    /** Python's rows replace ours; what it has not seen yet goes on top again. */
-    receive(patch: Patch) {
-      const acked = patch.acks[client] ?? 0;
-      pending = pending.filter((op) => op.seq > acked);
-      if (!pending.some((op) => op.presets)) presets = null;
-      if (patch.origin !== client) history.reset();
-      // A patch for a map that has changed its shape since is stale: the whole arrays are on their way.
-      const rows = copyRows(mirror.flow(), patch);
-      outlet.rows(rows);
-      if (rows.length) pending.forEach(redraw);
+      sync.drop(({ setting, shape }) => !setting && (shape[0] !== nQ() || shape[1] !== nK()));
     },
 
     stroke: () => ++strokes,
@@ -186,8 +228,8 @@ export function createEdits(mirror: Mirror, outlet: Outlet) {
     setPresets(next: Presets) {
       const k = nK();
       const [queries, keys] = [get("tokens"), get("key_tokens") ?? get("tokens")];
-      const [old, now] = [hides(inForce(), queries, keys), hides(next, queries, keys)];
-      const masked = flat("mask") as Uint8Array;
+      const [old, now] = [hides(present(), queries, keys), hides(next, queries, keys)];
+      const masked = overlay.flat("mask") as Uint8Array;
       const wanted = (cell: number) => {
         const [q, key] = [Math.floor(cell / k), cell % k];
         const was = old(q, key);
@@ -197,28 +239,13 @@ export function createEdits(mirror: Mirror, outlet: Outlet) {
     },
     clear: () => mask(Array(nQ() * nK()).keys(), () => false, ++strokes, {}),
     draft(name: Editable, at: number[], value: number) {
-      const before = draft?.before ?? copies(changed(mirror.flow(), name));
-      const hand = draft?.hand ?? marks();
-      draft = {
-        cell: { name, at, value, shape: shapeOf(name), shown: get("shown") },
-        before,
-        hand,
-      };
-      write(draft.cell);
+      const cell = { name, at, value, shape: shapeOf(name), shown: get("shown") };
+      draft = { ...empty(), cell };
       outlet.flush();
     },
-    settle() {
-      if (!draft) return;
-      const { cell, before, hand } = draft;
-      draft = null;
-      const empty = { stroke: ++strokes, on: [], off: [] };
-      const step = { ...empty, inputs: copies(before.keys()), hand: marks() };
-      history.push({ step, back: { ...empty, inputs: before, hand } });
-      send({ ...empty, cell });
-    },
+    settle,
     abandon() {
       if (!draft) return;
-      restore(draft.before, draft.hand);
       draft = null;
       outlet.flush();
     },
@@ -229,10 +256,10 @@ export function createEdits(mirror: Mirror, outlet: Outlet) {
         const start = runs[i] as number;
         if (index >= start && index < start + (runs[i + 1] as number)) return true;
       }
-      return byHand.get(name)?.has(index) ?? false;
+      return overlay.shown.hand.get(name)?.has(index) ?? false;
     },
     anyByHand(name: Editable): boolean {
-      return Boolean(byHand.get(name)?.size || get("overridden")?.[name]?.length);
+      return Boolean(overlay.shown.hand.get(name)?.size || get("overridden")?.[name]?.length);
     },
     undo: () => travel("undo"),
     redo: () => travel("redo"),
@@ -241,15 +268,29 @@ export function createEdits(mirror: Mirror, outlet: Outlet) {
      * numbers on the page are of the old one. A factor of the scores is computed here at once.
      */
     ask(name: Setting, value: string | number | null) {
-      // The newest value is what counts: older ones on their way are not waited for.
-      pending = pending.filter((op) => op.setting?.name !== name);
-      const setting = { name, value };
-      setFactor(setting);
-      send({ stroke: ++strokes, on: [], off: [], setting });
+      const command = { ...empty(), setting: { name, value }, replaces: name };
+      const { setting } = command;
+      if (isFactor(setting)) {
+        const stroke = name === "temperature" ? SLIDER : command.stroke;
+        const none = { stroke, on: [], off: [] };
+        const factor: Factor = { name: setting.name, value: state()[setting.name] };
+        history.push({ step: { ...none, factor: setting }, back: { ...none, factor } });
+      } else history.reset(); // only Python knows what undo takes back
+      // The newest value is what counts: older values on their way are not waited for.
+      send(command);
     },
     /** Take back every number set by hand: Python knows what they were. */
-    reset: () => send({ stroke: ++strokes, on: [], off: [], move: "reset" }),
+    reset() {
+      history.reset();
+      send({ ...empty(), move: "reset" });
+    },
   };
+}
+
+/** An edit as it goes up, without what the page alone knows of it. */
+function onWire(seq: number, command: Command): Op {
+  const { replaces: _, era: __, factor: ___, inputs: ____, hand: _____, ...op } = command;
+  return { seq, ...op };
 }
 
 function sorted(list: number[]) {

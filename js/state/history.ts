@@ -3,6 +3,7 @@
  * Python keeps the history that counts; this one is a preview of it.
  */
 import type { Editable, Presets, Runs } from "../wire/schema";
+import type { Factor } from "./reduce";
 
 export interface Step {
   stroke: number;
@@ -11,7 +12,9 @@ export interface Step {
   off: Runs;
   /** The presets in force after it. */
   presets?: Presets;
-  /** The inputs that it sets, whole. */
+  /** The scale or the temperature that it sets. */
+  factor?: Factor;
+  /** The inputs that it sets, whole: arrays that are never changed in place. */
   inputs?: ReadonlyMap<Editable, Float32Array>;
   /** The cells marked as set by hand after it, beside those that Python marks. */
   hand?: Marks;

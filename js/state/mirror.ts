@@ -1,7 +1,10 @@
-/** The model's arrays as typed arrays over its own bytes: read and written in place. */
+/**
+ * What Python has confirmed: the model's arrays as typed arrays over the model's own bytes. Only
+ * Python's rows are written into them, so that a notebook is saved with what Python has said.
+ */
 import type { AnyModel } from "@anywidget/types";
 import type { Flow } from "../maths/flow";
-import { decode, type Flat, type Matrix, matrix } from "../wire/codec";
+import { decode, type Flat } from "../wire/codec";
 import type { Editable, Packed, Traits } from "../wire/schema";
 
 export const ARRAYS = [
@@ -13,6 +16,12 @@ export const EDITABLE: readonly Editable[] = [
   "embeddings", "key_embeddings", "W_q", "W_k", "W_v", "Q", "K", "V",
 ]; // biome-ignore format: a table
 export type ArrayName = (typeof ARRAYS)[number];
+
+/** What the page computes the scores and the weights with. */
+export interface Factors {
+  scale: number | null;
+  temperature: number;
+}
 
 export type Mirror = ReturnType<typeof createMirror>;
 
@@ -33,8 +42,7 @@ export function createMirror(model: AnyModel<Traits>) {
   /** How many heads are stacked in the arrays. */
   const stack = () => (shape("scores").length > 2 ? (shape("scores")[0] as number) : 1);
   const width = (name: ArrayName) => shape(name).at(-1) ?? 0;
-  const scale = () => get("scale") ?? width("Q") ** -0.5;
-  const floats = (name: ArrayName) => flat(name) as Float32Array | null;
+  const scale = (own: number | null) => own ?? width("Q") ** -0.5;
 
   return {
     get,
@@ -48,40 +56,39 @@ export function createMirror(model: AnyModel<Traits>) {
     headIndex: () => (stack() > 1 ? get("head") : 0),
     /** Decode anew at the next look: the model holds another buffer. */
     forget: (name: ArrayName) => decoded.delete(name),
-    /** One head of an array; of what has no heads, all of it. */
-    matrix(name: ArrayName, head: number): Matrix | null {
-      const value = packed(name);
-      return value && matrix(value, head);
-    },
     /** Where a cell of the matrix of one head lies in the whole array. */
     index(name: Editable, head: number, row: number, col: number): number[] {
       return shape(name).length > 2 ? [head, row, col] : [row, col];
     },
-    flow: (): Flow => ({
-      n: nQ(),
-      nK: nK(),
-      heads: stack(),
-      d: width("V"),
-      dK: width("Q"),
-      dModel: width("embeddings"),
-      scale: scale(),
-      temperature: get("temperature"),
-      positional: get("positional") ?? "none",
-      embeddings: floats("embeddings"),
-      key_embeddings: floats("key_embeddings"),
-      W_q: floats("W_q"),
-      W_k: floats("W_k"),
-      W_v: floats("W_v"),
-      Q: flat("Q") as Float32Array,
-      K: flat("K") as Float32Array,
-      V: floats("V"),
-      bias: floats("bias"),
-      softcap: get("softcap"),
-      rowMass: floats("row_mass"),
-      mask: flat("mask") as Uint8Array,
-      scores: flat("scores") as Float32Array,
-      attention: flat("attention") as Float32Array,
-      output: floats("output"),
-    }),
+    /** The arrays to compute with, as `flat` gives them. */
+    flow(flat: (name: ArrayName) => Flat | null, factors: Factors): Flow {
+      const floats = (name: ArrayName) => flat(name) as Float32Array | null;
+      return {
+        n: nQ(),
+        nK: nK(),
+        heads: stack(),
+        d: width("V"),
+        dK: width("Q"),
+        dModel: width("embeddings"),
+        scale: scale(factors.scale),
+        temperature: factors.temperature,
+        positional: get("positional") ?? "none",
+        embeddings: floats("embeddings"),
+        key_embeddings: floats("key_embeddings"),
+        W_q: floats("W_q"),
+        W_k: floats("W_k"),
+        W_v: floats("W_v"),
+        Q: flat("Q") as Float32Array,
+        K: flat("K") as Float32Array,
+        V: floats("V"),
+        bias: floats("bias"),
+        softcap: get("softcap"),
+        rowMass: floats("row_mass"),
+        mask: flat("mask") as Uint8Array,
+        scores: flat("scores") as Float32Array,
+        attention: flat("attention") as Float32Array,
+        output: floats("output"),
+      };
+    },
   };
 }

@@ -2,7 +2,7 @@
 import type { AnyModel } from "@anywidget/types";
 import { mistakenFlow } from "../maths/mistaken";
 import type { Matrix } from "../wire/codec";
-import type { Editable, LayerInfo, Patch, Presets, Setting, Traits } from "../wire/schema";
+import type { Editable, LayerInfo, Presets, Setting, Traits } from "../wire/schema";
 import { createDerived } from "./derived";
 import { createEdits } from "./edits";
 import { ARRAYS, type ArrayName, createMirror, EDITABLE } from "./mirror";
@@ -37,18 +37,15 @@ export type Store = ReturnType<typeof createStore>;
 export function createStore(model: AnyModel<Traits>, signal: AbortSignal) {
   const listeners = new Set<(change: Change) => void>();
   const mirror = createMirror(model);
-  const { get, flat, nQ, nK, stack, headIndex } = mirror;
-  const { derived, once, canClear, forget } = createDerived(mirror);
+  const { nQ, nK, stack, headIndex } = mirror;
   const shapes = new Map<ArrayName, string>();
   const dirty = { all: false, rows: new Set<number>(), inputs: false, names: new Set<string>() };
-  const patches: Patch[] = [];
   const questions = createQuestions(
     model,
     () => waiting,
     () => `${edits.client}:${edits.nextSeq()}`,
   );
   let queued = false;
-  let renewed = false;
   let refusal = "";
   const edits = createEdits(mirror, {
     rows(rows) {
@@ -56,17 +53,22 @@ export function createStore(model: AnyModel<Traits>, signal: AbortSignal) {
     },
     inputs: allRows,
     named: (trait) => dirty.names.add(trait),
-    factor(name, value) {
-      if (get(name) !== value) model.set(name, value as number);
-      dirty.names.add(name);
-    },
     flush,
     send(value) {
       refusal = "";
       model.set("_edits", value);
       save();
     },
+    resync: () => waiting.live && model.send({ type: "resync" }),
   });
+  const { flat } = edits;
+  const { derived, once, canClear, forget } = createDerived({ ...mirror, flat });
+  /** A trait as Python has said; a factor of the scores as it is shown. */
+  function get<K extends keyof Traits>(name: K): Traits[K] {
+    const { scale, temperature } = edits.shown;
+    const factors: Partial<Traits> = { scale, temperature };
+    return name in factors ? (factors[name] as Traits[K]) : mirror.get(name);
+  }
 
   const shown = () => {
     const [layer, head, kind] = get("shown");
@@ -117,11 +119,7 @@ export function createStore(model: AnyModel<Traits>, signal: AbortSignal) {
 
   function flush() {
     queued = false;
-    const before = edits.pending;
-    for (const patch of patches.splice(0)) edits.receive(patch);
-    const isAnswer = edits.pending < before || dirty.names.has("shown");
-    if (renewed) edits.reapply();
-    renewed = false;
+    const isAnswer = edits.refresh() || dirty.names.has("shown");
     const { all, inputs } = dirty;
     const change = { all, inputs, rows: new Set(dirty.rows), names: new Set(dirty.names) };
     dirty.all = dirty.inputs = false;
@@ -153,7 +151,7 @@ export function createStore(model: AnyModel<Traits>, signal: AbortSignal) {
       if (shape !== shapes.get(name)) dirty.all = true;
       else allRows();
       shapes.set(name, shape);
-      renewed = true;
+      edits.renew(true);
       if (name === "mask") edits.dropOfOtherShape();
       enqueue();
     });
@@ -163,14 +161,14 @@ export function createStore(model: AnyModel<Traits>, signal: AbortSignal) {
       dirty.names.add(name);
       if (name === "tokens" || name === "key_tokens") dirty.all = true;
       if (name === "head" && stack() > 1) allRows();
-      if (name === "overridden" || name === "shown") edits.forgetMarks();
+      edits.renew(false);
       enqueue();
     });
   }
-  // Taken in when the whole message is: the arrays beside it may be new.
+  // Its rows are taken at once, because whole arrays of a later message would be newer than they are.
   listen("_patch", () => {
     const patch = get("_patch");
-    if (patch) patches.push(patch);
+    if (patch) edits.receive(patch);
     enqueue();
   });
 
@@ -179,7 +177,15 @@ export function createStore(model: AnyModel<Traits>, signal: AbortSignal) {
     for (let q = 0; q < nQ(); q++) dirty.rows.add(q);
   }
 
-  const matrix = (name: ArrayName, head = headIndex()) => mirror.matrix(name, head);
+  /** One head of an array as it is shown; of an array without heads, all of it. */
+  function matrix(name: ArrayName, head = headIndex()): Matrix | null {
+    const data = flat(name) as Float32Array | null;
+    const shape = mirror.packed(name)?.shape;
+    if (!data || !shape) return null;
+    const [rows, cols] = shape.slice(-2) as [number, number];
+    const at = shape.length > 2 ? head * rows * cols : 0;
+    return { data: data.subarray(at, at + rows * cols), rows, cols };
+  }
 
   return {
     get,
@@ -210,7 +216,8 @@ export function createStore(model: AnyModel<Traits>, signal: AbortSignal) {
     },
     /** Why the last choice was not taken; empty where it was. */
     get refusal() {
-      return refusal;
+      // Python says the refusal of an edit in `error` too.
+      return refusal || (get("error") ? "" : edits.refusal);
     },
     /** The layers of the stack shown. */
     get layers(): LayerInfo[] {
@@ -229,7 +236,7 @@ export function createStore(model: AnyModel<Traits>, signal: AbortSignal) {
       return get("key_tokens") ?? get("tokens");
     },
     get scale() {
-      return mirror.scale();
+      return mirror.scale(edits.shown.scale);
     },
     /** (nQ, nK), 1 = masked. */
     get mask() {
@@ -270,7 +277,7 @@ export function createStore(model: AnyModel<Traits>, signal: AbortSignal) {
       return canClear();
     },
     get presets(): Presets {
-      return edits.presets;
+      return edits.shown.presets;
     },
     /** Edits that Python has not answered yet. */
     get pending() {

@@ -1,13 +1,13 @@
-/** A store on a model that records what is sent, and what it shows. */
+/** A store on a model that records what is sent, and the state that it shows. */
 import { expect } from "vitest";
 import { createStore } from "../../js/state/store";
 import type { Edits, Traits } from "../../js/wire/schema";
-import { fakeModel, outputOf, unending, weightsOf } from "./model";
+import { type FakeOptions, fakeModel, outputOf, unending, weightsOf } from "./model";
 
-export type Cells = readonly (readonly [number, number])[];
+type Cells = readonly (readonly [number, number])[];
 
-export function opened(more: Partial<Traits> = {}) {
-  const fake = fakeModel(more);
+export function opened(more: Partial<Traits> = {}, options: FakeOptions = {}) {
+  const fake = fakeModel(more, options);
   const store = createStore(fake.model, unending);
   const mask = (...masked: Cells) =>
     store.paint(

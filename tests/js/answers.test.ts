@@ -1,0 +1,154 @@
+/** What Python's answers do to the edits of a page: done, refused, or missed. */
+import { describe, expect, it } from "vitest";
+import { decode } from "../../js/wire/codec";
+import type { Patch } from "../../js/wire/schema";
+import { arraysOf, pack, patchOf, weightsOf } from "./model";
+import { expectClose, expectMasked, type Opened, opened } from "./opened";
+
+/** The answer to the page's edits up to `seq`, from revision 1 to 2. */
+function answer(
+  page: Opened,
+  seq: number,
+  masked: Parameters<typeof patchOf>[3],
+  more: Partial<Patch> = {},
+): Patch {
+  const rows = [...new Set(masked.map(([q]) => q))];
+  const patch = patchOf({ [page.client()]: seq }, page.client(), rows, masked);
+  return { ...patch, from: 1, revision: 2, ...more };
+}
+
+const confirmed = ({ model }: Opened, name: "mask" | "attention" | "Q") => [
+  ...decode(model.get(name)!),
+];
+
+describe("Python's arrays", () => {
+  it("are not written by an edit, and by its answer with Python's own rows", async () => {
+    const page = opened();
+    page.mask([0, 1]);
+    page.store.draft("Q", 1, 0, 0);
+    expect(confirmed(page, "mask")).toEqual([0, 0, 0, 0, 0, 0]);
+    expectClose(confirmed(page, "attention"), weightsOf().flat());
+    expect(confirmed(page, "Q")).toEqual([1, 2]);
+    page.store.abandon();
+    await page.receive({ _patch: answer(page, 1, [[0, 1]]) });
+    expect(confirmed(page, "mask")).toEqual([0, 1, 0, 0, 0, 0]);
+    expectMasked(page, [[0, 1]]);
+  });
+
+  it("are shown again, where a page without Python has taken its edits back", () => {
+    const page = opened({}, { commLive: false });
+    page.store.ask("temperature", 0);
+    page.mask([1, 2]);
+    page.store.undo();
+    expectClose(page.store.attention.data, [0, 0, 1, 0, 0, 1]);
+    page.store.undo();
+    expectMasked(page, []);
+    expect(page.store.get("temperature")).toBe(1);
+    page.store.redo();
+    expectClose(page.store.attention.data, [0, 0, 1, 0, 0, 1]);
+  });
+});
+
+describe("a refused edit", () => {
+  it("is taken back, and no other is", async () => {
+    const page = opened();
+    page.mask([0, 1]);
+    page.store.ask("temperature", -1);
+    page.mask([1, 1]);
+    const refused = { [page.client()]: { "2": "temperature: got -1" } };
+    const masked = [
+      [0, 1],
+      [1, 1],
+    ] as const;
+    await page.receive({ _patch: answer(page, 3, masked, { refused }) });
+    expectMasked(page, masked);
+    expect([page.store.get("temperature"), page.store.pending]).toEqual([1, 0]);
+    expect(page.store.refusal).toBe("temperature: got -1");
+  });
+
+  it("is not said twice where Python says it in the card", async () => {
+    const page = opened();
+    page.store.ask("d_k", 0);
+    const refused = { [page.client()]: { "1": "d_k: got 0" } };
+    const patch = answer(page, 1, [], { refused, revision: 1 });
+    await page.receive({ error: "d_k: got 0", _patch: patch });
+    expect([page.store.refusal, page.store.get("error")]).toEqual(["", "d_k: got 0"]);
+  });
+
+  it("leaves it to Python what undo takes back", async () => {
+    const page = opened();
+    page.mask([0, 1]);
+    page.store.undo();
+    const refused = { [page.client()]: { "1": "no" } };
+    await page.receive({ _patch: answer(page, 1, [[1, 0]], { refused }) });
+    expectMasked(page, [[1, 0]]);
+    expect(page.store.canUndo).toBe(false);
+  });
+});
+
+describe("a missed message", () => {
+  it("is noticed by the next: the page asks for the whole state, and takes nothing else", async () => {
+    const page = opened();
+    page.mask([0, 1]);
+    const late = answer(page, 1, [[0, 1]], { from: 2, revision: 3 });
+    await page.receive({ _patch: late });
+    expect(page.fake.asked).toEqual([{ type: "resync" }]);
+    expect(page.store.pending).toBe(1);
+    expect(confirmed(page, "mask")).toEqual([0, 0, 0, 0, 0, 0]);
+    const whole = answer(page, 1, [], { from: null, revision: 3 });
+    await page.receive({ ...arraysOf([[1, 1]]), revision: 3, _patch: whole });
+    expectMasked(page, [[1, 1]]);
+    expect(page.store.pending).toBe(0);
+  });
+
+  it("that brings whole arrays late is asked for again, because the arrays are older", async () => {
+    const page = opened();
+    page.mask([0, 1]);
+    await page.receive({ _patch: answer(page, 1, [[0, 1]]) });
+    const old = answer(page, 0, [], { from: 0, revision: 1 });
+    await page.receive({ ...arraysOf(), _patch: old });
+    expect(page.fake.asked).toEqual([{ type: "resync" }]);
+  });
+
+  it("was none where an answer comes twice: nothing is asked, and undo stays the page's", async () => {
+    const page = opened();
+    page.mask([0, 1]);
+    const patch = answer(page, 1, [[0, 1]]);
+    await page.receive({ _patch: patch });
+    await page.receive({ _patch: { ...patch } });
+    const again = answer(page, 1, [], { from: 2, origin: "python" });
+    await page.receive({ _patch: again });
+    expect(page.fake.asked).toEqual([]);
+    page.store.undo();
+    expectMasked(page, []);
+  });
+});
+
+describe("two pages", () => {
+  it("an undo that another page's edit has overtaken is left to Python", async () => {
+    const page = opened();
+    page.mask([0, 1]);
+    await page.receive({ _patch: answer(page, 1, [[0, 1]]) });
+    page.store.undo();
+    expectMasked(page, []);
+    const both = [
+      [0, 1],
+      [1, 0],
+    ] as const;
+    const other = answer(page, 1, both, { from: 2, revision: 3, origin: "other" });
+    await page.receive({ _patch: other });
+    expectMasked(page, both);
+    expect(page.store.pending).toBe(1);
+  });
+
+  it("a number of this page stays on top of another page's numbers", async () => {
+    const page = opened();
+    page.store.draft("Q", 0, 0, 0);
+    page.store.settle();
+    const patch = answer(page, 0, [], { origin: "other" });
+    await page.receive({ Q: pack([[5], [1]]), ...arraysOf(), _patch: patch });
+    expectClose(page.store.matrix("Q")!.data, [0, 1]);
+    expectClose(page.store.attention.data.subarray(0, 3), [1 / 3, 1 / 3, 1 / 3]);
+    expect(confirmed(page, "Q")).toEqual([5, 1]);
+  });
+});
