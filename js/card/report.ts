@@ -2,7 +2,8 @@
 
 import { type Lut, lut, signedLut } from "../draw/color";
 import { mapBlock } from "../draw/matrix/block";
-import { createMatrix, type Place } from "../draw/matrix/matrix";
+import { type Place, READ_ONLY } from "../draw/matrix/gestures";
+import { createMatrix } from "../draw/matrix/matrix";
 import { palette } from "../draw/palette";
 import { number } from "../explain/numbers";
 import { visible } from "../explain/tokens";
@@ -148,17 +149,14 @@ export function createReport(parent: HTMLElement, store: Store, env: Env): void 
       made.light({ rows: [], cols: [], cells: [place] }, false);
       text(readout, say(place));
     };
-    const none = () => {};
     const made = createMatrix(
       picture.name,
       false,
       {
+        ...READ_ONLY,
         hover: show,
         reach: show,
         click: show,
-        cancel: none,
-        drag: none,
-        type: none,
         undo: (redo) => (redo ? store.redo() : store.undo()),
         leave: () => made.grid.blur(),
       },

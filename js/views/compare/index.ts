@@ -1,7 +1,8 @@
 /** A comparison on its card: A, B and B − A, the marked cell in words, the largest changes. */
 import { cssColor, lut, signedLut } from "../../draw/color";
 import { type Block, TITLE } from "../../draw/matrix/block";
-import { createMatrix, type Place } from "../../draw/matrix/matrix";
+import { type Place, READ_ONLY } from "../../draw/matrix/gestures";
+import { createMatrix } from "../../draw/matrix/matrix";
 import { LABEL } from "../../draw/matrix/paint";
 import { palette } from "../../draw/palette";
 import type { Theme } from "../../draw/theme";
@@ -46,8 +47,8 @@ export function createComparison(
   let hovered: Place | null = null;
   let width = 0;
   const matrices = get("labels").map(([name]) => {
-    const none = () => {};
     const actions = {
+      ...READ_ONLY,
       hover(place: Place | null) {
         hovered = place;
         mark();
@@ -58,10 +59,7 @@ export function createComparison(
         mark();
       },
       click: select,
-      cancel: none,
-      drag: none,
-      type: none,
-      undo: none,
+      undo() {},
       leave: () => made.grid.blur(),
     };
     const made = createMatrix(name, false, actions, scope);

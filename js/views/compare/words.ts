@@ -1,6 +1,6 @@
 /** A comparison in words: the same for the eye, a screen reader and a program. */
 
-import type { Place } from "../../draw/matrix/matrix";
+import type { Place } from "../../draw/matrix/gestures";
 import { two } from "../../explain/numbers";
 import { visible } from "../../explain/tokens";
 import type { Comparison } from "../../state/comparison";

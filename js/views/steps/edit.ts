@@ -1,6 +1,7 @@
 /** Numbers changed by hand: dragged, typed, or stepped by arrow keys. */
 
-import type { MatrixView, Place } from "../../draw/matrix/matrix";
+import type { Place } from "../../draw/matrix/gestures";
+import type { MatrixView } from "../../draw/matrix/matrix";
 import type { MatrixName } from "../../explain/explain";
 import { EDITABLE } from "../../state/mirror";
 import type { Store } from "../../state/store";
@@ -12,6 +13,10 @@ export interface Shown {
   row: number;
   col: number;
 }
+
+/** Whether the matrix is a map of queries and keys, where a click masks. */
+export const isMap = (name: MatrixName) =>
+  name === "scores" || name === "mask" || name === "attention";
 
 export function isEditable(name: MatrixName): name is Editable {
   return (EDITABLE as readonly string[]).includes(name);

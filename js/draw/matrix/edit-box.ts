@@ -1,0 +1,66 @@
+/** A box over a cell, in which a number is typed or stepped by the arrow keys. */
+import { h } from "../../ui/dom";
+import type { Scope } from "../../ui/scope";
+import { type Block, TITLE } from "./block";
+import type { Place } from "./gestures";
+
+export interface EditOptions {
+  label: string;
+  /** The text was begun by a key: it is not to be replaced by the next. */
+  keep: boolean;
+  live(typed: string): void;
+  step(typed: string, by: number): string;
+  done(typed: string | null): void;
+}
+
+export function openBox(
+  grid: HTMLElement,
+  block: Block,
+  place: Place,
+  begin: string,
+  options: EditOptions,
+  { guarded }: Scope,
+): void {
+  const { left, cw, ch } = block;
+  const input = h("input", { class: "aw-edit", type: "text", inputmode: "decimal" });
+  input.setAttribute("aria-label", options.label);
+  input.value = begin;
+  input.style.left = `${left + place[1] * cw + cw / 2}px`;
+  input.style.top = `${block.top - TITLE + place[0] * ch + ch / 2}px`;
+  grid.append(input);
+  input.focus();
+  if (!options.keep) input.select();
+  let open = true;
+  const close = (typed: string | null, back: boolean) => {
+    if (!open) return;
+    open = false;
+    options.done(typed);
+    input.remove();
+    if (back) grid.focus();
+  };
+  input.addEventListener(
+    "input",
+    guarded(() => options.live(input.value)),
+  );
+  input.addEventListener(
+    "blur",
+    guarded(() => close(input.value, false)),
+  );
+  input.addEventListener("pointerdown", (event) => event.stopPropagation());
+  input.addEventListener(
+    "keydown",
+    guarded((event: KeyboardEvent) => {
+      event.stopPropagation();
+      const by = { ArrowUp: 1, ArrowDown: -1 }[event.key];
+      if (by) {
+        event.preventDefault();
+        input.value = options.step(
+          input.value,
+          by * (event.shiftKey ? 1 : event.altKey ? 0.01 : 0.1),
+        );
+        options.live(input.value);
+      } else if (event.key === "Enter") close(input.value, true);
+      else if (event.key === "Escape") close(null, true);
+    }),
+  );
+}
