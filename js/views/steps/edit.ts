@@ -3,24 +3,9 @@
 import type { Place } from "../../draw/matrix/gestures";
 import type { MatrixView } from "../../draw/matrix/matrix";
 import type { MatrixName } from "../../explain/explain";
-import { EDITABLE } from "../../state/mirror";
 import type { Store } from "../../state/store";
 import type { Editable } from "../../wire/schema";
 import { placeOf } from "./words";
-
-export interface Shown {
-  name: MatrixName;
-  row: number;
-  col: number;
-}
-
-/** Whether the matrix is a map of queries and keys, where a click masks. */
-export const isMap = (name: MatrixName) =>
-  name === "scores" || name === "mask" || name === "attention";
-
-export function isEditable(name: MatrixName): name is Editable {
-  return (EDITABLE as readonly string[]).includes(name);
-}
 
 /** What was typed as a number: a comma or a real minus are as good; null where it is none. */
 export function parse(typed: string): number | null {

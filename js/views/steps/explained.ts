@@ -6,7 +6,7 @@ import { number } from "../../explain/numbers";
 import type { Store } from "../../state/store";
 import type { Scope } from "../../ui/scope";
 import type { ChartView } from "./chart";
-import { isMap, type Shown } from "./edit";
+import { isMap, type Shown } from "./flow";
 import { createPanel } from "./panel";
 import { titleOf } from "./words";
 

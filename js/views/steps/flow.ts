@@ -1,6 +1,8 @@
 /** What the flow is made of, and what a chart of it is. */
 import type { Block, Plan } from "../../draw/matrix/block";
 import type { MatrixName } from "../../explain/explain";
+import { EDITABLE } from "../../state/mirror";
+import type { Editable } from "../../wire/schema";
 
 /** What the flow is made of. */
 export interface Sizes {
@@ -26,6 +28,21 @@ export interface Chart {
   wide: boolean;
   blocks: Block[];
   arrows: Arrow[];
+}
+
+/** A number of the flow: the matrix that it is in, and its place there. */
+export interface Shown {
+  name: MatrixName;
+  row: number;
+  col: number;
+}
+
+/** Whether the matrix is a map of queries and keys, where a click masks. */
+export const isMap = (name: MatrixName) =>
+  name === "scores" || name === "mask" || name === "attention";
+
+export function isEditable(name: MatrixName): name is Editable {
+  return (EDITABLE as readonly string[]).includes(name);
 }
 
 /** Between columns, the least of them, and between rows. */

@@ -9,8 +9,9 @@ import { h } from "../../ui/dom";
 import { keepInView } from "../../ui/float";
 import type { Editable } from "../../wire/schema";
 import { createChart } from "./chart";
-import { editNumber, isMap } from "./edit";
+import { editNumber } from "./edit";
 import { createExplained } from "./explained";
+import { isMap } from "./flow";
 import { tablesOf } from "./looks";
 
 /** Traits, beside shapes and numbers, that change what is drawn. */

@@ -3,7 +3,7 @@ import { type Lut, lut, signedLut } from "../../draw/color";
 import type { Look } from "../../draw/matrix/paint";
 import type { MatrixName } from "../../explain/explain";
 import type { Store } from "../../state/store";
-import { isEditable } from "./edit";
+import { isEditable } from "./flow";
 
 /** Matrices that share one scale of colours: what is compared is drawn alike. */
 const SCALES: MatrixName[][] = [

@@ -6,7 +6,7 @@ import type { Store } from "../../state/store";
 import { copyButton } from "../../ui/copy";
 import { fill, h } from "../../ui/dom";
 import type { Scope } from "../../ui/scope";
-import type { Shown } from "./edit";
+import type { Shown } from "./flow";
 import { placeOf, whose } from "./words";
 
 /** Tokens as they are cut off where they are long. */

@@ -3,7 +3,7 @@ import type { MatrixName } from "../../explain/explain";
 import { number } from "../../explain/numbers";
 import { visible } from "../../explain/tokens";
 import type { Store } from "../../state/store";
-import type { Shown } from "./edit";
+import type { Shown } from "./flow";
 
 const LETTER: Partial<Record<MatrixName, string>> = { embeddings: "X", key_embeddings: "Y" };
 
