@@ -28,7 +28,7 @@ function readImports(): Map<string, string[]> {
   const nameOf = (file: string) => file.slice(ROOT.length).replace(/(\.d)?\.ts$/, "");
   const modules = new Set(Object.keys(sources).map(nameOf));
   const importsOf = (name: string, source: string) =>
-    Array.from(source.matchAll(/(?:from |import\()"(\.[^"]+)"/g), ([, path]) =>
+    Array.from(source.matchAll(/(?:from |import |import\()"(\.[^"]+)"/g), ([, path]) =>
       resolve(name, path as string, modules),
     );
   return new Map(
