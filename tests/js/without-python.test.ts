@@ -215,6 +215,7 @@ describe("without Python", () => {
     card.fake.reply({ ...part, id: card.fake.asked[0]?.id }, [new DataView(new ArrayBuffer(6))]);
     await vi.advanceTimersByTimeAsync(0);
     (card.fake.model as unknown as { comm_live: boolean }).comm_live = false;
+    card.page.frame();
     card.$('.aw-thumb[data-layer="2"]').click();
     expect([card.root.dataset.view, card.root.dataset.layer]).toEqual(["grid", "0"]);
     expect(said(card)).toBe("layer 2 is not saved here: it needs a running kernel");

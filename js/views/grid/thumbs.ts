@@ -1,0 +1,60 @@
+/** The small map of a head, a pixel a cell, made once. */
+import { contextOf } from "../../draw/canvas-view";
+import type { Lut } from "../../draw/color";
+import { number } from "../../explain/numbers";
+import { h } from "../../ui/dom";
+import { type Choice, type Head, statisticOf } from "./data";
+
+export function createThumbs() {
+  const canvases = new Map<Head, HTMLCanvasElement>();
+  return {
+    /** Other heads or other colours: forget the maps that are there. */
+    forget: () => canvases.clear(),
+    of(head: Head, table: Lut): HTMLCanvasElement {
+      const known = canvases.get(head);
+      if (known) return known;
+      const canvas = paint(head, table);
+      canvases.set(head, canvas);
+      return canvas;
+    },
+  };
+}
+
+/** The button of a head: its map, its name and its statistic. In rows by layer the name is the head alone. */
+export function thumbButton(
+  head: Head,
+  canvas: HTMLCanvasElement,
+  { statistic, sink }: Choice,
+  isByLayer: boolean,
+): HTMLButtonElement {
+  const value = statisticOf(head, statistic, sink);
+  const words = value === null ? "no value" : number(value);
+  const name = isByLayer ? `${head.head}` : `${head.layer}·${head.head}`;
+  const attributes = {
+    type: "button",
+    class: "aw-thumb",
+    "aria-label": `layer ${head.layer}, head ${head.head}, ${statistic} ${words}`,
+    "data-layer": head.layer,
+    "data-head": head.head,
+    "data-value": value,
+  };
+  return h("button", attributes, canvas, h("span", {}, name, h("i", {}, words)));
+}
+
+function paint({ rows, cols, map }: Head, table: Lut): HTMLCanvasElement {
+  const canvas = h("canvas", { width: cols, height: rows });
+  const context = contextOf(canvas);
+  const image = context.createImageData(cols, rows);
+  const pixels = new Uint32Array(image.data.buffer);
+  for (let i = 0; i < rows * cols; i++) {
+    const c = (map[i] as number) * 3;
+    // Bytes lie red, green, blue, alpha in memory.
+    pixels[i] =
+      (255 << 24) |
+      ((table[c + 2] as number) << 16) |
+      ((table[c + 1] as number) << 8) |
+      (table[c] as number);
+  }
+  context.putImageData(image, 0, 0);
+  return canvas;
+}
