@@ -17,7 +17,7 @@ export function createComparison(
   scope: Scope,
 ): void {
   const { get } = store;
-  const { listen, guard, guarded } = scope;
+  const { guard, guarded } = scope;
   const tell = createAlert(alert, () => store.set("error", ""), scope);
   const title = h("h2", { class: "aw-title" });
   const busy = h("span", { class: "aw-busy", role: "status", hidden: true });
@@ -31,7 +31,8 @@ export function createComparison(
     notice,
     h("div", { class: "aw-body" }, stage, cell, changes),
   );
-  const pickers = (["kind", "layer", "head"] as const).map(picker);
+  const pickers = (["kind", "layer", "head"] as const).map((name) => picker(name, store, scope));
+  controls.append(...pickers.map(({ element }) => element));
 
   let reached: Place | null = null;
   let hovered: Place | null = null;
@@ -55,22 +56,6 @@ export function createComparison(
     stage.append(map.element);
     return map;
   });
-
-  function picker(name: "kind" | "layer" | "head") {
-    const select = h("select");
-    const element = h("label", {}, name === "kind" ? "stack" : name, select);
-    listen(select, "change", () =>
-      store.set(name, get("offered")[name][select.selectedIndex] as never),
-    );
-    controls.append(element);
-    return () => {
-      const values = get("offered")[name];
-      fill(select, `${values}`, () => values.map((value) => h("option", {}, `${value}`)));
-      select.selectedIndex = values.indexOf(store.shown[name] as never);
-      element.hidden = values.length < 2;
-      root.dataset[name] = `${store.shown[name]}`;
-    };
-  }
 
   function select([row, column]: Place) {
     reached = null;
@@ -105,7 +90,10 @@ export function createComparison(
   );
 
   function update() {
-    for (const renew of pickers) renew();
+    for (const { name, update } of pickers) {
+      update();
+      root.dataset[name] = `${store.shown[name]}`;
+    }
     fill(changes, `${get("revision")}`, () =>
       get("changes").map((place) => {
         const [pair, by] = change(store, place);
@@ -131,4 +119,21 @@ export function createComparison(
   root.dataset.view = "compare";
   update();
   root.dataset.ready = "true";
+}
+
+function picker(name: "kind" | "layer" | "head", store: Comparison, { listen }: Scope) {
+  const select = h("select");
+  const element = h("label", {}, name === "kind" ? "stack" : name, select);
+  const offered = () => store.get("offered")[name];
+  listen(select, "change", () => store.set(name, offered()[select.selectedIndex] as never));
+  return {
+    name,
+    element,
+    update() {
+      const values = offered();
+      fill(select, `${values}`, () => values.map((value) => h("option", {}, `${value}`)));
+      select.selectedIndex = values.indexOf(store.shown[name] as never);
+      element.hidden = values.length < 2;
+    },
+  };
 }

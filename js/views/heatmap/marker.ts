@@ -3,6 +3,7 @@ import { describe, opening } from "../../explain/cell";
 import type { Change, Store } from "../../state/store";
 import { text } from "../../ui/dom";
 import type { Cell, Focus } from "../../ui/focus";
+import { giveFocusBack } from "../../ui/leave";
 import type { KeyboardActions } from "./keyboard";
 import type { Marks } from "./overlay";
 import type { PointerActions } from "./pointer";
@@ -80,20 +81,11 @@ export function createMarker(
       show();
     },
     toggle() {
-      const [[q0, k0], [q1, k1]] = [anchor ?? active, active];
-      const cells: number[] = [];
-      for (let q = Math.min(q0, q1); q <= Math.max(q0, q1); q++) {
-        for (let k = Math.min(k0, k1); k <= Math.max(k0, k1); k++) cells.push(q * store.nK + k);
-      }
+      const cells = between(anchor ?? active, active, store.nK);
       store.paint(cells, !store.mask[active[0] * store.nK + active[1]], store.stroke());
       say(activate(active));
     },
-    leave() {
-      // JupyterLab's own keys work again where it has the focus, not the page.
-      const notebook = map.closest<HTMLElement>(".jp-Notebook");
-      if (notebook) notebook.focus();
-      else map.blur();
-    },
+    leave: () => giveFocusBack(map),
     release() {
       // The selection that Python reads follows when the keys are let go, not at every step.
       const selection = store.get("selection");
@@ -137,4 +129,13 @@ export function createMarker(
       rest();
     },
   };
+}
+
+/** Every cell of the rectangle between two corners, as flat indices. */
+function between([q0, k0]: Cell, [q1, k1]: Cell, nK: number): number[] {
+  const cells: number[] = [];
+  for (let q = Math.min(q0, q1); q <= Math.max(q0, q1); q++) {
+    for (let k = Math.min(k0, k1); k <= Math.max(k0, k1); k++) cells.push(q * nK + k);
+  }
+  return cells;
 }

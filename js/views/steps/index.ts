@@ -7,6 +7,7 @@ import type { MatrixName } from "../../explain/explain";
 import type { Store } from "../../state/store";
 import { h } from "../../ui/dom";
 import { keepInView } from "../../ui/float";
+import { giveFocusBack } from "../../ui/leave";
 import type { Editable } from "../../wire/schema";
 import { createChart } from "./chart";
 import { editNumber } from "./edit";
@@ -64,11 +65,7 @@ function createSteps(parent: HTMLElement, store: Store, env: Env): void {
       },
       type: (place, begin) => edits.type(name as Editable, place, begin),
       undo: (redo) => (redo ? store.redo() : store.undo()),
-      leave() {
-        const notebook = root.closest<HTMLElement>(".jp-Notebook");
-        if (notebook) notebook.focus();
-        else chart.matrix(name).grid.blur();
-      },
+      leave: () => giveFocusBack(chart.matrix(name).grid),
     };
   }
 
