@@ -4,14 +4,19 @@ import { invariants } from "../maths/invariants";
 import type { Store } from "../state/store";
 import { h, text } from "../ui/dom";
 import { decode } from "../wire/codec";
-import type { Env } from "./view";
+import { currentView, type Env, type Views } from "./view";
 
 const MISTAKES = [
   "no-scale", "overflow", "wrong-axis", "keepdims", "mask-sign", "mask-after-softmax",
   "mask-multiplied", "not-transposed", "in-place",
 ]; // biome-ignore format: a table
 
-export function createMistakes(parent: HTMLElement, store: Store, { signal, listen }: Env): void {
+export function createMistakes(
+  parent: HTMLElement,
+  store: Store,
+  views: Views,
+  { signal, listen }: Env,
+): void {
   const select = h("select", { "aria-label": "mistake" });
   select.append(h("option", { value: "" }, "none"));
   select.append(...MISTAKES.map((name) => h("option", { value: name }, name)));
@@ -35,7 +40,7 @@ export function createMistakes(parent: HTMLElement, store: Store, { signal, list
       : "no invariant breaks on these numbers; more below";
   }
   const update = () => {
-    element.hidden = store.get("view") !== "steps";
+    element.hidden = !currentView(views, store)?.parts.includes("mistakes");
     if (!store.asking) select.value = store.get("mistake") ?? "";
     text(breaks, broken());
   };

@@ -1,31 +1,12 @@
 /** A checked function, or a mistake switched on: what it gives, what is right, and what breaks. */
-
-import { type Lut, lut, signedLut } from "../draw/color";
-import { mapBlock } from "../draw/matrix/block";
-import { type Place, READ_ONLY } from "../draw/matrix/gestures";
-import { createMatrix } from "../draw/matrix/matrix";
 import { palette } from "../draw/palette";
-import { number } from "../explain/numbers";
-import { visible } from "../explain/tokens";
-import { largest } from "../maths/extent";
 import { invariants } from "../maths/invariants";
 import type { Store } from "../state/store";
 import { h, text } from "../ui/dom";
-import { decode, type Flat } from "../wire/codec";
+import { decode } from "../wire/codec";
 import type { Report } from "../wire/schema";
+import { pictures, reportMap } from "./report-maps";
 import type { Env } from "./view";
-
-/** One of the maps side by side: what is coloured, and how. */
-interface Picture {
-  name: string;
-  note: string;
-  data: Flat;
-  share(at: number): number | null;
-  table: Lut;
-  signed: boolean;
-}
-
-const ROOM = 264;
 
 export function createReport(parent: HTMLElement, store: Store, env: Env): void {
   const { signal, listen, theme } = env;
@@ -74,14 +55,20 @@ export function createReport(parent: HTMLElement, store: Store, env: Env): void 
   function draw(report: Report) {
     drawing.abort();
     drawing = new AbortController();
-    if (palette(element).masked === "") {
+    const colors = palette(element);
+    if (colors.masked === "") {
       // The stylesheet comes a moment after the card.
       again();
       return;
     }
-    const [rows, cols] = report.expected.shape as [number, number];
     const mask = decode(report.mask);
-    maps.replaceChildren(...pictures(report, mask).map((one) => map(report, one, rows, cols)));
+    const scope = env.until(drawing.signal);
+    maps.replaceChildren(
+      ...pictures(report, mask, store.get("cmap"), theme.dark).map((picture) =>
+        reportMap(store, report, picture, readout, scope, colors),
+      ),
+    );
+    const [rows, cols] = report.expected.shape as [number, number];
     const got = report.got && decode(report.got);
     broken.replaceChildren(
       ...(got ? invariants(got, mask, rows, cols) : []).map(({ name, holds, says }) =>
@@ -95,98 +82,6 @@ export function createReport(parent: HTMLElement, store: Store, env: Env): void 
     text(readout, "");
   }
 
-  function pictures(report: Report, mask: Flat): Picture[] {
-    const expected = decode(report.expected);
-    const weights = lut(store.get("cmap"));
-    const right: Picture = {
-      name: "right",
-      note: "softmax by row",
-      data: expected,
-      share: (at) => (mask[at] ? null : (expected[at] as number)),
-      table: weights,
-      signed: false,
-    };
-    if (!report.got) return [right];
-    const got = decode(report.got);
-    const off = Float32Array.from(got, (value, i) => value - (expected[i] as number));
-    const most = largest(off.map((d) => (Number.isFinite(d) ? Math.abs(d) : 0)));
-    return [
-      {
-        name: "got",
-        note: report.kind === "mistake" ? "with the mistake" : "what it returned",
-        data: got,
-        share: (at) => finite(got[at] as number),
-        table: weights,
-        signed: got.some((value) => value < 0),
-      },
-      right,
-      {
-        name: "difference",
-        note: `got − right, colours ± ${number(most)}`,
-        data: off,
-        share: (at) => {
-          const d = finite(off[at] as number);
-          return d === null ? null : 0.5 + (most > 0 ? d / most / 2 : 0);
-        },
-        table: signedLut(theme.dark),
-        signed: true,
-      },
-    ];
-  }
-
-  function map(report: Report, picture: Picture, rows: number, cols: number): HTMLElement {
-    const own = report.case === "given" && rows === store.nQ && cols === store.nK;
-    const places = (n: number) => Array.from({ length: n }, (_, i) => String(i));
-    const queries = own ? store.tokens : places(rows);
-    const keys = own ? store.keyTokens : places(cols);
-    const value = (r: number, c: number) => picture.data[r * cols + c] as number;
-    const say = ([r, c]: Place) =>
-      `${picture.name} ${visible(queries[r] as string)} → ${visible(keys[c] as string)}: ${number(value(r, c))}`;
-    const show = (place: Place | null) => {
-      if (!place) return;
-      made.activate(place);
-      made.say(say(place));
-      made.light({ rows: [], cols: [], cells: [place] }, false);
-      text(readout, say(place));
-    };
-    const made = createMatrix(
-      picture.name,
-      false,
-      {
-        ...READ_ONLY,
-        hover: show,
-        reach: show,
-        click: show,
-        undo: (redo) => (redo ? store.redo() : store.undo()),
-        leave: () => made.grid.blur(),
-      },
-      env.until(drawing.signal),
-    );
-    made.place(mapBlock(rows, cols, ROOM));
-    made.describe(`${picture.name}, ${rows} by ${cols}`, {
-      title: picture.name,
-      shape: `${rows}×${cols}`,
-      note: picture.note,
-      hand: false,
-      mistake: "",
-    });
-    const sizes = picture.data.map((v) => (Number.isFinite(v) ? Math.abs(v) : 0));
-    made.paint(
-      {
-        share: (r, c) => picture.share(r * cols + c),
-        value,
-        table: picture.table,
-        largest: Math.min(99, largest(sizes, 1)),
-        signed: picture.signed,
-        marked: () => false,
-        queries,
-        keys,
-      },
-      palette(element),
-    );
-    return made.element;
-  }
-
   store.subscribe(update, signal);
   theme.subscribe(() => {
     shown = null;
@@ -195,6 +90,3 @@ export function createReport(parent: HTMLElement, store: Store, env: Env): void 
   signal.addEventListener("abort", () => drawing.abort());
   update();
 }
-
-/** What is no number, or infinite, is drawn like a masked cell: it has no colour. */
-const finite = (value: number) => (Number.isFinite(value) ? value : null);

@@ -16,8 +16,8 @@ export type ViewName =
   | "bertviz-model"
   | "bertviz-neuron";
 
-/** Parts of the card: the mask's buttons, the experiments, the foot, and the pickers of a layer and a head. */
-export type Part = "edits" | "lab" | "foot" | "layer" | "head";
+/** Parts of the card: the mask's buttons, the experiments and in them the mistakes, the foot, the pickers of a layer and a head. */
+export type Part = "edits" | "lab" | "mistakes" | "foot" | "layer" | "head";
 
 /** Everything that a part of the card needs besides its element and the store. */
 export interface Env extends Scope {

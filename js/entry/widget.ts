@@ -133,7 +133,7 @@ function fill(
   createToolbar(head, store, VIEWS, env);
   createStatus(head, store, env);
   createExperiments(lab, store, env);
-  createMistakes(lab, store, env);
+  createMistakes(lab, store, VIEWS, env);
   createReport(below, store, env);
   createFooter(foot, store, VIEWS, env);
 

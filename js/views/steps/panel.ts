@@ -1,11 +1,11 @@
 /** The arithmetic of the number under the pointer, and its line of NumPy. */
 
-import { strong } from "../../card/inspector";
 import type { Explanation } from "../../explain/explain";
 import type { Store } from "../../state/store";
 import { copyButton } from "../../ui/copy";
 import { fill, h } from "../../ui/dom";
 import type { Scope } from "../../ui/scope";
+import { strong } from "../../ui/words";
 import type { Shown } from "./flow";
 import { placeOf, whose } from "./words";
 

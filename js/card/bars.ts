@@ -1,0 +1,92 @@
+/** The attention of a row as bars: the strongest keys, and the key that is looked at. */
+import { cssColor, type Lut } from "../draw/color";
+import { rowIsEmpty } from "../explain/cell";
+import { visible } from "../explain/tokens";
+import { largest } from "../maths/extent";
+import type { Store } from "../state/store";
+import { h, text } from "../ui/dom";
+
+const BARS = 10;
+const CAPTION = "attention of this row, after the mask";
+
+export function createBars(store: Store) {
+  const caption = h("p", { class: "aw-where" }, CAPTION);
+  const bars = h("div", { class: "aw-bars", role: "list" });
+  const rest = h("p", { class: "aw-where" });
+  const lines: ReturnType<typeof barLine>[] = [];
+  return {
+    elements: [caption, bars, rest],
+    update(q: number, k: number, table: Lut) {
+      const { nK, mask } = store;
+      const row = store.attention.data.subarray(q * nK, (q + 1) * nK);
+      const blind = rowIsEmpty(store, q);
+      text(caption, blind ? "every key of this query is masked: no attention" : CAPTION);
+      const top = ceiling(store, row);
+      const shown = strongest(row, k);
+      while (lines.length < shown.length) {
+        const line = barLine();
+        lines.push(line);
+        bars.append(line.element);
+      }
+      lines.forEach((line, i) => {
+        const key = shown[i];
+        line.element.hidden = key === undefined || blind;
+        if (key === undefined || blind) return;
+        const value = row[key] as number;
+        const hidden = Boolean(mask[q * nK + key]);
+        line.set(
+          visible(store.keyTokens[key] as string),
+          value,
+          hidden,
+          key === k,
+          cssColor(table, top > 0 ? value / top : 0),
+        );
+      });
+      bars.setAttribute("aria-label", `attention of query ${q} over its keys`);
+      const others = nK - shown.length;
+      const left =
+        row.reduce((a, b) => a + b, 0) - shown.reduce((a, j) => a + (row[j] as number), 0);
+      text(
+        rest,
+        others && !blind ? `and ${others} more: ${Math.max(0, left).toFixed(3)} together` : "",
+      );
+    },
+  };
+}
+
+/** The bars have the map's colours, so they follow its scale. */
+function ceiling(store: Store, row: Float32Array): number {
+  const scale = store.get("color_scale");
+  if (scale === "unit") return 1;
+  if (scale === "map") return store.once("largest", () => largest(store.attention.data));
+  return largest(row);
+}
+
+/** The largest weights and the weight of `key`, in the order of the keys. */
+function strongest(row: Float32Array, key: number): number[] {
+  const keys = Array.from(row, (_, j) => j);
+  if (row.length <= BARS + 2) return keys;
+  const rank = (j: number) => (j === key ? 2 : (row[j] as number));
+  return keys
+    .sort((a, b) => rank(b) - rank(a))
+    .slice(0, BARS)
+    .sort((a, b) => a - b);
+}
+
+function barLine() {
+  const name = h("bdi", { class: "aw-bar-name" });
+  const fill = h("i", { class: "aw-bar-fill" });
+  const value = h("span", { class: "aw-bar-value" });
+  const element = h("div", { class: "aw-bar", role: "listitem" }, name, fill, value);
+  return {
+    element,
+    set(token: string, p: number, hidden: boolean, current: boolean, color: string) {
+      text(name, token);
+      element.classList.toggle("aw-bar-masked", hidden);
+      element.classList.toggle("aw-bar-current", current);
+      fill.style.width = hidden ? "" : `${Math.max(0.8, p * 62)}%`;
+      fill.style.background = hidden ? "" : color;
+      text(value, hidden ? "masked" : p.toFixed(3));
+    },
+  };
+}
