@@ -29,8 +29,8 @@ export function createChoices(store: Store, scope: Scope) {
   const about = h("p", { class: "aw-where aw-about" });
   const box = (label: string, element: HTMLElement) =>
     h("div", { class: "aw-scale" }, h("span", {}, label), element);
-  const of = box("colours show", quantity.element);
-  const scales = h("div", { class: "aw-scales" }, box("colour scale", scale.element), of);
+  const quantityBox = box("colours show", quantity.element);
+  const scales = h("div", { class: "aw-scales" }, box("colour scale", scale.element), quantityBox);
   return {
     scales,
     about,
@@ -40,7 +40,7 @@ export function createChoices(store: Store, scope: Scope) {
       const { value, about: words } = shownQuantity(store);
       quantity.offer(choices);
       quantity.set(value);
-      of.hidden = choices.length < 2;
+      quantityBox.hidden = choices.length < 2;
       text(about, words);
       about.hidden = isWeights(store);
       scale.offer(
