@@ -3,7 +3,7 @@
  * Python keeps the history that counts; this one is a preview of it.
  */
 import type { Editable, Presets, Runs } from "../wire/schema";
-import type { Factor } from "./reduce";
+import type { Factor, Marks } from "./reduce";
 
 export interface Step {
   stroke: number;
@@ -19,8 +19,6 @@ export interface Step {
   /** The cells marked as set by hand after it, beside those that Python marks. */
   hand?: Marks;
 }
-
-export type Marks = ReadonlyMap<Editable, ReadonlySet<number>>;
 
 /** A step and its way back. */
 export interface Pair {

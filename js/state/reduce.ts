@@ -2,7 +2,6 @@
 import { changed, reproject } from "../maths/flow";
 import { cells } from "../wire/cell-runs";
 import type { CellValue, Editable, Op, Presets, Runs } from "../wire/schema";
-import type { Marks } from "./history";
 import type { Factors, Mirror } from "./mirror";
 
 /**
@@ -24,6 +23,7 @@ export interface PageState extends Factors {
   readonly hand: Marks;
 }
 
+export type Marks = ReadonlyMap<Editable, ReadonlySet<number>>;
 export type Factor = { name: "scale" | "temperature"; value: number | null };
 
 /** An edit as it goes up, and what the page alone knows of it. */

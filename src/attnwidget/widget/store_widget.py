@@ -301,7 +301,7 @@ def _is_json(value: Any, sent: Any) -> bool:
     """Whether a packed value is what a page has sent, as JSON has it; arrays are not compared."""
     try:
         return bool(json.loads(json.dumps(value)) == sent)
-    except TypeError:
+    except (TypeError, ValueError):
         return True
 
 
