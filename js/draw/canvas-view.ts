@@ -59,11 +59,11 @@ export function createCanvasView(
   return { request, relayout, open: draw };
 }
 
-/** Give a canvas a size in CSS pixels, and as many pixels as the screen has there. */
+/** Give a canvas a size in CSS pixels, and as many pixels as the screen has there: none of the picture is cut off. */
 export function resizeCanvas(canvas: HTMLCanvasElement, width: number, height: number): void {
   const density = devicePixelRatio || 1;
-  canvas.width = Math.round(width * density);
-  canvas.height = Math.round(height * density);
+  canvas.width = Math.ceil(width * density);
+  canvas.height = Math.ceil(height * density);
   canvas.style.width = `${width}px`;
   canvas.style.height = `${height}px`;
   contextOf(canvas).setTransform(density, 0, 0, density, 0, 0);
