@@ -20,7 +20,10 @@ def of_row(mask: torch.Tensor | None, at: int, rows: int) -> torch.Tensor | None
 
 
 def split(factor: torch.Tensor, heads: int) -> torch.Tensor:
-    """Return (b, h or fewer, rows, d): batch and heads may be one axis; of windows the first."""
+    """Return (b, h or fewer, rows, d) of a factor.
+
+    Batch and heads may share an axis of `factor`. Of several windows, the first is returned.
+    """
     if factor.ndim == 5:
         return factor[:, :, 0]
     return factor if factor.ndim == 4 else factor.reshape(-1, heads, *factor.shape[-2:])
@@ -29,7 +32,7 @@ def split(factor: torch.Tensor, heads: int) -> torch.Tensor:
 def aligned(name: str, args: Any, kwargs: Any, result: Any) -> tuple[Any, Any, Any]:
     """Return a product's factors as (..., rows, d) and (..., d, columns), and the product.
 
-    None where they are not known.
+    All three are None if the layout of the factors is not known.
     """
     if name != "einsum":
         if name == "baddbmm":
@@ -52,7 +55,8 @@ def aligned(name: str, args: Any, kwargs: Any, result: Any) -> tuple[Any, Any, A
     lone = [letter for letter in (*own_a, *own_b) if letter not in out]
     if len(summed) != 1 or len(own_a) != 1 or len(own_b) != 1 or lone:
         return None, None, None
-    # XLNet writes (i, batch, heads, d); what both have and the result keeps comes first.
+    # Move the axes that both factors and the result have to the front. XLNet's order is
+    # (i, batch, heads, d).
     left = operands[0].permute([a.index(letter) for letter in (*both, *own_a, *summed)])
     right = operands[1].permute([b.index(letter) for letter in (*both, *summed, *own_b)])
     product = result.permute([out.index(letter) for letter in (*both, *own_a, *own_b)])

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
 
-# The numbers of queries that are compared. A long text has more, about one in a hundred.
+# The least and the largest number of queries that are compared; between them it is n / 100.
 _FEW, _MOST = 3, 12
 # Calls with at most this many numbers are copied, so that several calls are proven together.
 _SMALL = 2**18
@@ -106,11 +106,12 @@ def _differences(
     output: torch.Tensor,
     project: Callable[[torch.Tensor], torch.Tensor] | None,
 ) -> tuple[NDArray, NDArray, NDArray] | None:
-    """Return by head how far weights times V are from `output`, and what rounding explains there.
+    """Return for each head the difference of weights · V from `output`, its bound, and a ratio.
 
-    The third is the largest ratio of a difference to what rounding explains of it. None where
-    nothing can be compared: q, k or v hold NaN (see `is_broken`), or no query sees a key. With
-    `project`, each has one number.
+    The difference is the largest of the head, and the bound is the difference that rounding
+    explains at the same place. The ratio is the largest ratio of a difference to its bound. None if
+    nothing can be compared, because q, k or v have NaN (see `is_broken`), or no query sees a key.
+    With `project`, the three arrays have a single number for all heads.
     """
     import torch
 
@@ -141,7 +142,7 @@ def _differences(
 
 
 def _of_groups(call: Call, groups: NDArray, heads: NDArray) -> Call:
-    """Return `call` with some `groups` of keys and values, and the `heads` that read them."""
+    """Return `call` with only some `groups` of keys and values, and the `heads` that read them."""
     import torch
 
     def some(part: torch.Tensor | None, at: NDArray) -> torch.Tensor | None:
@@ -163,7 +164,7 @@ def _bounded(
     output: torch.Tensor,
     project: Callable[[torch.Tensor], torch.Tensor] | None,
 ) -> tuple[NDArray, NDArray, NDArray] | None:
-    """Return the differences of the queries of `part` with the whole bound; see `_differences`."""
+    """Return the differences of the queries of `part` with the exact bound; see `_differences`."""
     import torch
 
     assert part.v is not None
@@ -177,13 +178,13 @@ def _bounded(
     if project is not None:
         joined = torch.from_numpy(ours).transpose(0, 1).flatten(1).to(output.device, output.dtype)
         ours = project(joined).detach().to("cpu", torch.float64).numpy()[None]
-        # A projection adds up what all of its inputs may have moved.
+        # A projection sums its inputs, so it also sums their errors.
         room = _ROOM * float(bounds.max()) * np.sqrt(joined.shape[1])
         theirs, bounds = theirs[None], np.full(ours.shape, room + _ROOM * 1e-6 * np.abs(ours).max())
         seen = np.logical_and.reduce(seen, axis=0, keepdims=True)
     errors = np.where(seen[..., None], np.abs(ours - theirs), 0).reshape(len(ours), -1)
     bounds = bounds.reshape(len(ours), -1)
-    # NaN in the output of the attention is explained by nothing.
+    # Rounding does not explain NaN in the output of the attention.
     errors, ratios = (np.nan_to_num(part, nan=np.inf) for part in (errors, errors / bounds))
     largest = errors.argmax(axis=1)[:, None]
     explained = np.take_along_axis(bounds, largest, axis=1)[:, 0]
@@ -193,11 +194,11 @@ def _bounded(
 def _plainly_equal(
     call: Call, scores: NDArray, weights: NDArray, seen: NDArray, output: torch.Tensor
 ) -> tuple[tuple[NDArray, NDArray, NDArray], NDArray[np.bool_]] | None:
-    """Return the differences, and by head whether a part of the bound explains all of them.
+    """Return the differences, and for each head whether a smaller bound explains all of them.
 
-    That is so for most heads in float32, and takes products of small matrices alone. Of the other
-    heads the whole bound has to be computed: see `attnwidget.capture.rounding`. None where that
-    is so of all heads, because the model is of another precision.
+    The smaller bound needs only products of small matrices, and suffices for most heads in float32.
+    For the other heads the exact bound has to be computed; see `attnwidget.capture.rounding`. None
+    if the model has another precision, for which the smaller bound does not suffice.
     """
     import torch
 
@@ -214,7 +215,7 @@ def _plainly_equal(
     with np.errstate(invalid="ignore", over="ignore"):
         ours, sizes = times(weights, V), np.abs(V)
         moved = weights * (UNIT * (np.abs(np.where(weights > 0, scores, 0)) + 1))
-        # Σ moved |V - o| is at least this; it is the part of the scores.
+        # A lower limit of Σ moved |V - o|, the part of the bound that comes from the scores.
         spread = times(moved, sizes) - np.abs(ours) * moved.sum(axis=-1, keepdims=True)
         bounds = UNIT * (times(weights, sizes) + np.abs(ours)) + np.maximum(spread, 0) + TINY
         errors = np.abs(ours - output.detach().cpu().numpy())
@@ -228,7 +229,7 @@ def _plainly_equal(
 def _judged(
     calls: Sequence[Call], differences: tuple[NDArray, NDArray, NDArray] | None
 ) -> list[Call]:
-    """Return each of `calls` with its share of `differences`."""
+    """Return `calls` with the results of the comparison; each call has its heads' `differences`."""
     if differences is None:
         return list(calls)
     judged = []
