@@ -16,7 +16,7 @@ export interface CanvasView {
   request(): void;
   /** Ask for another layout and a picture in the next frame. */
   relayout(): void;
-  /** Draw the first picture without waiting for a frame: a card that says it is ready shows its numbers. */
+  /** Draw without waiting for a frame: a card that says it is ready, or was asked for another order, shows it. */
   open(): void;
 }
 

@@ -33,7 +33,7 @@ function createGrid(parent: HTMLElement, card: Card): void {
   const root = h("div", { class: "aw-heads-grid" });
   const large = createLarge(root);
   const thumbs = createThumbs();
-  const controls = createControls(() => picture.request(), card);
+  const controls = createControls(() => picture.open(), card);
   const series = createSeries(store, card, renew);
   let { kind } = store.shown;
   let width = 0;
@@ -42,7 +42,7 @@ function createGrid(parent: HTMLElement, card: Card): void {
 
   function renew() {
     root.setAttribute("aria-busy", String(series.busy));
-    picture.request();
+    picture.open();
   }
 
   function paint() {
