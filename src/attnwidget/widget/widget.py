@@ -308,11 +308,18 @@ class AttentionWidget(SessionMirror):
         TypeError, ValueError
             For weights that are negative, NaN, or don't fit the tokens.
         """
-        source = GivenSource.create(attention, tokens, key_tokens)
-        look: dict[str, Any] = {"title": title, "cmap": cmap, "color_scale": color_scale}
-        look["view"] = view
-        at: dict[str, Any] = {"layer": layer, "head": head, "mask": mask, "presets": presets}
-        return cls(Session(source, **at, **look))
+        session = Session(
+            GivenSource.create(attention, tokens, key_tokens),
+            layer=layer,
+            head=head,
+            mask=mask,
+            presets=presets,
+            title=title,
+            cmap=cmap,
+            color_scale=color_scale,
+            view=view,
+        )
+        return cls(session)
 
     @classmethod
     @with_hints
@@ -344,11 +351,19 @@ class AttentionWidget(SessionMirror):
         TypeError, ValueError
             For outputs without weights (what to do is said), of the wrong rank, or with NaN.
         """
-        weights = read_outputs(outputs, kind, batch_index)
-        look: dict[str, Any] = {"title": title, "cmap": cmap, "color_scale": color_scale}
-        look["view"] = view
-        at: dict[str, Any] = {"layer": layer, "head": head, "mask": mask, "presets": presets}
-        return cls.from_arrays(weights, tokens, key_tokens, **at, **look)
+        return cls.from_arrays(
+            read_outputs(outputs, kind, batch_index),
+            tokens,
+            key_tokens,
+            layer=layer,
+            head=head,
+            mask=mask,
+            presets=presets,
+            title=title,
+            cmap=cmap,
+            color_scale=color_scale,
+            view=view,
+        )
 
     @staticmethod
     @with_hints
