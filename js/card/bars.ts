@@ -32,10 +32,10 @@ export function createBars(store: Store) {
         const key = shown[i];
         line.element.hidden = key === undefined || blind;
         if (key === undefined || blind) return;
-        const value = row[key] as number;
+        const value = row[key];
         const hidden = Boolean(mask[q * nK + key]);
         line.set(
-          visible(store.keyTokens[key] as string),
+          visible(store.keyTokens[key]),
           value,
           hidden,
           key === k,
@@ -44,8 +44,7 @@ export function createBars(store: Store) {
       });
       bars.setAttribute("aria-label", `attention of query ${q} over its keys`);
       const others = nK - shown.length;
-      const left =
-        row.reduce((a, b) => a + b, 0) - shown.reduce((a, j) => a + (row[j] as number), 0);
+      const left = row.reduce((a, b) => a + b, 0) - shown.reduce((a, j) => a + row[j], 0);
       text(
         rest,
         others && !blind ? `and ${others} more: ${Math.max(0, left).toFixed(3)} together` : "",
@@ -66,7 +65,7 @@ function ceiling(store: Store, row: Float32Array): number {
 function strongest(row: Float32Array, key: number): number[] {
   const keys = Array.from(row, (_, j) => j);
   if (row.length <= BARS + 2) return keys;
-  const rank = (j: number) => (j === key ? 2 : (row[j] as number));
+  const rank = (j: number) => (j === key ? 2 : row[j]);
   return keys
     .sort((a, b) => rank(b) - rank(a))
     .slice(0, BARS)

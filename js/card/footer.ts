@@ -28,8 +28,8 @@ export function createFooter(
       let sum = 0;
       let masked = 0;
       for (let at = q * nK; at < (q + 1) * nK; at++) {
-        sum += data[at] as number;
-        masked += mask[at] as number;
+        sum += data[at];
+        masked += mask[at];
       }
       totals[q] = sum;
       hidden[q] = masked;

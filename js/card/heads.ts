@@ -54,8 +54,8 @@ export function createHeads(parent: HTMLElement, store: Store, env: Env): void {
     const maps = buttons.map((_, head) => store.matrix("attention", head)?.data as Float32Array);
     const top = store.get("color_scale") === "map" ? largest(maps.map((map) => largest(map))) : 1;
     buttons.forEach(({ element, canvas }, head) => {
-      const data = maps[head] as Float32Array;
-      const share = (at: number) => (mask[at] ? null : (data[at] as number) / (top || 1));
+      const data = maps[head];
+      const share = (at: number) => (mask[at] ? null : data[at] / (top || 1));
       paintThumb(canvas, nQ, nK, share, table, masked);
       const current = head === store.get("head");
       element.setAttribute("aria-checked", String(current));

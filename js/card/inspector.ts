@@ -38,7 +38,7 @@ export function createInspector(parent: HTMLElement, store: Store, env: Env): vo
     const cell = focus.cell;
     if (!cell) return;
     const [q, k] = cell;
-    const [from, to] = [visible(store.tokens[q] as string), visible(store.keyTokens[k] as string)];
+    const [from, to] = [visible(store.tokens[q]), visible(store.keyTokens[k])];
     fill(pair, JSON.stringify([from, to]), () => [token(from), h("span", {}, "→"), token(to)]);
     text(
       where,
@@ -74,7 +74,7 @@ function formulaOf(store: Store, [q, k]: Cell): string[] {
   if (value !== "scores") lines.push(...explainWeight(store, q, k).lines);
   const carries = weighted(store, k);
   if (carries) {
-    const carried = carries.factor * (store.attention.data[q * store.nK + k] as number);
+    const carried = carries.factor * store.attention.data[q * store.nK + k];
     lines.push(`· ${carries.name} ${number(carries.factor)} = ${number(carried)}`);
   }
   if (value === "output-shift" && !store.mask[q * store.nK + k]) {
@@ -96,7 +96,7 @@ function showEffect(effect: HTMLElement, store: Store, [q, k]: Cell, from: strin
       "A click masks this cell: its weight goes to the rest of the row.",
     ]);
   } else {
-    const moved = number(shift.data[at] as number);
+    const moved = number(shift.data[at]);
     fill(effect, JSON.stringify([from, moved]), () => [
       "A click masks this cell: the output of ",
       h("span", { class: "aw-quoted" }, "“", token(from), "”"),

@@ -31,7 +31,7 @@ export function createMistakes(
     const report = store.get("report");
     if (report?.kind !== "mistake") return "";
     if (!report.got) return "the code fails on these shapes; more below";
-    const [rows, cols] = report.got.shape as [number, number];
+    const [rows, cols] = report.got.shape;
     const failed = invariants(decode(report.got), decode(report.mask), rows, cols)
       .filter(({ holds }) => !holds)
       .map(({ says }) => says);

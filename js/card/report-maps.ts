@@ -33,20 +33,20 @@ export function pictures(report: Report, mask: Flat, cmap: string, isDark: boole
     name: "right",
     note: "softmax by row",
     data: expected,
-    share: (at) => (mask[at] ? null : (expected[at] as number)),
+    share: (at) => (mask[at] ? null : expected[at]),
     table: weights,
     signed: false,
   };
   if (!report.got) return [right];
   const got = decode(report.got);
-  const off = Float32Array.from(got, (value, i) => value - (expected[i] as number));
+  const off = Float32Array.from(got, (value, i) => value - expected[i]);
   const most = largest(off.map((d) => (Number.isFinite(d) ? Math.abs(d) : 0)));
   return [
     {
       name: "got",
       note: report.kind === "mistake" ? "with the mistake" : "what it returned",
       data: got,
-      share: (at) => finite(got[at] as number),
+      share: (at) => finite(got[at]),
       table: weights,
       signed: got.some((value) => value < 0),
     },
@@ -56,7 +56,7 @@ export function pictures(report: Report, mask: Flat, cmap: string, isDark: boole
       note: `got − right, colours ± ${number(most)}`,
       data: off,
       share: (at) => {
-        const d = finite(off[at] as number);
+        const d = finite(off[at]);
         return d === null ? null : 0.5 + (most > 0 ? d / most / 2 : 0);
       },
       table: signedLut(isDark),
@@ -74,14 +74,14 @@ export function reportMap(
   scope: Scope,
   colors: Palette,
 ): HTMLElement {
-  const [rows, cols] = report.expected.shape as [number, number];
+  const [rows, cols] = report.expected.shape;
   const own = report.case === "given" && rows === store.nQ && cols === store.nK;
   const places = (n: number) => Array.from({ length: n }, (_, i) => String(i));
   const queries = own ? store.tokens : places(rows);
   const keys = own ? store.keyTokens : places(cols);
-  const value = (r: number, c: number) => picture.data[r * cols + c] as number;
+  const value = (r: number, c: number) => picture.data[r * cols + c];
   const say = ([r, c]: Place) =>
-    `${picture.name} ${visible(queries[r] as string)} → ${visible(keys[c] as string)}: ${number(value(r, c))}`;
+    `${picture.name} ${visible(queries[r])} → ${visible(keys[c])}: ${number(value(r, c))}`;
   const show = (place: Place | null) => {
     if (!place) return;
     made.activate(place);

@@ -68,7 +68,7 @@ export function createReport(parent: HTMLElement, store: Store, env: Env): void 
         reportMap(store, report, picture, readout, scope, colors),
       ),
     );
-    const [rows, cols] = report.expected.shape as [number, number];
+    const [rows, cols] = report.expected.shape;
     const got = report.got && decode(report.got);
     broken.replaceChildren(
       ...(got ? invariants(got, mask, rows, cols) : []).map(({ name, holds, says }) =>

@@ -13,12 +13,12 @@ export function rowIsEmpty(store: Store, query: number): boolean {
 /** "cat → sat 0.42", "cat → sat masked"; "cat → sat effect 1.30" where other numbers are drawn. */
 export function describe(store: Store, [query, key]: readonly [number, number]): string {
   const at = query * store.nK + key;
-  const pair = `${visible(store.tokens[query] as string)} → ${visible(store.keyTokens[key] as string)}`;
+  const pair = `${visible(store.tokens[query])} → ${visible(store.keyTokens[key])}`;
   if (store.locked?.[at]) return `${pair} masked by the model itself, locked`;
   if (rowIsEmpty(store, query)) return `${pair} masked, every key of this query is masked`;
   if (store.mask[at]) return `${pair} masked`;
   const { value, name } = shownQuantity(store);
-  if (value === "attention") return `${pair} ${(store.attention.data[at] as number).toFixed(2)}`;
+  if (value === "attention") return `${pair} ${store.attention.data[at].toFixed(2)}`;
   return `${pair} ${name} ${number(quantityAt(store, query, key))}`;
 }
 
@@ -26,5 +26,5 @@ export function describe(store: Store, [query, key]: readonly [number, number]):
 export function opening(store: Store): readonly [query: number, key: number] {
   const query = store.nQ >> 1;
   const row = store.attention.data.subarray(query * store.nK, (query + 1) * store.nK);
-  return [query, row.reduce((best, p, k) => (p > (row[best] as number) ? k : best), 0)];
+  return [query, row.reduce((best, p, k) => (p > row[best] ? k : best), 0)];
 }

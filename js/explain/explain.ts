@@ -29,10 +29,10 @@ export interface Explanation {
 
 const row = (m: Matrix, r: number) => Array.from(m.data.subarray(r * m.cols, (r + 1) * m.cols));
 const column = (m: Matrix, c: number) =>
-  Array.from({ length: m.rows }, (_, r) => m.data[r * m.cols + c] as number);
-const at = (m: Matrix, r: number, c: number) => m.data[r * m.cols + c] as number;
+  Array.from({ length: m.rows }, (_, r) => m.data[r * m.cols + c]);
+const at = (m: Matrix, r: number, c: number) => m.data[r * m.cols + c];
 const products = (a: readonly number[], b: readonly number[]) =>
-  a.map((x, i) => `${two(x)}·${operand(b[i] as number)}`);
+  a.map((x, i) => `${two(x)}·${operand(b[i])}`);
 
 export function explain(store: Store, name: MatrixName, r: number, c: number): Explanation {
   const wrong = name === "attention" || name === "output" ? store.mistaken : null;
@@ -134,7 +134,7 @@ function explainProjection(store: Store, name: "Q" | "K" | "V", r: number, c: nu
   const first = c - (c % 2);
   const pair = [first, first + 1].map((col) => x.reduce((s, v, m) => s + v * at(W, m, col), 0));
   const theta = angle(r, c, made.cols);
-  const [a, b] = pair as [number, number];
+  const [a, b] = pair;
   const angles = `θ = ${r} ÷ 10000^(${first}/${made.cols}) = ${two(theta)}`;
   const turned =
     c % 2 ? `${two(a)}·sin(θ) + ${two(b)}·cos(θ)` : `${two(a)}·cos(θ) − ${two(b)}·sin(θ)`;
@@ -219,9 +219,7 @@ export function explainWeight(store: Store, r: number, c: number): Explanation {
   ];
   const hidden = mask.subarray(r * nK, (r + 1) * nK);
   const open = row(scores, r).filter((_, j) => !hidden[j]);
-  const closed = Array.from(hidden).flatMap((m, j) =>
-    m ? [visible(store.keyTokens[j] as string)] : [],
-  );
+  const closed = Array.from(hidden).flatMap((m, j) => (m ? [visible(store.keyTokens[j])] : []));
   const lines: string[] = [];
   if (closed.length) {
     const shown = closed.length > 8 ? `${closed.length} of ${nK} keys` : closed.join(", ");
@@ -303,9 +301,7 @@ function explainOutput(store: Store, r: number, c: number): Explanation {
   const value = at(need(store, "output"), r, c);
   const weights = row(store.attention, r);
   const values = column(V, c);
-  const seen = weights.flatMap((p, j) =>
-    store.mask[r * store.nK + j] ? [] : [[p, values[j] as number]],
-  );
+  const seen = weights.flatMap((p, j) => (store.mask[r * store.nK + j] ? [] : [[p, values[j]]]));
   const sources: Source[] = [
     { name: "attention", row: r },
     { name: "V", col: c },
@@ -313,7 +309,7 @@ function explainOutput(store: Store, r: number, c: number): Explanation {
   if (!seen.length) {
     return { value, lines: ["every key is masked: the output is 0"], numpy: "0.0", sources };
   }
-  const terms = seen.map(([p, v]) => `${two(p as number)}·${operand(v as number)}`);
+  const terms = seen.map(([p, v]) => `${two(p)}·${operand(v)}`);
   return {
     value,
     lines: [`p·v = ${sum(terms)} = ${number(value)}`],

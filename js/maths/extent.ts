@@ -7,7 +7,7 @@
 export function largest(values: ArrayLike<number>, least = 0): number {
   let max = least;
   for (let i = 0; i < values.length; i++) {
-    if ((values[i] as number) > max) max = values[i] as number;
+    if (values[i] > max) max = values[i];
   }
   return max;
 }
@@ -16,8 +16,8 @@ export function largest(values: ArrayLike<number>, least = 0): number {
 export function extent(values: ArrayLike<number>): [low: number, high: number] {
   let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
   for (let i = 0; i < values.length; i++) {
-    low = Math.min(low, values[i] as number);
-    high = Math.max(high, values[i] as number);
+    low = Math.min(low, values[i]);
+    high = Math.max(high, values[i]);
   }
   return [low, high];
 }

@@ -56,10 +56,10 @@ export function rescore(flow: Flow): void {
       for (let j = 0; j < nK; j++) {
         const k = (h * nK + j) * dK;
         let dot = 0;
-        for (let c = 0; c < dK; c++) dot += (Q[q + c] as number) * (K[k + c] as number);
+        for (let c = 0; c < dK; c++) dot += Q[q + c] * K[k + c];
         const at = (h * n + i) * nK + j;
         const score = capped(dot * scale, softcap);
-        scores[at] = score + (bias ? (bias[at] as number) : 0);
+        scores[at] = score + (bias ? bias[at] : 0);
       }
     }
   }
@@ -83,14 +83,14 @@ function project(flow: Flow, made: "Q" | "K" | "V"): void {
   const row = new Float64Array(d);
   for (let i = 0; i < n; i++) {
     for (let m = 0; m < dModel; m++) {
-      x[m] = X[i * dModel + m] as number;
-      if (positional === "sinusoidal") x[m]! += sinusoidal(i, m, dModel);
+      x[m] = X[i * dModel + m];
+      if (positional === "sinusoidal") x[m] += sinusoidal(i, m, dModel);
     }
     for (let h = 0; h < heads; h++) {
       row.fill(0);
       for (let m = 0; m < dModel; m++) {
         const w = (h * dModel + m) * d;
-        for (let c = 0; c < d; c++) row[c]! += (x[m] as number) * (W[w + c] as number);
+        for (let c = 0; c < d; c++) row[c] += x[m] * W[w + c];
       }
       if (positional === "rotary" && made !== "V") turn(row, i);
       out.set(row, (h * n + i) * d);
@@ -101,7 +101,7 @@ function project(flow: Flow, made: "Q" | "K" | "V"): void {
 function turn(row: Float64Array, position: number): void {
   for (let c = 0; c + 1 < row.length; c += 2) {
     const theta = angle(position, c, row.length);
-    const [a, b] = [row[c] as number, row[c + 1] as number];
+    const [a, b] = [row[c], row[c + 1]];
     row[c] = a * Math.cos(theta) - b * Math.sin(theta);
     row[c + 1] = a * Math.sin(theta) + b * Math.cos(theta);
   }

@@ -18,7 +18,7 @@ export function invariants(got: Flat, mask: Flat, rows: number, cols: number): I
     let sum = 0;
     let open = 0;
     for (let at = r * cols; at < (r + 1) * cols; at++) {
-      const value = got[at] as number;
+      const value = got[at];
       sum += value;
       open += Number(!mask[at]);
       if (!Number.isFinite(value)) notNumbers++;

@@ -15,8 +15,7 @@ export function mistakenFlow(report: Report | null, V: Matrix | null) {
     for (let c = 0; c < V.cols; c++) {
       let sum = 0;
       for (let k = 0; k < V.rows; k++) {
-        sum +=
-          (attention.data[r * attention.cols + k] as number) * (V.data[k * V.cols + c] as number);
+        sum += attention.data[r * attention.cols + k] * V.data[k * V.cols + c];
       }
       output.data[r * V.cols + c] = sum;
     }

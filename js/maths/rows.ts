@@ -27,7 +27,7 @@ export function recomputeRows(maps: Maps, rows: Iterable<number>): void {
   for (const row of rows) {
     for (let h = 0; h < heads; h++) {
       const at = (h * n + row) * nK;
-      const mass = rowMass ? (rowMass[row] as number) : 1;
+      const mass = rowMass ? rowMass[row] : 1;
       softmaxRow(scores, mask, at, row * nK, nK, attention, temperature, mass);
       if (!V || !output) continue;
       const values = V.subarray(h * nK * d, (h + 1) * nK * d);

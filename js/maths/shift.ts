@@ -20,14 +20,14 @@ export function shiftRow(from: ShiftInputs, q: number, out: Float32Array, start:
   const { attention, V, output } = from;
   const [n, d] = [attention.cols, V.cols];
   for (let k = 0; k < n; k++) {
-    const p = attention.data[q * n + k] as number;
+    const p = attention.data[q * n + k];
     if (p > 0.5) {
       out[start + k] = without(from, q, k);
       continue;
     }
     let square = 0;
     for (let c = 0; p > 0 && c < d; c++) {
-      square += ((output.data[q * d + c] as number) - (V.data[k * d + c] as number)) ** 2;
+      square += (output.data[q * d + c] - V.data[k * d + c]) ** 2;
     }
     out[start + k] = (p / (1 - p)) * Math.sqrt(square);
   }
@@ -42,6 +42,6 @@ function without({ scores, V, output, mask, temperature }: ShiftInputs, q: numbe
   const after = new Float64Array(d);
   outputRow(p, 0, n, V.data, d, after, 0);
   let square = 0;
-  for (let c = 0; c < d; c++) square += ((output.data[q * d + c] as number) - after[c]!) ** 2;
+  for (let c = 0; c < d; c++) square += (output.data[q * d + c] - after[c]) ** 2;
   return Math.sqrt(square);
 }

@@ -17,7 +17,7 @@ export function softmaxRow(
 ): void {
   let max = Number.NEGATIVE_INFINITY;
   for (let j = 0; j < n; j++) {
-    const s = scores[start + j] as number;
+    const s = scores[start + j];
     if (!mask[maskStart + j] && s > max) max = s;
   }
   if (max === Number.NEGATIVE_INFINITY) {
@@ -26,7 +26,7 @@ export function softmaxRow(
   }
   const part = (j: number) => {
     if (mask[maskStart + j]) return 0;
-    const below = (scores[start + j] as number) - max;
+    const below = scores[start + j] - max;
     return temperature === 0 ? Number(below === 0) : Math.exp(below / temperature);
   };
   let sum = 0;
@@ -46,10 +46,10 @@ export function outputRow(
 ): void {
   out.fill(0, outStart, outStart + d);
   for (let j = 0; j < n; j++) {
-    const p = attention[start + j] as number;
+    const p = attention[start + j];
     if (p === 0) continue;
     for (let c = 0; c < d; c++) {
-      out[outStart + c] = (out[outStart + c] as number) + p * (V[j * d + c] as number);
+      out[outStart + c] += p * V[j * d + c];
     }
   }
 }

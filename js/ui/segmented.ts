@@ -46,7 +46,7 @@ export function segmented(
     event.stopPropagation();
     const offered = buttons.filter((button) => !button.hidden && !button.disabled);
     const from = offered.indexOf(event.target as HTMLButtonElement);
-    const next = offered[(from + step + offered.length) % offered.length] as HTMLButtonElement;
+    const next = offered[(from + step + offered.length) % offered.length];
     next.focus();
     pick(next.dataset.value as string);
   });
