@@ -1,9 +1,9 @@
 /**
- * The extremes of arrays of any length. `Math.max(...values)` passes each value as an argument, and a
- * call takes about 120,000 of them: fewer than a map of 350 tokens has cells.
+ * The extremes of arrays of any length. `Math.max(...values)` fails on a large map, because a call
+ * takes about 120,000 arguments: a map of 350 tokens has more cells.
  */
 
-/** The largest value, or `least` where no value is larger. */
+/** Return the largest value, or `least` if no value is larger. */
 export function largest(values: ArrayLike<number>, least = 0): number {
   let max = least;
   for (let i = 0; i < values.length; i++) {
@@ -12,7 +12,7 @@ export function largest(values: ArrayLike<number>, least = 0): number {
   return max;
 }
 
-/** The smallest and the largest value; NaN where a value is NaN. */
+/** Return the smallest and the largest value; both are NaN if any value is NaN. */
 export function extent(values: ArrayLike<number>): [low: number, high: number] {
   let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
   for (let i = 0; i < values.length; i++) {

@@ -1,10 +1,10 @@
-/** Everything downstream of a number that changed, computed in the page as Python computes it. */
+/** Recompute Q, K, V and the scores after a number was set, with the same formulas as Python. */
 
 import type { Editable } from "../wire/schema";
 import { angle, sinusoidal } from "./positions";
 import type { Maps } from "./rows";
 
-/** The arrays of a widget, heads leading, written in place. */
+/** The arrays of a widget, written in place. Where there are several heads, the first axis is the head. */
 export interface Flow extends Maps {
   dModel: number;
   dK: number;
@@ -21,8 +21,8 @@ export interface Flow extends Maps {
   bias: Float32Array | null;
 }
 
-/** What is made anew when one of these is set: itself apart, in the order of computing. */
-const FROM: Record<Editable, readonly ("Q" | "K" | "V")[]> = {
+/** The projections to recompute after an array was set. */
+const PROJECTIONS_OF: Record<Editable, readonly ("Q" | "K" | "V")[]> = {
   embeddings: ["Q", "K", "V"],
   key_embeddings: ["K", "V"],
   W_q: ["Q"],
@@ -33,21 +33,21 @@ const FROM: Record<Editable, readonly ("Q" | "K" | "V")[]> = {
   V: [],
 };
 
-/** The inputs that setting `name` changes, itself included. */
+/** Return the arrays that change when `name` is set: `name` itself and its projections. */
 export function changed(flow: Flow, name: Editable): Editable[] {
-  const own = name === "embeddings" && flow.key_embeddings ? (["Q"] as const) : FROM[name];
-  return [name, ...own];
+  return [name, ...projectionsOf(flow, name)];
 }
 
-/** Recompute Q, K and V as far as they follow from `name`, for every head. */
+/** Recompute the projections that are computed from `name`, for every head. */
 export function reproject(flow: Flow, name: Editable): void {
-  const all = changed(flow, name);
-  for (const made of ["Q", "K", "V"] as const) {
-    if (made !== name && all.includes(made)) project(flow, made);
-  }
+  for (const projection of projectionsOf(flow, name)) project(flow, projection);
 }
 
-/** Q Kᵀ · scale + bias, of every head. */
+function projectionsOf(flow: Flow, name: Editable): readonly ("Q" | "K" | "V")[] {
+  return name === "embeddings" && flow.key_embeddings ? ["Q"] : PROJECTIONS_OF[name];
+}
+
+/** Recompute the scores of every head: Q Kᵀ · scale, bounded by the soft cap, plus the bias. */
 export function rescore(flow: Flow): void {
   const { n, nK, dK, heads, Q, K, bias, scores, scale, softcap } = flow;
   for (let h = 0; h < heads; h++) {
@@ -65,20 +65,19 @@ export function rescore(flow: Flow): void {
   }
 }
 
-/** A score bounded to (-cap, cap), as Gemma 2 does. */
+/** Bound a score to (-cap, cap), as Gemma 2 does; a cap of null leaves the score unchanged. */
 export function capped(score: number, cap: number | null): number {
   return cap ? cap * Math.tanh(score / cap) : score;
 }
 
-function project(flow: Flow, made: "Q" | "K" | "V"): void {
+function project(flow: Flow, name: "Q" | "K" | "V"): void {
   const { dModel, heads, positional } = flow;
-  const fromKeys = made !== "Q" && flow.key_embeddings;
-  const X = fromKeys ? flow.key_embeddings : flow.embeddings;
-  const W = flow[`W_${made.toLowerCase()}` as "W_q"];
+  const X = (name !== "Q" && flow.key_embeddings) || flow.embeddings;
+  const W = flow[`W_${name.toLowerCase()}` as "W_q"];
   if (!X || !W) return;
-  const n = made === "Q" ? flow.n : flow.nK;
-  const d = made === "V" ? flow.d : flow.dK;
-  const out = flow[made] as Float32Array;
+  const n = name === "Q" ? flow.n : flow.nK;
+  const d = name === "V" ? flow.d : flow.dK;
+  const out = flow[name] as Float32Array;
   const x = new Float64Array(dModel);
   const row = new Float64Array(d);
   for (let i = 0; i < n; i++) {
@@ -92,13 +91,14 @@ function project(flow: Flow, made: "Q" | "K" | "V"): void {
         const w = (h * dModel + m) * d;
         for (let c = 0; c < d; c++) row[c] += x[m] * W[w + c];
       }
-      if (positional === "rotary" && made !== "V") turn(row, i);
+      if (positional === "rotary" && name !== "V") rotate(row, i);
       out.set(row, (h * n + i) * d);
     }
   }
 }
 
-function turn(row: Float64Array, position: number): void {
+/** Rotate each pair of columns by its angle at the position (rotary position encoding). */
+function rotate(row: Float64Array, position: number): void {
   for (let c = 0; c + 1 < row.length; c += 2) {
     const theta = angle(position, c, row.length);
     const [a, b] = [row[c], row[c + 1]];

@@ -1,4 +1,4 @@
-/** What holds of every right map of attention, and whether it holds of this one. */
+/** Check properties that every correct attention map has. */
 
 import { number } from "../explain/numbers";
 import type { Flat } from "../wire/codec";
@@ -7,10 +7,11 @@ import { extent } from "./extent";
 export interface Invariant {
   name: "row-sums" | "masked" | "numbers";
   holds: boolean;
+  /** The result of the check as a sentence on screen. */
   says: string;
 }
 
-export function invariants(got: Flat, mask: Flat, rows: number, cols: number): Invariant[] {
+export function invariants(weights: Flat, mask: Flat, rows: number, cols: number): Invariant[] {
   const sums: number[] = [];
   let leaked = 0;
   let notNumbers = 0;
@@ -18,7 +19,7 @@ export function invariants(got: Flat, mask: Flat, rows: number, cols: number): I
     let sum = 0;
     let open = 0;
     for (let at = r * cols; at < (r + 1) * cols; at++) {
-      const value = got[at];
+      const value = weights[at];
       sum += value;
       open += Number(!mask[at]);
       if (!Number.isFinite(value)) notNumbers++;
@@ -26,26 +27,28 @@ export function invariants(got: Flat, mask: Flat, rows: number, cols: number): I
     }
     if (open) sums.push(sum);
   }
-  const whole = sums.every((sum) => Math.abs(sum - 1) < 1e-4);
+  const sumsAreOne = sums.every((sum) => Math.abs(sum - 1) < 1e-4);
   const [low, high] = extent(sums);
   const range =
     low === high || Number.isNaN(low) ? number(low) : `${number(low)} to ${number(high)}`;
-  const quiet = leaked < 1e-6;
+  const maskHolds = leaked < 1e-6;
   return [
     {
       name: "row-sums",
-      holds: whole,
-      says: whole ? "rows sum to 1" : `rows sum to ${range}, not to 1`,
+      holds: sumsAreOne,
+      says: sumsAreOne ? "rows sum to 1" : `rows sum to ${range}, not to 1`,
     },
     {
       name: "masked",
-      holds: quiet,
-      says: quiet ? "no attention to masked cells" : `a masked cell gets ${number(leaked)}`,
+      holds: maskHolds,
+      says: maskHolds
+        ? "no attention to masked cells"
+        : `a masked cell has attention ${number(leaked)}`,
     },
     {
       name: "numbers",
       holds: notNumbers === 0,
-      says: notNumbers ? `${notNumbers} cells are no numbers` : "every cell is a number",
+      says: notNumbers ? `cells without a number: ${notNumbers}` : "every cell is a number",
     },
   ];
 }

@@ -1,4 +1,4 @@
-/** What a mistake that is switched on makes of attention and output. */
+/** Attention and output as code with the chosen mistake computes them. */
 import { type Matrix, matrix } from "../wire/codec";
 import type { Report } from "../wire/schema";
 

@@ -1,10 +1,10 @@
-/** Rows of the maps: recomputed from the scores, or replaced by Python's. */
+/** Update rows of attention and output: recompute them from the scores, or copy them from Python. */
 
 import { decode } from "../wire/codec";
 import type { Patch } from "../wire/schema";
 import { outputRow, softmaxRow } from "./softmax";
 
-/** The arrays that an edit of the mask changes and those that it reads; heads lead. */
+/** The arrays that an edit of the mask reads or changes. Where there are several heads, the first axis is the head. */
 export interface Maps {
   n: number;
   nK: number;
@@ -15,10 +15,10 @@ export interface Maps {
   mask: Uint8Array;
   scores: Float32Array;
   attention: Float32Array;
-  /** Null where weights were given as they are: no values, no output. */
+  /** V and output are null if the widget was given attention weights only. */
   V: Float32Array | null;
   output: Float32Array | null;
-  /** What each row sums to, where it is not 1. */
+  /** The sum of each row of attention; null if every row sums to 1. */
   rowMass: Float32Array | null;
 }
 
@@ -36,7 +36,7 @@ export function recomputeRows(maps: Maps, rows: Iterable<number>): void {
   }
 }
 
-/** Copy Python's rows in; the rows, or none where the patch belongs to a map of another shape. */
+/** Copy Python's rows into the maps. Return the row numbers, or none if the patch is of another shape. */
 export function copyRows(maps: Maps, patch: Patch): readonly number[] {
   const { n, nK, heads, d } = maps;
   const rows = [...decode(patch.rows)];

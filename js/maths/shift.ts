@@ -1,8 +1,8 @@
-/** How far masking a cell would move its query's output. */
+/** How far a query's output would move if a cell were masked. */
 import type { Matrix } from "../wire/codec";
 import { outputRow, softmaxRow } from "./softmax";
 
-/** What the shift of a row is computed from; the matrices are one head's. */
+/** The inputs of the computation; each matrix belongs to the same head. */
 export interface ShiftInputs {
   scores: Matrix;
   attention: Matrix;
@@ -13,16 +13,16 @@ export interface ShiftInputs {
 }
 
 /**
- * Row q: p/(1-p)·‖o − v‖ for each key. Where p is more than half, that form cancels (and says nothing
- * where the rest underflowed), so the row is computed again without the key.
+ * Write the shifts of row q into `out`: p/(1-p)·‖o − v‖ for each key. For p > 0.5 the formula loses
+ * digits, and it fails if the other weights are rounded to 0: then the row is computed without the key.
  */
-export function shiftRow(from: ShiftInputs, q: number, out: Float32Array, start: number): void {
-  const { attention, V, output } = from;
+export function shiftRow(inputs: ShiftInputs, q: number, out: Float32Array, start: number): void {
+  const { attention, V, output } = inputs;
   const [n, d] = [attention.cols, V.cols];
   for (let k = 0; k < n; k++) {
     const p = attention.data[q * n + k];
     if (p > 0.5) {
-      out[start + k] = without(from, q, k);
+      out[start + k] = shiftWithout(inputs, q, k);
       continue;
     }
     let square = 0;
@@ -33,7 +33,8 @@ export function shiftRow(from: ShiftInputs, q: number, out: Float32Array, start:
   }
 }
 
-function without({ scores, V, output, mask, temperature }: ShiftInputs, q: number, k: number) {
+/** Compute the output of query q without key k; return the distance from the present output. */
+function shiftWithout({ scores, V, output, mask, temperature }: ShiftInputs, q: number, k: number) {
   const [n, d] = [scores.cols, V.cols];
   const hidden = mask.slice(q * n, (q + 1) * n);
   hidden[k] = 1;

@@ -1,8 +1,7 @@
-/** The row that an edit changes, computed as Python computes it. */
-
 /**
- * Masked softmax of one row of scores / temperature: the maximum over unmasked keys subtracted first,
- * an empty row all zero, temperature 0 the argmax. The row sums to `mass`.
+ * Write the masked softmax of a row of scores / temperature into `out`. The maximum over the unmasked
+ * keys is subtracted first. If every key is masked, the row is 0. Temperature 0 gives the argmax:
+ * equal largest scores share the weight. The row sums to `mass`.
  */
 export function softmaxRow(
   scores: ArrayLike<number>,
@@ -34,7 +33,7 @@ export function softmaxRow(
   for (let j = 0; j < n; j++) out[outStart + j] = (part(j) / sum) * mass;
 }
 
-/** One row of attention · V. */
+/** Write one row of attention · V into `out`. */
 export function outputRow(
   attention: ArrayLike<number>,
   start: number,
