@@ -1,16 +1,17 @@
-/** A cell of the map in words, and the cell that a view begins with. */
+/** Describe a cell of the map in words, and choose the first active cell. */
 import { quantityAt, shownQuantity } from "../state/quantity";
 import type { Store } from "../state/store";
 import { number } from "./numbers";
 import { visible } from "./tokens";
 
+/** Whether every key of the query is masked. */
 export function rowIsEmpty(store: Store, query: number): boolean {
   const start = query * store.nK;
   for (let k = 0; k < store.nK; k++) if (!store.mask[start + k]) return false;
   return true;
 }
 
-/** "cat → sat 0.42", "cat → sat masked"; "cat → sat effect 1.30" where other numbers are drawn. */
+/** For example "cat → sat 0.42", "cat → sat masked", or "cat → sat effect 1.30" if the map shows another quantity. */
 export function describe(store: Store, [query, key]: readonly [number, number]): string {
   const at = query * store.nK + key;
   const pair = `${visible(store.tokens[query])} → ${visible(store.keyTokens[key])}`;
@@ -22,7 +23,7 @@ export function describe(store: Store, [query, key]: readonly [number, number]):
   return `${pair} ${name} ${number(quantityAt(store, query, key))}`;
 }
 
-/** The cell to begin with: where the middle query looks most. */
+/** The first active cell of a view: the middle query and the key with its largest weight. */
 export function opening(store: Store): readonly [query: number, key: number] {
   const query = store.nQ >> 1;
   const row = store.attention.data.subarray(query * store.nK, (query + 1) * store.nK);

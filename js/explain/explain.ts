@@ -1,4 +1,4 @@
-/** Where one number comes from: in words and numbers, as a line of NumPy, and which cells it reads. */
+/** Explain a number: its computation in words and as a line of NumPy, and the rows and columns it uses. */
 
 import { extent } from "../maths/extent";
 import { angle, sinusoidal } from "../maths/positions";
@@ -9,9 +9,11 @@ import type { Editable } from "../wire/schema";
 import { exact, exactList, number, operand, sum, two, weight } from "./numbers";
 import { visible } from "./tokens";
 
+const GIVEN = "given in Python";
+
 export type MatrixName = Editable | "scores" | "mask" | "attention" | "output";
 
-/** Rows and columns of another matrix that a number is computed from. */
+/** A row, a column or a cell of another matrix that a number is computed from. */
 export interface Source {
   name: MatrixName;
   row?: number;
@@ -20,7 +22,7 @@ export interface Source {
 
 export interface Explanation {
   value: number;
-  /** What it is, then how it is computed: a line ends with its result. */
+  /** The lines of the computation in words; a line ends with its result. */
   lines: string[];
   /** An expression that gives the number where `np` is NumPy. */
   numpy: string;
@@ -34,9 +36,17 @@ const at = (m: Matrix, r: number, c: number) => m.data[r * m.cols + c];
 const products = (a: readonly number[], b: readonly number[]) =>
   a.map((x, i) => `${two(x)}·${operand(b[i])}`);
 
+/** An explanation of a number that is not computed from other matrices. */
+const constant = (value: number, lines: string[]): Explanation => ({
+  value,
+  lines,
+  numpy: exact(value),
+  sources: [],
+});
+
 export function explain(store: Store, name: MatrixName, r: number, c: number): Explanation {
-  const wrong = name === "attention" || name === "output" ? store.mistaken : null;
-  if (wrong) return explainMistake(store, wrong, name as "attention", r, c);
+  const mistaken = name === "attention" || name === "output" ? store.mistaken : null;
+  if (mistaken) return explainMistake(store, mistaken, name as "attention", r, c);
   switch (name) {
     case "scores":
       return explainScore(store, r, c);
@@ -57,21 +67,20 @@ export function explain(store: Store, name: MatrixName, r: number, c: number): E
 
 function explainMistake(
   store: Store,
-  wrong: NonNullable<Store["mistaken"]>,
+  mistaken: NonNullable<Store["mistaken"]>,
   name: "attention" | "output",
   r: number,
   c: number,
 ): Explanation {
-  const value = at(wrong[name], r, c);
-  const right = at(need(store, name), r, c);
-  const row_ = row(wrong.attention, r);
-  const total = row_.reduce((a, b) => a + b, 0);
+  const value = at(mistaken[name], r, c);
+  const correct = at(need(store, name), r, c);
+  const total = row(mistaken.attention, r).reduce((a, b) => a + b, 0);
   return {
     value,
     lines: [
-      `with the mistake ${wrong.name} = ${number(value)}`,
-      `right would be = ${number(right)}`,
-      `this row sums to = ${number(total)}`,
+      `with the mistake ${mistaken.name} = ${number(value)}`,
+      `the right value = ${number(correct)}`,
+      `the sum of this attention row = ${number(total)}`,
     ],
     numpy: exact(value),
     sources: [{ name: "scores", row: r }],
@@ -82,71 +91,62 @@ function explainInput(store: Store, name: Editable, r: number, c: number): Expla
   const value = at(need(store, name), r, c);
   const lines = [`${number(value)}, ${origin(store, name, r, c)}`];
   if (name.endsWith("embeddings") && store.get("positional") === "sinusoidal") {
-    const { added, says } = position(store, name, r, c);
-    lines.push(`its position adds ${says} = ${two(added)}`);
+    const d = need(store, name).cols;
+    const formula = `${c % 2 ? "cos" : "sin"}(${r} ÷ 10000^(${c - (c % 2)}/${d}))`;
+    lines.push(`the position adds ${formula} = ${two(sinusoidal(r, c, d))}`);
   }
-  return { value, lines, numpy: exact(value), sources: [] };
+  return constant(value, lines);
 }
 
 function origin(store: Store, name: Editable, r: number, c: number): string {
   if (store.isByHand(name, r, c)) return "set by hand";
-  if (store.get("given").includes(name)) return "given as it is";
+  if (store.get("given").includes(name)) return GIVEN;
   const seed = store.get("seed");
   return name.endsWith("embeddings")
     ? `drawn from [0, 1) with seed ${seed}`
     : `${store.get("init")} weights, seed ${seed}`;
 }
 
-function position(store: Store, name: Editable, r: number, c: number) {
-  const d = need(store, name).cols;
-  const turn = c % 2 ? "cos" : "sin";
-  return {
-    added: sinusoidal(r, c, d),
-    says: `${turn}(${r} ÷ 10000^(${c - (c % 2)}/${d}))`,
-  };
-}
-
 function explainProjection(store: Store, name: "Q" | "K" | "V", r: number, c: number): Explanation {
-  const made = need(store, name);
-  const value = at(made, r, c);
+  const projection = need(store, name);
+  const value = at(projection, r, c);
   const weights = `W_${name.toLowerCase()}` as "W_q";
   const W = store.matrix(weights);
   const input = name !== "Q" && store.matrix("key_embeddings") ? "key_embeddings" : "embeddings";
   const X = store.matrix(input);
-  const hand = store.isByHand(name, r, c);
-  if (!X || !W || hand || store.get("given").includes(name)) {
-    const from = X ? "given as it is" : "captured from the model";
-    const lines = [`${number(value)}, ${hand ? "set by hand" : from}`];
-    return { value, lines, numpy: exact(value), sources: [] };
+  const isByHand = store.isByHand(name, r, c);
+  if (!X || !W || isByHand || store.get("given").includes(name)) {
+    const source = isByHand ? "set by hand" : X ? GIVEN : "captured from the model";
+    return constant(value, [`${number(value)}, ${source}`]);
   }
-  const sinus = store.get("positional") === "sinusoidal";
-  const x = row(X, r).map((v, m) => v + (sinus ? sinusoidal(r, m, X.cols) : 0));
+  const isSinusoidal = store.get("positional") === "sinusoidal";
+  const x = row(X, r).map((v, m) => v + (isSinusoidal ? sinusoidal(r, m, X.cols) : 0));
   const sources = [
     { name: input, row: r },
     { name: weights, col: c },
   ] as Source[];
   const dot = (col: number) => `np.dot(${exactList(x)}, ${exactList(column(W, col))})`;
-  const head = sinus ? "(x + position)·w" : "x·w";
+  const label = isSinusoidal ? "(x + position)·w" : "x·w";
   if (store.get("positional") !== "rotary" || name === "V") {
-    const lines = [`${head} = ${sum(products(x, column(W, c)))} = ${number(value)}`];
+    const lines = [`${label} = ${sum(products(x, column(W, c)))} = ${number(value)}`];
     return { value, lines, numpy: dot(c), sources };
   }
   const first = c - (c % 2);
   const pair = [first, first + 1].map((col) => x.reduce((s, v, m) => s + v * at(W, m, col), 0));
-  const theta = angle(r, c, made.cols);
+  const theta = angle(r, c, projection.cols);
   const [a, b] = pair;
-  const angles = `θ = ${r} ÷ 10000^(${first}/${made.cols}) = ${two(theta)}`;
-  const turned =
+  const angles = `θ = ${r} ÷ 10000^(${first}/${projection.cols}) = ${two(theta)}`;
+  const rotation =
     c % 2 ? `${two(a)}·sin(θ) + ${two(b)}·cos(θ)` : `${two(a)}·cos(θ) − ${two(b)}·sin(θ)`;
-  const [f, g, sign] = c % 2 ? ["sin", "cos", "+"] : ["cos", "sin", "-"];
+  const [firstFactor, secondFactor, sign] = c % 2 ? ["sin", "cos", "+"] : ["cos", "sin", "-"];
   return {
     value,
     lines: [
       `x·w = ${sum(products(x, column(W, first)))} = ${two(a)}`,
       `x·w′ = ${sum(products(x, column(W, first + 1)))} = ${two(b)}`,
-      `turned by ${angles}: ${turned} = ${number(value)}`,
+      `rotated by ${angles}: ${rotation} = ${number(value)}`,
     ],
-    numpy: `${dot(first)} * np.${f}(${theta}) ${sign} ${dot(first + 1)} * np.${g}(${theta})`,
+    numpy: `${dot(first)} * np.${firstFactor}(${theta}) ${sign} ${dot(first + 1)} * np.${secondFactor}(${theta})`,
     sources: [...sources, { name: weights, col: c % 2 ? c - 1 : c + 1 }],
   };
 }
@@ -154,29 +154,27 @@ function explainProjection(store: Store, name: "Q" | "K" | "V", r: number, c: nu
 export function explainScore(store: Store, r: number, c: number): Explanation {
   const value = at(need(store, "scores"), r, c);
   const [Q, K] = [store.matrix("Q"), store.matrix("K")];
-  if (!Q || !K) {
-    return { value, lines: [], numpy: exact(value), sources: [] };
-  }
+  if (!Q || !K) return constant(value, []);
   const { scale } = store;
   const bias = store.matrix("bias");
   const added = bias ? at(bias, r, c) : 0;
   const dot = row(Q, r).reduce((s, x, i) => s + x * at(K, c, i), 0);
-  const root = Math.abs(scale * Math.sqrt(Q.cols) - 1) < 1e-6;
-  const scaled = root ? `÷ √${Q.cols}` : `× ${Number(scale.toPrecision(3))}`;
-  const factor = root ? `/ np.sqrt(${Q.cols})` : `* ${scale}`;
+  const isDefaultScale = Math.abs(scale * Math.sqrt(Q.cols) - 1) < 1e-6;
+  const scaling = isDefaultScale ? `÷ √${Q.cols}` : `× ${Number(scale.toPrecision(3))}`;
+  const factor = isDefaultScale ? `/ np.sqrt(${Q.cols})` : `* ${scale}`;
   const cap = store.get("softcap");
-  const plain = `np.dot(${exactList(row(Q, r))}, ${exactList(row(K, c))}) ${factor}`;
-  const bounded = cap ? `${cap} * np.tanh(${plain} / ${cap})` : plain;
+  const scaledDot = `np.dot(${exactList(row(Q, r))}, ${exactList(row(K, c))}) ${factor}`;
+  const bounded = cap ? `${cap} * np.tanh(${scaledDot} / ${cap})` : scaledDot;
   return {
     value,
     lines: [
       `q·k = ${sum(products(row(Q, r), row(K, c)))} = ${number(dot)}`,
       ...(cap
         ? [
-            `${number(dot)} ${scaled} = ${number(dot * scale)}`,
-            `${cap} · tanh(${number(dot * scale)} ÷ ${cap})${plus(store, added)} = ${number(value)}`,
+            `${number(dot)} ${scaling} = ${number(dot * scale)}`,
+            `${cap} · tanh(${number(dot * scale)} ÷ ${cap})${biasTerm(store, added)} = ${number(value)}`,
           ]
-        : [`${number(dot)} ${scaled}${plus(store, added)} = ${number(value)}`]),
+        : [`${number(dot)} ${scaling}${biasTerm(store, added)} = ${number(value)}`]),
     ],
     numpy: `${bounded}${bias ? ` + ${exact(added)}` : ""}`,
     sources: [
@@ -186,25 +184,25 @@ export function explainScore(store: Store, r: number, c: number): Explanation {
   };
 }
 
-/** What is added to a score, and why. */
-function plus(store: Store, added: number): string {
+/** The number that is added to a score, with the reason; empty if there is no bias. */
+function biasTerm(store: Store, added: number): string {
   if (!store.matrix("bias") || (!added && store.get("positional") !== "alibi")) return "";
   const alibi = store.get("positional") === "alibi";
   const sign = added < 0 || (alibi && added === 0) ? "−" : "+";
   const size = exact(Number(Math.abs(added).toPrecision(6)));
-  return ` ${sign} ${size} ${alibi ? "for distance" : "that the model adds"}`;
+  return ` ${sign} ${size} ${alibi ? "for distance" : "added by the model"}`;
 }
 
 function explainMask(store: Store, r: number, c: number): Explanation {
   const index = r * store.nK + c;
-  const hidden = Boolean(store.mask[index]);
-  const how = store.locked?.[index]
+  const masked = Boolean(store.mask[index]);
+  const reason = store.locked?.[index]
     ? "masked by the model itself"
     : "masked: the score counts as −∞";
   return {
-    value: Number(hidden),
-    lines: [hidden ? how : "open: the score goes on to the softmax"],
-    numpy: String(Number(hidden)),
+    value: Number(masked),
+    lines: [masked ? reason : "not masked: the softmax uses the score"],
+    numpy: String(Number(masked)),
     sources: [{ name: "scores", row: r, col: c }],
   };
 }
@@ -217,82 +215,84 @@ export function explainWeight(store: Store, r: number, c: number): Explanation {
     { name: "scores", row: r },
     { name: "mask", row: r },
   ];
-  const hidden = mask.subarray(r * nK, (r + 1) * nK);
-  const open = row(scores, r).filter((_, j) => !hidden[j]);
-  const closed = Array.from(hidden).flatMap((m, j) => (m ? [visible(store.keyTokens[j])] : []));
+  const maskRow = mask.subarray(r * nK, (r + 1) * nK);
+  const openScores = row(scores, r).filter((_, j) => !maskRow[j]);
+  const maskedTokens = Array.from(maskRow).flatMap((m, j) =>
+    m ? [visible(store.keyTokens[j])] : [],
+  );
   const lines: string[] = [];
-  if (closed.length) {
-    const shown = closed.length > 8 ? `${closed.length} of ${nK} keys` : closed.join(", ");
-    lines.push(`the mask hides ${shown}`);
+  const count = maskedTokens.length;
+  if (count) {
+    lines.push(`the mask hides ${count > 8 ? `${count} of ${nK} keys` : maskedTokens.join(", ")}`);
   }
-  if (!open.length) {
+  if (!openScores.length) {
     return { value, lines: ["every key is masked: no attention, 0"], numpy: "0.0", sources };
   }
-  if (hidden[c]) {
-    const how = store.locked?.[r * nK + c]
-      ? "masked by the model itself: it stays masked, 0"
+  if (maskRow[c]) {
+    const reason = store.locked?.[r * nK + c]
+      ? "masked by the model itself: the cell stays masked, 0"
       : "masked: this query may not see this key, 0";
-    return { value, lines: [...lines, how], numpy: "0.0", sources };
+    return { value, lines: [...lines, reason], numpy: "0.0", sources };
   }
-  const given = !store.hasScores && store.get("temperature") === 1;
-  const how = given ? givenLines : softmaxLines;
-  return { value, ...how(store, r, c, open, lines), sources };
+  const isGiven = !store.hasScores && store.get("temperature") === 1;
+  const explainRow = isGiven ? explainGivenWeight : explainSoftmax;
+  return { value, ...explainRow(store, r, c, openScores, lines), sources };
 }
 
-/** Weights that came as they are: a masked key's share goes to the rest of its row. */
-function givenLines(store: Store, r: number, c: number, open: number[], lines: string[]) {
+/** A weight that was not computed by a softmax here: the weights of masked keys are shared among the other keys. */
+function explainGivenWeight(store: Store, r: number, c: number, scores: number[], lines: string[]) {
   const p = weight(at(store.attention, r, c));
   const own = Math.exp(at(need(store, "scores"), r, c));
-  const source = store.get("layers")[0]?.module ? "made of the model's maps" : "given as it is";
+  const source = store.get("layers")[0]?.module ? "computed from the model's maps" : GIVEN;
   if (!lines.length) return { lines: [`${source} = ${p}`], numpy: exact(own) };
-  const left = open.map((s) => Math.exp(s));
+  const openWeights = scores.map((s) => Math.exp(s));
   const mass = store.rowMass(r);
-  const total = left.reduce((a, b) => a + b, 0);
+  const total = openWeights.reduce((a, b) => a + b, 0);
   return {
     lines: [
       ...lines,
-      `left of the row: ${sum(left.map(two))} = ${number(total)}`,
+      `sum over the unmasked keys: ${sum(openWeights.map(two))} = ${number(total)}`,
       `${two(own)} ÷ ${number(total)} × ${number(mass)} = ${p}`,
     ],
-    numpy: `${exact(own)} / np.sum(${exactList(left)}) * ${exact(mass)}`,
+    numpy: `${exact(own)} / np.sum(${exactList(openWeights)}) * ${exact(mass)}`,
   };
 }
 
-function softmaxLines(store: Store, r: number, c: number, open: number[], lines: string[]) {
+function explainSoftmax(store: Store, r: number, c: number, scores: number[], lines: string[]) {
   const T = store.get("temperature");
   const score = at(need(store, "scores"), r, c);
-  const max = extent(open)[1];
+  const max = extent(scores)[1];
   const mass = store.rowMass(r);
   const p = weight(at(store.attention, r, c));
   const times = mass === 1 ? "" : ` × ${number(mass)}`;
-  const scaled = `np.array(${exactList(open)})`;
-  const by = mass === 1 ? "" : ` * ${exact(mass)}`;
+  const scoreArray = `np.array(${exactList(scores)})`;
+  const timesNumpy = mass === 1 ? "" : ` * ${exact(mass)}`;
   if (T === 0) {
-    const ties = open.filter((s) => s === max).length;
-    const shared = `the largest, shared by ${ties}: 1 ÷ ${ties}${times} = ${p}`;
+    const ties = scores.filter((s) => s === max).length;
+    const share = `keys with the largest score: ${ties}; weight of each: 1 ÷ ${ties}${times} = ${p}`;
     return {
       lines: [
         ...lines,
-        `temperature 0: the largest score, ${number(max)}, takes it all`,
-        score === max ? shared : `${number(score)} is not the largest = ${p}`,
+        `temperature 0: the largest score, ${number(max)}, gets all the weight`,
+        score === max ? share : `${number(score)} is not the largest score: weight = ${p}`,
       ],
-      numpy: `float(${exact(score)} == ${scaled}.max()) / (${scaled} == ${scaled}.max()).sum()${by}`,
+      numpy: `float(${exact(score)} == ${scoreArray}.max()) / (${scoreArray} == ${scoreArray}.max()).sum()${timesNumpy}`,
     };
   }
-  const heat = T === 1 ? "" : ` ÷ ${exact(T)}`;
-  const part = (s: number) => (T === 1 ? `exp(${two(s - max)})` : `exp(${two(s - max)}${heat})`);
-  const total = open.reduce((a, s) => a + Math.exp((s - max) / T), 0);
-  const over = T === 1 ? "" : ` / ${T}`;
+  const divided = T === 1 ? "" : ` ÷ ${exact(T)}`;
+  const term = (s: number) => `exp(${two(s - max)}${divided})`;
+  const total = scores.reduce((a, s) => a + Math.exp((s - max) / T), 0);
+  const dividedNumpy = T === 1 ? "" : ` / ${T}`;
   return {
     lines: [
       ...lines,
       `minus the row's maximum: ${two(score)} − ${operand(max)} = ${two(score - max)}`,
-      `sum: ${sum(open.map(part))} = ${number(total)}`,
-      `${part(score)} ÷ ${number(total)}${times} = ${p}`,
+      `sum: ${sum(scores.map(term))} = ${number(total)}`,
+      `${term(score)} ÷ ${number(total)}${times} = ${p}`,
     ],
     numpy:
-      `np.exp((${exact(score)} - ${exact(max)})${over}) / ` +
-      `np.exp((${scaled} - ${exact(max)})${over}).sum()${by}`,
+      `np.exp((${exact(score)} - ${exact(max)})${dividedNumpy}) / ` +
+      `np.exp((${scoreArray} - ${exact(max)})${dividedNumpy}).sum()${timesNumpy}`,
   };
 }
 
@@ -301,15 +301,17 @@ function explainOutput(store: Store, r: number, c: number): Explanation {
   const value = at(need(store, "output"), r, c);
   const weights = row(store.attention, r);
   const values = column(V, c);
-  const seen = weights.flatMap((p, j) => (store.mask[r * store.nK + j] ? [] : [[p, values[j]]]));
+  const openPairs = weights.flatMap((p, j) =>
+    store.mask[r * store.nK + j] ? [] : [[p, values[j]]],
+  );
   const sources: Source[] = [
     { name: "attention", row: r },
     { name: "V", col: c },
   ];
-  if (!seen.length) {
+  if (!openPairs.length) {
     return { value, lines: ["every key is masked: the output is 0"], numpy: "0.0", sources };
   }
-  const terms = seen.map(([p, v]) => `${two(p)}·${operand(v)}`);
+  const terms = openPairs.map(([p, v]) => `${two(p)}·${operand(v)}`);
   return {
     value,
     lines: [`p·v = ${sum(terms)} = ${number(value)}`],
@@ -319,7 +321,7 @@ function explainOutput(store: Store, r: number, c: number): Explanation {
 }
 
 function need(store: Store, name: ArrayName): Matrix {
-  const found = store.matrix(name);
-  if (!found) throw new Error(`there is no ${name} here`);
-  return found;
+  const matrix = store.matrix(name);
+  if (!matrix) throw new Error(`this head has no ${name}`);
+  return matrix;
 }

@@ -1,37 +1,37 @@
-/** Numbers as people read them, and as NumPy reads them back. */
+/** Format numbers for the screen and for a line of NumPy. */
 
 const minus = (text: string) => text.replaceAll("-", "−");
 
-/** Three significant places or so, and a real minus. */
+/** About three significant digits, with the minus sign of typography (U+2212). */
 export function number(value: number): string {
   const size = Math.abs(value);
   if (value === 0) return "0";
   if (!Number.isFinite(value)) return Number.isNaN(value) ? "NaN" : value > 0 ? "∞" : "−∞";
   const plain =
-    size !== 0 && (size < 1e-3 || size >= 1e5)
+    size < 1e-3 || size >= 1e5
       ? value.toExponential(2)
       : value.toFixed(size < 0.1 ? 4 : size < 100 ? 2 : 1);
   return minus(plain);
 }
 
-/** A weight: three decimals, as bars and cells beside it have them. */
+/** A weight with three decimals, like the bars and the cells. */
 export function weight(p: number): string {
   return p !== 0 && p < 5e-4 ? number(p) : p.toFixed(3);
 }
 
-/** A number in a sum: two decimals, unless those would make it 0. */
+/** A number in a sum: two decimals, or more if two would round it to 0. */
 export function two(value: number): string {
   const size = Math.abs(value);
   return size >= 1e5 || (size < 5e-3 && size > 0) ? number(value) : minus(value.toFixed(2));
 }
 
-/** What stands after a sign of its own: in brackets where it is negative. */
+/** A number after an operator: a negative number is in brackets. */
 export function operand(value: number): string {
   const text = two(value);
   return text.startsWith("−") ? `(${text})` : text;
 }
 
-/** The shortest digits that are this float32 again. */
+/** The shortest decimal number that rounds to this float32, for NumPy. */
 export function exact(value: number): string {
   if (!Number.isFinite(value)) return value > 0 ? "np.inf" : value < 0 ? "-np.inf" : "np.nan";
   for (let digits = 1; digits <= 9; digits++) {
@@ -45,7 +45,7 @@ export function exactList(values: Iterable<number>): string {
   return `[${Array.from(values, exact).join(", ")}]`;
 }
 
-/** a·b + c·d + ..., the middle folded where there is much of it. */
+/** The terms of a sum; in a sum of more than 6 terms, a count replaces the middle. */
 export function sum(terms: readonly string[]): string {
   if (terms.length <= 6) return terms.join(" + ");
   return [...terms.slice(0, 3), `… ${terms.length - 4} more …`, terms.at(-1)].join(" + ");
