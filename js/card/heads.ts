@@ -5,6 +5,7 @@ import { paintThumb } from "../draw/thumb";
 import { largest } from "../maths/extent";
 import type { Store } from "../state/store";
 import { h } from "../ui/dom";
+import { radioStep } from "../ui/segmented";
 import type { Env } from "./view";
 
 export function createHeads(parent: HTMLElement, store: Store, env: Env): void {
@@ -28,13 +29,11 @@ export function createHeads(parent: HTMLElement, store: Store, env: Env): void {
   }
 
   listen(strip, "keydown", (event) => {
-    const by = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
-    if (!by) return;
-    event.preventDefault();
-    event.stopPropagation();
-    const next = (store.get("head") + by + buttons.length) % buttons.length;
+    const step = radioStep(event);
+    if (!step) return;
+    const next = (store.get("head") + step + buttons.length) % buttons.length;
     store.set("head", next);
-    buttons[next]?.element.focus();
+    buttons[next].element.focus();
   });
 
   function paint() {

@@ -1,4 +1,4 @@
-/** The line at the head of a card that says what went wrong, until it is dismissed. */
+/** The error message at the top of a card; it stays until the user dismisses it. */
 import { h, text } from "./dom";
 import type { Scope } from "./scope";
 

@@ -1,4 +1,4 @@
-/** A button that puts the NumPy line of the shown number on the clipboard. */
+/** A button that copies the line of NumPy for the explained number. */
 import { h, text } from "./dom";
 import type { Scope } from "./scope";
 
@@ -6,21 +6,21 @@ const LABEL = "copy as NumPy";
 
 export function copyButton(line: () => string, { listen, after }: Scope): HTMLElement {
   const button = h("button", { type: "button", class: "aw-copy" }, LABEL);
-  // Where a page may not touch the clipboard the line is there to be taken by hand.
-  const shown = h("textarea", { class: "aw-copied", readonly: true, hidden: true, rows: 3 });
+  // If the browser denies the clipboard, the user copies the line from this box.
+  const box = h("textarea", { class: "aw-copied", readonly: true, hidden: true, rows: 3 });
   let cancel = () => {};
   listen(button, "click", async () => {
-    const copied = line();
-    button.dataset.numpy = copied;
-    const done = await write(copied);
-    shown.hidden = done;
-    shown.value = copied;
-    if (!done) shown.select();
-    text(button, done ? "copied" : "here it is:");
+    const code = line();
+    button.dataset.numpy = code;
+    const isCopied = await write(code);
+    box.hidden = isCopied;
+    box.value = code;
+    if (!isCopied) box.select();
+    text(button, isCopied ? "copied" : "copy from this box:");
     cancel();
     cancel = after(1500, () => text(button, LABEL));
   });
-  return h("div", { class: "aw-copy-box" }, button, shown);
+  return h("div", { class: "aw-copy-box" }, button, box);
 }
 
 async function write(line: string): Promise<boolean> {
@@ -28,6 +28,6 @@ async function write(line: string): Promise<boolean> {
     await navigator.clipboard.writeText(line);
     return true;
   } catch {
-    return false; // a frame without the right, or no secure page
+    return false; // the frame has no permission, or the page is not secure
   }
 }

@@ -1,4 +1,4 @@
-/** Elements in one line. Text goes in as text: a token can never be markup. */
+/** Create and fill elements. Strings are inserted as text, so a token is never read as markup. */
 
 type Props = Record<string, string | number | boolean | null | undefined>;
 
@@ -16,15 +16,15 @@ export function h<K extends keyof HTMLElementTagNameMap>(
   return el;
 }
 
-/** Set text only where it differs: the node is left alone while nothing changes. */
+/** Set the text only if it differs, so that the node is not replaced without a change. */
 export function text(el: HTMLElement, value: string): void {
   if (el.textContent !== value) el.textContent = value;
 }
 
-// Weak, and about elements alone: it outlives no view.
+// The map holds its keys weakly, so an entry is freed with the element.
 const contents = new WeakMap<Element, string>();
 
-/** Fill an element anew only where `key`, what its content depends on, differs. */
+/** Replace the children of an element only if `key` differs; the content depends on `key` alone. */
 export function fill(el: HTMLElement, key: string, make: () => (Node | string)[]): void {
   if (contents.get(el) === key) return;
   contents.set(el, key);

@@ -1,9 +1,9 @@
-/** Keeps a panel at the foot of what is seen of its card, where the host's scrolling hides its end. */
+/** Keep a panel visible at the lower edge of the visible part of a card. */
 import type { Scope } from "./scope";
 
 /**
- * `position: sticky` stops at the first ancestor that clips, and notebooks wrap outputs in such:
- * so the panel is moved by script, inside `within` and never above it.
+ * Move the panel by script, inside `within`. `position: sticky` does not work here, because notebooks
+ * wrap outputs in elements with `overflow`, and a sticky element sticks to the nearest of these.
  */
 export function keepInView(panel: HTMLElement, within: HTMLElement, scope: Scope): void {
   const { signal, listen } = scope;
@@ -12,12 +12,12 @@ export function keepInView(panel: HTMLElement, within: HTMLElement, scope: Scope
   function place() {
     const box = panel.getBoundingClientRect();
     if (box.height === 0) return;
-    const natural = box.bottom + lift;
-    const room = within.getBoundingClientRect();
+    const bottomUnlifted = box.bottom + lift;
+    const card = within.getBoundingClientRect();
     const bottom = visibleBottom(within);
-    // Not so far up that it would cover what it explains first: the top of the card.
-    const most = Math.max(0, natural - box.height - room.top - 60);
-    const next = Math.round(Math.min(most, Math.max(0, natural - bottom + 8)));
+    // The panel must not cover the top of the card.
+    const highest = Math.max(0, bottomUnlifted - box.height - card.top - 60);
+    const next = Math.round(Math.min(highest, Math.max(0, bottomUnlifted - bottom + 8)));
     if (next === lift) return;
     lift = next;
     panel.style.transform = lift ? `translateY(${-lift}px)` : "";
@@ -28,15 +28,15 @@ export function keepInView(panel: HTMLElement, within: HTMLElement, scope: Scope
   listen(page, "scroll", request, { capture: true, passive: true });
   if (page.defaultView) listen(page.defaultView, "resize", request);
   scope.onResize([within, panel], request);
-  const seen = new IntersectionObserver(request);
-  seen.observe(panel);
+  const visibility = new IntersectionObserver(request);
+  visibility.observe(panel);
   signal.addEventListener("abort", () => {
-    seen.disconnect();
+    visibility.disconnect();
   });
   request();
 }
 
-/** The lowest line of the page that no scrolling or clipping ancestor cuts off. */
+/** Return the lowest y in the window that no scrolling or clipping ancestor cuts off. */
 function visibleBottom(el: HTMLElement): number {
   let bottom = el.ownerDocument.defaultView?.innerHeight ?? Number.POSITIVE_INFINITY;
   for (
@@ -47,7 +47,7 @@ function visibleBottom(el: HTMLElement): number {
     if (!(node instanceof Element) || node === el.ownerDocument.documentElement) continue;
     if (getComputedStyle(node).overflowY === "visible") continue;
     const box = node.getBoundingClientRect();
-    // What is as tall as its content cuts nothing off.
+    // An ancestor that is as tall as its content cuts nothing off.
     if (node.scrollHeight > node.clientHeight + 1) bottom = Math.min(bottom, box.bottom);
   }
   return bottom;

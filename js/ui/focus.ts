@@ -1,4 +1,4 @@
-/** The cell that a view is looking at now: hovered, or reached by keyboard. It never leaves the page. */
+/** The cell under the pointer, or the cell that was reached by keyboard. Python does not know it. */
 
 import type { Scope } from "./scope";
 

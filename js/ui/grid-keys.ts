@@ -1,7 +1,7 @@
 /** The keys of an ARIA grid. */
 import type { Cell } from "./focus";
 
-/** The cell that a key leads to, or null where the key is none of ours. */
+/** Return the cell that a key moves to, or null if the key does not move in a grid. */
 export function step(
   event: Pick<KeyboardEvent, "key" | "ctrlKey" | "metaKey">,
   [q, k]: Cell,

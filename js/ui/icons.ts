@@ -1,4 +1,4 @@
-/** The few icons, drawn as strokes in the text's own colour. */
+/** Icons, drawn as strokes in the colour of the text. */
 
 const PATHS = {
   undo: "M4 6h6a3 3 0 0 1 0 6H6M4 6l3-3M4 6l3 3",

@@ -1,4 +1,4 @@
-/** Escape gives the focus back to the notebook: JupyterLab's own keys work where the notebook has it, not the page. */
+/** Give the focus back to the notebook after Escape: JupyterLab's shortcuts work only while the notebook has the focus. */
 export function giveFocusBack(element: HTMLElement): void {
   const notebook = element.closest<HTMLElement>(".jp-Notebook");
   if (notebook) notebook.focus();

@@ -1,12 +1,12 @@
-/** What ends with a view: its listeners, frames, timers and observers. What they throw shows in the card. */
+/** Listeners, frames, timers and observers that end with a view. The card shows the errors that they throw. */
 
 type Events = HTMLElementEventMap & WindowEventMap;
 
 export interface Scope {
   readonly signal: AbortSignal;
-  /** Act now, and show what is thrown, also by a promise. */
+  /** Call `act` now, and show the error if `act` throws or its promise is rejected. */
   guard(act: () => unknown): void;
-  /** The same function, guarded: for elements that are gone before the view is. */
+  /** Return a guarded `act`, for the listeners of elements that are removed before the view ends. */
   guarded<Args extends unknown[]>(act: (...args: Args) => unknown): (...args: Args) => void;
   listen<K extends keyof Events>(
     target: EventTarget,
@@ -14,12 +14,12 @@ export interface Scope {
     handler: (event: Events[K]) => unknown,
     options?: AddEventListenerOptions,
   ): void;
-  /** A function that asks for `paint` in the next frame, once however often it is called. */
+  /** Return a function that requests `paint` for the next frame; several calls paint once. */
   frame(paint: () => void): () => void;
-  /** Call back in so many milliseconds; the function that is returned takes that back. */
+  /** Call `act` after this time; the returned function cancels the call. */
   after(milliseconds: number, act: () => void): () => void;
   onResize(elements: readonly Element[], changed: () => void): void;
-  /** The same until `end`, if that is earlier. */
+  /** Return a scope that ends with `end`, or with this scope if this scope ends earlier. */
   until(end: AbortSignal): Scope;
 }
 
@@ -45,14 +45,14 @@ export function createScope(signal: AbortSignal, fail: (error: unknown) => void)
       target.addEventListener(kind, listener, { ...options, signal });
     },
     frame(paint) {
-      let asked = 0;
-      signal.addEventListener("abort", () => cancelAnimationFrame(asked));
+      let request = 0;
+      signal.addEventListener("abort", () => cancelAnimationFrame(request));
       const run = () => {
-        asked = 0;
+        request = 0;
         guard(paint);
       };
       return () => {
-        if (!asked && !signal.aborted) asked = requestAnimationFrame(run);
+        if (!request && !signal.aborted) request = requestAnimationFrame(run);
       };
     },
     after(milliseconds, act) {

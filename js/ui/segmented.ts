@@ -1,12 +1,22 @@
-/** A row of choices of which one (or none) holds: an ARIA radio group with one tab stop. */
+/** A row of buttons of which at most one is selected: an ARIA radio group with one tab stop. */
 import { h } from "./dom";
 import type { Scope } from "./scope";
 
 export interface Segmented {
   element: HTMLElement;
   set(value: string | null): void;
-  /** Offer these choices alone; `barred` says why a choice cannot be made now, empty where it can. */
+  /** Show only these choices. `barred` returns why a choice is disabled, or "" if the choice is enabled. */
   offer(values: readonly string[], barred?: (value: string) => string): void;
+}
+
+/** Return how far an arrow key moves in a radio group, 0 for another key; the host does not see an arrow key. */
+export function radioStep(event: KeyboardEvent): number {
+  const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key] ?? 0;
+  if (step) {
+    event.preventDefault();
+    event.stopPropagation();
+  }
+  return step;
 }
 
 export function segmented(
@@ -40,10 +50,8 @@ export function segmented(
     if (button?.dataset.value !== undefined) pick(button.dataset.value);
   });
   listen(element, "keydown", (event) => {
-    const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+    const step = radioStep(event);
     if (!step) return;
-    event.preventDefault();
-    event.stopPropagation();
     const offered = buttons.filter((button) => !button.hidden && !button.disabled);
     const from = offered.indexOf(event.target as HTMLButtonElement);
     const next = offered[(from + step + offered.length) % offered.length];
@@ -53,10 +61,10 @@ export function segmented(
   const offer: Segmented["offer"] = (values, barred = () => "") => {
     buttons.forEach((button, i) => {
       const value = button.dataset.value as string;
-      const why = barred(value);
+      const reason = barred(value);
       button.hidden = !values.includes(value);
-      button.disabled = why !== "";
-      button.title = why || (choices[i]?.title ?? "");
+      button.disabled = reason !== "";
+      button.title = reason || (choices[i].title ?? "");
     });
   };
   return { element, set, offer };
