@@ -1,4 +1,4 @@
-/** The attention of a row as bars: the strongest keys, and the key that is looked at. */
+/** The attention of a row as bars: the keys with the largest weights, and the key of the active cell. */
 import { cssColor, type Lut } from "../draw/color";
 import { rowIsEmpty } from "../explain/cell";
 import { visible } from "../explain/tokens";
@@ -19,19 +19,19 @@ export function createBars(store: Store) {
     update(q: number, k: number, table: Lut) {
       const { nK, mask } = store;
       const row = store.attention.data.subarray(q * nK, (q + 1) * nK);
-      const blind = rowIsEmpty(store, q);
-      text(caption, blind ? "every key of this query is masked: no attention" : CAPTION);
+      const isEmpty = rowIsEmpty(store, q);
+      text(caption, isEmpty ? "every key of this query is masked: no attention" : CAPTION);
       const top = ceiling(store, row);
-      const shown = strongest(row, k);
-      while (lines.length < shown.length) {
+      const keys = strongest(row, k);
+      while (lines.length < keys.length) {
         const line = barLine();
         lines.push(line);
         bars.append(line.element);
       }
       lines.forEach((line, i) => {
-        const key = shown[i];
-        line.element.hidden = key === undefined || blind;
-        if (key === undefined || blind) return;
+        const key = keys[i];
+        line.element.hidden = key === undefined || isEmpty;
+        if (line.element.hidden) return;
         const value = row[key];
         const hidden = Boolean(mask[q * nK + key]);
         line.set(
@@ -42,18 +42,20 @@ export function createBars(store: Store) {
           cssColor(table, top > 0 ? value / top : 0),
         );
       });
-      bars.setAttribute("aria-label", `attention of query ${q} over its keys`);
-      const others = nK - shown.length;
-      const left = row.reduce((a, b) => a + b, 0) - shown.reduce((a, j) => a + row[j], 0);
+      bars.setAttribute("aria-label", `attention of query ${q} to each key`);
+      const others = nK - keys.length;
+      const othersTotal = row.reduce((a, b) => a + b, 0) - keys.reduce((a, j) => a + row[j], 0);
       text(
         rest,
-        others && !blind ? `and ${others} more: ${Math.max(0, left).toFixed(3)} together` : "",
+        others && !isEmpty
+          ? `${others} other keys together: ${Math.max(0, othersTotal).toFixed(3)}`
+          : "",
       );
     },
   };
 }
 
-/** The bars have the map's colours, so they follow its scale. */
+/** The weight with the last colour of the scale: the bars have the same colours as the map. */
 function ceiling(store: Store, row: Float32Array): number {
   const scale = store.get("color_scale");
   if (scale === "unit") return 1;
@@ -61,7 +63,7 @@ function ceiling(store: Store, row: Float32Array): number {
   return largest(row);
 }
 
-/** The largest weights and the weight of `key`, in the order of the keys. */
+/** Return the keys with the largest weights, and `key`, in the order of the sentence. */
 function strongest(row: Float32Array, key: number): number[] {
   const keys = Array.from(row, (_, j) => j);
   if (row.length <= BARS + 2) return keys;

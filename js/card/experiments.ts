@@ -1,32 +1,32 @@
-/** What a lab changes: the sentence, the sizes, the weights, positions, temperature and scale. */
+/** The panel of experiments: sentence, sizes, weights, positions, temperature and scale. */
 import { number } from "../explain/numbers";
 import type { Store } from "../state/store";
 import { h, text } from "../ui/dom";
 import {
-  choice,
+  choiceField,
   INITS,
+  numberField,
   POSITIONS,
-  randomise,
-  reset,
+  resetField,
   SIZES,
-  scale,
-  temperature,
-  whole,
-  words,
+  scaleField,
+  seedButton,
+  sentenceField,
+  temperatureField,
 } from "./fields";
 import type { Env } from "./view";
 
 export function createExperiments(parent: HTMLElement, store: Store, env: Env): void {
   const fields = [
-    words(store, env, "tokens", "sentence"),
-    words(store, env, "key_tokens", "keys from"),
-    ...SIZES.map((name) => whole(store, env, name)),
-    whole(store, env, "seed", randomise(store, env)),
-    choice(store, env, "init", "weights", INITS),
-    choice(store, env, "positional", "positions", POSITIONS),
-    temperature(store, env),
-    scale(store, env),
-    reset(store, env),
+    sentenceField(store, env, "tokens", "sentence"),
+    sentenceField(store, env, "key_tokens", "keys from"),
+    ...SIZES.map((name) => numberField(store, env, name)),
+    numberField(store, env, "seed", seedButton(store, env)),
+    choiceField(store, env, "init", "weights", INITS),
+    choiceField(store, env, "positional", "positions", POSITIONS),
+    temperatureField(store, env),
+    scaleField(store, env),
+    resetField(store, env),
   ];
   const summary = h("span", { class: "aw-settings" });
   const panel = h("details", { class: "aw-experiments" });
@@ -39,7 +39,7 @@ export function createExperiments(parent: HTMLElement, store: Store, env: Env): 
   function update() {
     panel.hidden = store.get("seed") === null;
     if (panel.hidden) return;
-    // What was just set is shown until Python has answered: its traits are still the old ones.
+    // Until Python has answered, the traits are old, so the fields keep the new values.
     if (!store.asking) for (const field of fields) field.update();
     text(summary, settings(store));
   }

@@ -1,4 +1,4 @@
-/** The fields of the experiments: each is an element that sets a value, and a function that shows it. */
+/** The fields of the experiments: each has an element that sets a value, and a function that shows the value. */
 import { number } from "../explain/numbers";
 import type { Store } from "../state/store";
 import { h, text } from "../ui/dom";
@@ -17,10 +17,10 @@ const TITLES = {
   d_model: "width of the embeddings",
   d_k: "width of a query and of a key",
   d_v: "width of a value",
-  n_heads: "heads, each with weights of its own",
-  seed: "the seed of NumPy's generator: the same seed, the same numbers",
+  n_heads: "number of heads; each head has separate weights",
+  seed: "seed of NumPy's generator: the same seed gives the same numbers",
   init: "how W_q, W_k and W_v are drawn",
-  positional: "how attention is told where a token stands",
+  positional: "how attention learns the position of each token",
 };
 
 function field(name: string, label: string, title: string, ...inputs: HTMLElement[]) {
@@ -29,43 +29,43 @@ function field(name: string, label: string, title: string, ...inputs: HTMLElemen
   return element;
 }
 
-/** Enter, or leaving the box, sends what was typed; Escape takes it back. */
-function typed(
+/** Send the typed value on Enter or when the box loses the focus; Escape restores the old value. Return a function that shows the value. */
+function bindInput(
   { listen }: Scope,
   input: HTMLInputElement,
-  shown: () => string,
+  current: () => string,
   send: (value: string) => void,
 ) {
-  // What is being typed is left alone, whatever changes meanwhile.
+  // While the user types, changes of the store do not replace the text.
   let typing = false;
   const show = () => {
     typing = false;
-    input.value = shown();
+    input.value = current();
   };
   listen(input, "input", () => {
     typing = true;
   });
   listen(input, "change", () => {
     typing = false;
-    if (input.value !== shown()) send(input.value);
+    if (input.value !== current()) send(input.value);
   });
   listen(input, "keydown", (event) => {
-    event.stopPropagation(); // the notebook has shortcuts of its own
+    event.stopPropagation(); // a key must not start a shortcut of the notebook
     if (event.key === "Escape") show();
   });
   return () => typing || show();
 }
 
-export function words(
+export function sentenceField(
   store: Store,
   scope: Scope,
   name: "tokens" | "key_tokens",
   label: string,
 ): Field {
   const input = h("input", { type: "text", "aria-label": label, spellcheck: "false" });
-  const element = field(name, label, "type another one, then Enter", input);
-  const shown = () => sentence(store.get(name) ?? []);
-  const show = typed(scope, input, shown, (value) => store.ask(name, value));
+  const element = field(name, label, "type a sentence, then press Enter", input);
+  const current = () => sentence(store.get(name) ?? []);
+  const show = bindInput(scope, input, current, (value) => store.ask(name, value));
   const update = () => {
     show();
     element.hidden = store.get(name) === null;
@@ -73,7 +73,7 @@ export function words(
   return { element, update };
 }
 
-export function whole(
+export function numberField(
   store: Store,
   scope: Scope,
   name: (typeof SIZES)[number] | "seed",
@@ -83,12 +83,12 @@ export function whole(
   if (name === "n_heads") input.max = "16";
   const label = name === "n_heads" ? "heads" : name;
   const element = field(name, label, TITLES[name], input, ...more);
-  const shown = () => String(store.get(name));
+  const current = () => String(store.get(name));
   const send = (value: string) => store.ask(name, value === "" ? value : Number(value));
-  return { element, update: typed(scope, input, shown, send) };
+  return { element, update: bindInput(scope, input, current, send) };
 }
 
-export function choice(
+export function choiceField(
   store: Store,
   { listen }: Scope,
   name: "init" | "positional",
@@ -105,53 +105,59 @@ export function choice(
   return { element, update };
 }
 
-/** The button that draws another seed. */
-export function randomise(store: Store, { listen }: Scope): HTMLElement {
+/** A button that sets a random seed. */
+export function seedButton(store: Store, { listen }: Scope): HTMLElement {
   const label = "randomise: another seed";
   const props = { type: "button", class: "aw-button", "aria-label": label, title: label };
   const button = h("button", props, icon("dice"));
-  const act = (event: Event) => {
-    event.preventDefault(); // the label around it would go to the number
+  listen(button, "click", (event) => {
+    event.preventDefault(); // the label around the button would focus the number
     store.ask("seed", Math.floor(Math.random() * 10_000));
-  };
-  listen(button, "click", act);
+  });
   return button;
 }
 
-export function temperature(store: Store, { listen }: Scope): Field {
-  const shown = h("output", {});
+export function temperatureField(store: Store, { listen }: Scope): Field {
+  const output = h("output", {});
   const props = { type: "range", min: 0, max: 3, step: 0.05, "aria-label": "temperature" };
   const input = h("input", props);
-  const title = "the scores are divided by it before the softmax; 0: the largest takes all";
-  const element = field("temperature", "temperature", title, input, shown);
+  const title =
+    "the softmax divides the scores by the temperature; at 0, the largest score gets all the weight";
+  const element = field("temperature", "temperature", title, input, output);
   listen(input, "input", () => store.ask("temperature", Number(input.value)));
   const update = () => {
     const T = store.get("temperature");
-    // A temperature from Python may be beyond the slider: then the slider reaches as far.
+    // Python may set a temperature above 3: then the slider is extended.
     input.max = String(Math.max(3, T));
     input.value = String(T);
-    text(shown, number(store.get("temperature")));
+    text(output, number(T));
   };
   return { element, update };
 }
 
-export function scale(store: Store, { listen }: Scope): Field {
+export function scaleField(store: Store, { listen }: Scope): Field {
   const input = h("input", { type: "checkbox", "aria-label": "divide by √d_k" });
-  const says = h("span", { class: "aw-scale-of" });
-  const element = field("scale", "÷ √d_k", "off: the scores are q·k as it is", input, says);
+  const factor = h("span", { class: "aw-scale-of" });
+  const element = field(
+    "scale",
+    "÷ √d_k",
+    "on: scores are q·k ÷ √d_k; off: scores are q·k",
+    input,
+    factor,
+  );
   listen(input, "change", () => store.ask("scale", input.checked ? null : 1));
   const update = () => {
     const { scale } = store;
-    const root = Math.abs(scale * Math.sqrt(store.get("d_k") ?? 1) - 1) < 1e-6;
-    input.checked = root;
-    text(says, root || scale === 1 ? "" : `× ${number(scale)}`);
+    const isDefault = Math.abs(scale * Math.sqrt(store.get("d_k") ?? 1) - 1) < 1e-6;
+    input.checked = isDefault;
+    text(factor, isDefault || scale === 1 ? "" : `× ${number(scale)}`);
   };
   return { element, update };
 }
 
-export function reset(store: Store, { listen }: Scope): Field {
+export function resetField(store: Store, { listen }: Scope): Field {
   const element = h("button", { type: "button", class: "aw-text-button" }, "reset numbers");
-  element.title = "take back every number set by hand";
+  element.title = "restore every number that was set by hand";
   listen(element, "click", store.reset);
   const update = () => {
     element.disabled = !store.anyByHand;
@@ -159,7 +165,7 @@ export function reset(store: Store, { listen }: Scope): Field {
   return { element, update };
 }
 
-/** Tokens as a sentence that gives them again: no space before what closes. */
+/** Join tokens to a sentence that splits into the same tokens: no space before closing marks or after opening brackets. */
 function sentence(tokens: readonly string[]): string {
   return tokens
     .join(" ")

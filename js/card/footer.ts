@@ -1,4 +1,4 @@
-/** The foot of the card: how much is masked, which keys do what, whether rows sum to one. */
+/** The foot of the card: the number of masked cells, the keyboard help and the sums of the rows. */
 
 import type { Store } from "../state/store";
 import { fill, h, text } from "../ui/dom";
@@ -17,9 +17,9 @@ export function createFooter(
   const keys = h("span", { class: "aw-keys" });
   parent.append(masked, keys, sums);
 
-  // What each row holds, kept from change to change: a click costs a row here too.
+  // Sum and masked cells of each row are kept, so that a click recomputes only the rows that changed.
   let totals = new Float64Array(0);
-  let hidden = new Uint32Array(0);
+  let maskedCounts = new Uint32Array(0);
 
   function count(rows: Iterable<number>) {
     const { nK, mask } = store;
@@ -32,7 +32,7 @@ export function createFooter(
         masked += mask[at];
       }
       totals[q] = sum;
-      hidden[q] = masked;
+      maskedCounts[q] = masked;
     }
   }
 
@@ -40,18 +40,23 @@ export function createFooter(
     const { nQ, nK } = store;
     if (changed === null) {
       totals = new Float64Array(nQ);
-      hidden = new Uint32Array(nQ);
+      maskedCounts = new Uint32Array(nQ);
     }
     count(changed ?? Array(nQ).keys());
-    const all = hidden.reduce((a, b) => a + b, 0);
-    const seeing = totals.filter((_, q) => hidden[q] !== nK);
-    const empty = nQ - seeing.length;
-    text(masked, `masked ${all} of ${nQ * nK}`);
-    const low = seeing.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY).toFixed(3);
-    const high = seeing.reduce((a, b) => Math.max(a, b), 0).toFixed(3);
+    const maskedTotal = maskedCounts.reduce((a, b) => a + b, 0);
+    const sumsOfOpenRows = totals.filter((_, q) => maskedCounts[q] !== nK);
+    const emptyRows = nQ - sumsOfOpenRows.length;
+    text(masked, `masked ${maskedTotal} of ${nQ * nK}`);
+    const low = sumsOfOpenRows
+      .reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY)
+      .toFixed(3);
+    const high = sumsOfOpenRows.reduce((a, b) => Math.max(a, b), 0).toFixed(3);
     const range = low === high ? `row sums ${high}` : `row sums ${low} to ${high}`;
-    const none = `${empty} row${empty > 1 ? "s" : ""} without a key`;
-    text(sums, [seeing.length ? range : "", empty ? none : ""].filter(Boolean).join(" · "));
+    const emptyText = `${emptyRows} row${emptyRows > 1 ? "s" : ""} without a key`;
+    text(
+      sums,
+      [sumsOfOpenRows.length ? range : "", emptyRows ? emptyText : ""].filter(Boolean).join(" · "),
+    );
   }
   const legend = () =>
     fill(keys, store.get("view"), () =>

@@ -1,4 +1,4 @@
-/** All heads of a sentence side by side; a click shows one large. */
+/** Small maps of all heads side by side; a click selects a head. */
 import { lut } from "../draw/color";
 import { palette } from "../draw/palette";
 import { paintThumb } from "../draw/thumb";
@@ -41,15 +41,15 @@ export function createHeads(parent: HTMLElement, store: Store, env: Env): void {
     strip.hidden = caption.hidden = heads < 2;
     if (heads < 2) return;
     while (buttons.length < heads) {
-      const made = headButton(buttons.length);
-      buttons.push(made);
-      strip.append(made.element);
+      const button = headButton(buttons.length);
+      buttons.push(button);
+      strip.append(button.element);
     }
     for (const { element } of buttons.splice(heads)) element.remove();
     const table = lut(store.get("cmap"));
     const { masked } = palette(strip);
     const { nQ, nK, mask } = store;
-    // On the map's own scale the heads are still compared on one: the largest weight of all.
+    // On the colour scale "map" all heads share the largest weight, so that their colours can be compared.
     const maps = buttons.map((_, head) => store.matrix("attention", head)?.data as Float32Array);
     const top = store.get("color_scale") === "map" ? largest(maps.map((map) => largest(map))) : 1;
     buttons.forEach(({ element, canvas }, head) => {

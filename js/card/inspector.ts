@@ -1,4 +1,4 @@
-/** What the marked cell is, in words and in numbers. */
+/** The panel that explains the active cell in words and numbers. */
 import { type Lut, lut } from "../draw/color";
 import { explainScore, explainWeight } from "../explain/explain";
 import { number } from "../explain/numbers";
@@ -12,15 +12,15 @@ import { strong, token } from "../ui/words";
 import { createBars } from "./bars";
 import type { Env } from "./view";
 
-/** The traits, beside the maps, that the panel shows. */
-const SHOWN = ["cmap", "color_scale", "quantity", "scale", "temperature"];
+/** The panel is drawn again when one of these traits changes. */
+const TRAITS = ["cmap", "color_scale", "quantity", "scale", "temperature"];
 
 export function createInspector(parent: HTMLElement, store: Store, env: Env): void {
   const { signal, focus } = env;
   const pair = h("h3", { class: "aw-pair" });
   const where = h("p", { class: "aw-where" });
   const formula = h("div", { class: "aw-formula" });
-  const copy = copyButton(() => explained(...shownCell()).numpy, env);
+  const copy = copyButton(() => explanation(...activeCell()).numpy, env);
   const bars = createBars(store);
   const effect = h("p", { class: "aw-effect" });
   parent.append(
@@ -28,11 +28,11 @@ export function createInspector(parent: HTMLElement, store: Store, env: Env): vo
     h("div", { class: "aw-of-row" }, ...bars.elements),
   );
   let table: Lut = lut(store.get("cmap"));
-  const explained = (q: number, k: number) =>
+  const explanation = (q: number, k: number) =>
     shownQuantity(store).value === "scores"
       ? explainScore(store, q, k)
       : explainWeight(store, q, k);
-  const shownCell = () => focus.cell ?? ([0, 0] as const);
+  const activeCell = () => focus.cell ?? ([0, 0] as const);
 
   function update() {
     const cell = focus.cell;
@@ -51,7 +51,7 @@ export function createInspector(parent: HTMLElement, store: Store, env: Env): vo
 
   function showFormula(cell: Cell) {
     const lines = formulaOf(store, cell);
-    // No softmax of scores: a line or three.
+    // Without scores the formula has one to three lines.
     formula.classList.toggle("aw-formula-short", !store.hasScores);
     fill(formula, lines.join("\n"), () =>
       lines.map((line, i) => h("div", {}, ...(i === lines.length - 1 ? strong(line) : [line]))),
@@ -61,47 +61,45 @@ export function createInspector(parent: HTMLElement, store: Store, env: Env): vo
   focus.subscribe(update, signal);
   store.subscribe((change) => {
     if (change.names.has("cmap")) table = lut(store.get("cmap"));
-    if (change.all || change.rows.size || SHOWN.some((name) => change.names.has(name))) update();
+    if (change.all || change.rows.size || TRAITS.some((name) => change.names.has(name))) update();
   }, signal);
   update();
 }
 
-/** How the number of the cell that is drawn comes about, line by line. */
+/** The computation of the number in the cell, line by line. */
 function formulaOf(store: Store, [q, k]: Cell): string[] {
   const { value, name } = shownQuantity(store);
   const lines = [...explainScore(store, q, k).lines];
-  // The last line is the number that is drawn.
+  // The last line ends with the number in the cell.
   if (value !== "scores") lines.push(...explainWeight(store, q, k).lines);
-  const carries = weighted(store, k);
-  if (carries) {
-    const carried = carries.factor * store.attention.data[q * store.nK + k];
-    lines.push(`· ${carries.name} ${number(carries.factor)} = ${number(carried)}`);
+  const length = weighted(store, k);
+  if (length) {
+    const product = length.factor * store.attention.data[q * store.nK + k];
+    lines.push(`· ${length.name} ${number(length.factor)} = ${number(product)}`);
   }
   if (value === "output-shift" && !store.mask[q * store.nK + k]) {
-    lines.push(`${name} of masking it, ‖o − o′‖ = ${number(quantityAt(store, q, k))}`);
+    lines.push(`${name} of masking this cell, ‖o − o′‖ = ${number(quantityAt(store, q, k))}`);
   }
   return lines;
 }
 
-/** What a click on the cell would do. */
+/** Say how a click on the cell would change the attention. */
 function showEffect(effect: HTMLElement, store: Store, [q, k]: Cell, from: string): void {
   const at = q * store.nK + k;
   const shift = shiftMap(store, q);
   if (store.locked?.[at]) {
-    fill(effect, "locked", () => ["What the model masks is locked."]);
+    fill(effect, "locked", () => ["This cell is locked: the model itself masks it."]);
   } else if (store.mask[at]) {
     fill(effect, "masked", () => ["A click frees this cell: the query sees the key again."]);
   } else if (!shift) {
-    fill(effect, "given", () => [
-      "A click masks this cell: its weight goes to the rest of the row.",
-    ]);
+    fill(effect, "given", () => ["A click masks this cell: the other keys share its weight."]);
   } else {
-    const moved = number(shift.data[at]);
-    fill(effect, JSON.stringify([from, moved]), () => [
+    const distance = number(shift.data[at]);
+    fill(effect, JSON.stringify([from, distance]), () => [
       "A click masks this cell: the output of ",
       h("span", { class: "aw-quoted" }, "“", token(from), "”"),
       " would move by ",
-      h("b", {}, moved),
+      h("b", {}, distance),
     ]);
   }
 }

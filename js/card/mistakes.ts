@@ -1,4 +1,4 @@
-/** The bug lab's switch: a known mistake on, and in a word what breaks. */
+/** The bug lab: switch on a known mistake, and list the properties of attention that no longer hold. */
 
 import { invariants } from "../maths/invariants";
 import type { Store } from "../state/store";
@@ -21,28 +21,28 @@ export function createMistakes(
   select.append(h("option", { value: "" }, "none"));
   select.append(...MISTAKES.map((name) => h("option", { value: name }, name)));
   listen(select, "change", () => store.ask("mistake", select.value || null));
-  const title = "what attention becomes when this mistake is in the code";
+  const title = "show the attention of code with this mistake";
   const label = h("label", { title }, h("span", {}, "bug lab"), select);
   const breaks = h("span", { class: "aw-breaks", role: "status" });
   const element = h("div", { class: "aw-mistakes" }, breaks, label);
   parent.append(element);
 
-  function broken(): string {
+  function failedChecks(): string {
     const report = store.get("report");
     if (report?.kind !== "mistake") return "";
-    if (!report.got) return "the code fails on these shapes; more below";
+    if (!report.got) return "the code fails on these shapes; see the report below";
     const [rows, cols] = report.got.shape;
     const failed = invariants(decode(report.got), decode(report.mask), rows, cols)
       .filter(({ holds }) => !holds)
       .map(({ says }) => says);
     return failed.length
       ? `✗ ${failed.join(", ")}`
-      : "no invariant breaks on these numbers; more below";
+      : "no check fails on these numbers; see the report below";
   }
   const update = () => {
     element.hidden = !currentView(views, store)?.parts.includes("mistakes");
     if (!store.asking) select.value = store.get("mistake") ?? "";
-    text(breaks, broken());
+    text(breaks, failedChecks());
   };
   store.subscribe(update, signal);
   update();

@@ -1,4 +1,4 @@
-/** The masks that have names: switches, alone or together, each with what it can be told. */
+/** The switches of the named masks, which can be combined, and the parameter of each mask. */
 
 import { visible } from "../explain/tokens";
 import { DEFAULTS, PRESETS, type Preset, paddedKeys } from "../state/presets";
@@ -10,9 +10,9 @@ import type { Presets } from "../wire/schema";
 const TITLES: Record<Preset, string> = {
   causal: "no query sees a later key",
   padding: "no query sees the padding: the pad tokens at the end, or those that you choose",
-  window: "a query sees its neighbours only",
-  prefix: "the first tokens are seen by all, the rest causally",
-  block: "a query sees its own sentence only",
+  window: "each query sees only the keys near it",
+  prefix: "every query sees the first tokens; the other keys are causal",
+  block: "each query sees only its own sentence",
 };
 
 export function createPresets(store: Store, { listen }: Scope) {
@@ -28,15 +28,15 @@ export function createPresets(store: Store, { listen }: Scope) {
   }
   const width = counter("window", "keys to either side", (value) => `± ${value}`);
   const prefix = counter("prefix", "tokens of the prefix", (value) => `${value}`);
-  const padding = padded();
+  const padding = paddingChoice();
   const group = { class: "aw-segmented aw-presets", role: "group", "aria-label": "mask presets" };
   const element = h("div", { class: "aw-masks" }, h("div", group, ...buttons.values()));
   element.append(width.element, prefix.element, padding.element);
 
-  function counter(name: "window" | "prefix", label: string, says: (value: number) => string) {
+  function counter(name: "window" | "prefix", label: string, format: (value: number) => string) {
     const less = h("button", { type: "button", "aria-label": `fewer ${label}` }, "−");
     const more = h("button", { type: "button", "aria-label": `more ${label}` }, "+");
-    const shown = h("output", { "aria-label": label, title: label });
+    const output = h("output", { "aria-label": label, title: label });
     const step = (by: number) => () => {
       const value = Math.max(0, Math.min(store.nK, (store.presets[name] ?? 0) + by));
       store.setPresets({ ...store.presets, [name]: value });
@@ -44,19 +44,19 @@ export function createPresets(store: Store, { listen }: Scope) {
     listen(less, "click", step(-1));
     listen(more, "click", step(1));
     return {
-      element: h("span", { class: "aw-counter", "data-preset": name }, less, shown, more),
+      element: h("span", { class: "aw-counter", "data-preset": name }, less, output, more),
       update(this: { element: HTMLElement }, value: number | undefined) {
         this.element.hidden = value === undefined;
-        shown.value = says(value ?? 0);
+        output.value = format(value ?? 0);
         less.disabled = value === 0;
         more.disabled = (value ?? 0) >= store.nK;
       },
     };
   }
 
-  function padded() {
+  function paddingChoice() {
     const list = h("div", { class: "aw-tokens", role: "group", "aria-label": "padded tokens" });
-    const summary = h("summary", {}, "which");
+    const summary = h("summary", {}, "choose tokens");
     const element = h("details", { class: "aw-padded" }, summary, list);
     const close = () => {
       element.open = false;
@@ -70,7 +70,7 @@ export function createPresets(store: Store, { listen }: Scope) {
     listen(element, "focusout", (event) => {
       if (!element.contains(event.relatedTarget as Node | null)) close();
     });
-    let listed = "";
+    let listedNames = "";
     listen(list, "change", () => {
       const boxes = [...list.querySelectorAll("input")];
       const chosen = boxes.flatMap((box, k) => (box.checked ? [k] : []));
@@ -82,17 +82,17 @@ export function createPresets(store: Store, { listen }: Scope) {
         element.hidden = value === undefined;
         if (value === undefined) return;
         const names = JSON.stringify(store.keyTokens);
-        if (names !== listed) {
-          listed = names;
+        if (names !== listedNames) {
+          listedNames = names;
           list.replaceChildren(
             ...store.keyTokens.map((token) =>
               h("label", {}, h("input", { type: "checkbox" }), h("bdi", {}, visible(token))),
             ),
           );
         }
-        const hidden = new Set(value === true ? paddedKeys(store.keyTokens) : value);
+        const padded = new Set(value === true ? paddedKeys(store.keyTokens) : value);
         list.querySelectorAll("input").forEach((box, k) => {
-          box.checked = hidden.has(k);
+          box.checked = padded.has(k);
         });
       },
     };

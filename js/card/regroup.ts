@@ -1,4 +1,4 @@
-/** What a row of the map is: a token or a word, special tokens with the others or left out. */
+/** Choose whether a row of the map is a token or a word, and whether special tokens are hidden. */
 
 import type { Store } from "../state/store";
 import { h } from "../ui/dom";
@@ -13,7 +13,7 @@ export function createRegroup(store: Store, scope: Scope) {
       {
         value: "words",
         text: "words",
-        title: "sub-tokens put together: columns summed, rows averaged",
+        title: "a row for each word: columns of its sub-tokens are summed, rows are averaged",
       },
     ],
     (value) => store.set("merge", value),
@@ -24,9 +24,9 @@ export function createRegroup(store: Store, scope: Scope) {
     {
       type: "button",
       class: "aw-toggle",
-      title: "leave special tokens out: [CLS], [SEP], padding and the like",
+      title: "hide special tokens such as [CLS], [SEP] and padding",
     },
-    "hide special",
+    "hide special tokens",
   );
   scope.listen(special, "click", () => store.set("hide_special", !store.get("hide_special")));
   const element = h("div", { class: "aw-regroup" }, merge.element, special);

@@ -1,4 +1,4 @@
-/** The maps of a report side by side: what a function returned, what is right, and the difference. */
+/** The maps of a report side by side: the returned weights, the right weights and the difference. */
 import { type Lut, lut, signedLut } from "../draw/color";
 import { mapBlock } from "../draw/matrix/block";
 import { type Place, READ_ONLY } from "../draw/matrix/gestures";
@@ -13,11 +13,12 @@ import type { Scope } from "../ui/scope";
 import { decode, type Flat } from "../wire/codec";
 import type { Report } from "../wire/schema";
 
-/** One of the maps side by side: what is coloured, and how. */
+/** The numbers and the colours of one of these maps. */
 export interface Picture {
   name: string;
   note: string;
   data: Flat;
+  /** The place of a cell in the colour table, from 0 to 1; null for a cell without a colour. */
   share(at: number): number | null;
   table: Lut;
   signed: boolean;
@@ -25,7 +26,7 @@ export interface Picture {
 
 const ROOM = 264;
 
-/** What is right; and where the function returned weights, those and the difference. */
+/** The right weights; the returned weights and the difference too, if the function returned weights. */
 export function pictures(report: Report, mask: Flat, cmap: string, isDark: boolean): Picture[] {
   const expected = decode(report.expected);
   const weights = lut(cmap);
@@ -39,12 +40,12 @@ export function pictures(report: Report, mask: Flat, cmap: string, isDark: boole
   };
   if (!report.got) return [right];
   const got = decode(report.got);
-  const off = Float32Array.from(got, (value, i) => value - expected[i]);
-  const most = largest(off.map((d) => (Number.isFinite(d) ? Math.abs(d) : 0)));
+  const difference = Float32Array.from(got, (value, i) => value - expected[i]);
+  const limit = largest(difference.map((d) => (Number.isFinite(d) ? Math.abs(d) : 0)));
   return [
     {
       name: "got",
-      note: report.kind === "mistake" ? "with the mistake" : "what it returned",
+      note: report.kind === "mistake" ? "with the mistake" : "returned weights",
       data: got,
       share: (at) => finite(got[at]),
       table: weights,
@@ -53,11 +54,11 @@ export function pictures(report: Report, mask: Flat, cmap: string, isDark: boole
     right,
     {
       name: "difference",
-      note: `got − right, colours ± ${number(most)}`,
-      data: off,
+      note: `got − right, colours ± ${number(limit)}`,
+      data: difference,
       share: (at) => {
-        const d = finite(off[at]);
-        return d === null ? null : 0.5 + (most > 0 ? d / most / 2 : 0);
+        const d = finite(difference[at]);
+        return d === null ? null : 0.5 + (limit > 0 ? d / limit / 2 : 0);
       },
       table: signedLut(isDark),
       signed: true,
@@ -65,7 +66,7 @@ export function pictures(report: Report, mask: Flat, cmap: string, isDark: boole
   ];
 }
 
-/** A map that says its cells in `readout`. Its labels are the widget's tokens where the report is of the widget's own inputs. */
+/** A map that writes the active cell to `readout`. The labels are the widget's tokens if the report is about the widget's own inputs. */
 export function reportMap(
   store: Store,
   report: Report,
@@ -75,21 +76,21 @@ export function reportMap(
   colors: Palette,
 ): HTMLElement {
   const [rows, cols] = report.expected.shape;
-  const own = report.case === "given" && rows === store.nQ && cols === store.nK;
-  const places = (n: number) => Array.from({ length: n }, (_, i) => String(i));
-  const queries = own ? store.tokens : places(rows);
-  const keys = own ? store.keyTokens : places(cols);
+  const isOwnInputs = report.case === "given" && rows === store.nQ && cols === store.nK;
+  const positions = (n: number) => Array.from({ length: n }, (_, i) => String(i));
+  const queries = isOwnInputs ? store.tokens : positions(rows);
+  const keys = isOwnInputs ? store.keyTokens : positions(cols);
   const value = (r: number, c: number) => picture.data[r * cols + c];
-  const say = ([r, c]: Place) =>
+  const describe = ([r, c]: Place) =>
     `${picture.name} ${visible(queries[r])} → ${visible(keys[c])}: ${number(value(r, c))}`;
   const show = (place: Place | null) => {
     if (!place) return;
-    made.activate(place);
-    made.say(say(place));
-    made.light({ rows: [], cols: [], cells: [place] }, false);
-    text(readout, say(place));
+    map.activate(place);
+    map.say(describe(place));
+    map.light({ rows: [], cols: [], cells: [place] }, false);
+    text(readout, describe(place));
   };
-  const made = createMatrix(
+  const map = createMatrix(
     picture.name,
     false,
     {
@@ -98,12 +99,12 @@ export function reportMap(
       reach: show,
       click: show,
       undo: (redo) => (redo ? store.redo() : store.undo()),
-      leave: () => made.grid.blur(),
+      leave: () => map.grid.blur(),
     },
     scope,
   );
-  made.place(mapBlock(rows, cols, ROOM));
-  made.describe(`${picture.name}, ${rows} by ${cols}`, {
+  map.place(mapBlock(rows, cols, ROOM));
+  map.describe(`${picture.name}, ${rows} by ${cols}`, {
     title: picture.name,
     shape: `${rows}×${cols}`,
     note: picture.note,
@@ -111,7 +112,7 @@ export function reportMap(
     mistake: "",
   });
   const sizes = picture.data.map((v) => (Number.isFinite(v) ? Math.abs(v) : 0));
-  made.paint(
+  map.paint(
     {
       share: (r, c) => picture.share(r * cols + c),
       value,
@@ -124,8 +125,8 @@ export function reportMap(
     },
     colors,
   );
-  return made.element;
+  return map.element;
 }
 
-/** What is no number, or infinite, is drawn like a masked cell: it has no colour. */
+/** NaN and infinity become null, so that the cell has no colour, like a masked cell. */
 const finite = (value: number) => (Number.isFinite(value) ? value : null);

@@ -1,4 +1,4 @@
-/** A checked function, or a mistake switched on: what it gives, what is right, and what breaks. */
+/** The report of a checked function or of a mistake: the returned weights, the right weights, and the properties that fail. */
 import { palette } from "../draw/palette";
 import { invariants } from "../maths/invariants";
 import type { Store } from "../state/store";
@@ -14,40 +14,40 @@ export function createReport(parent: HTMLElement, store: Store, env: Env): void 
   const dismiss = h("button", { type: "button", class: "aw-text-button" }, "dismiss");
   const message = h("p", { class: "aw-message" });
   const stale = h("p", { class: "aw-where" });
-  const broken = h("ul", { class: "aw-invariants" });
+  const checks = h("ul", { class: "aw-invariants" });
   const maps = h("div", { class: "aw-report-maps" });
   const readout = h("p", { class: "aw-where aw-report-cell", role: "status" });
   const head = h("div", { class: "aw-report-head" }, title, dismiss);
   const element = h("section", { class: "aw-report", "aria-label": "report" });
-  element.append(head, message, broken, maps, readout, stale);
+  element.append(head, message, checks, maps, readout, stale);
   parent.append(element);
-  // Which switches a mistake off, too.
+  // Dismissing the report of a mistake switches the mistake off, too.
   listen(dismiss, "click", () => store.set("report", null));
-  let shown: Report | null = null;
+  let current: Report | null = null;
   let drawing = new AbortController();
 
-  const again = env.frame(() => shown && draw(shown));
+  const redraw = env.frame(() => current && draw(current));
 
   function update() {
     const report = store.get("report");
     element.hidden = report === null;
     if (!report) {
-      shown = null;
+      current = null;
       return;
     }
-    const late = report.kind === "check" && report.revision !== store.get("revision");
-    text(stale, late ? "The widget has changed since this check." : "");
-    if (report === shown) return;
-    shown = report;
+    const isOld = report.kind === "check" && report.revision !== store.get("revision");
+    text(stale, isOld ? "The widget has changed since this check." : "");
+    if (report === current) return;
+    current = report;
     Object.assign(element.dataset, {
       kind: report.kind,
       name: report.name,
       ok: String(report.name === ""),
     });
-    const what = report.kind === "mistake" ? "Mistake switched on" : "Your function";
-    // What has no name of its own is told in the message.
+    const subject = report.kind === "mistake" ? "Mistake switched on" : "Your function";
+    // The message describes a mistake that has no name.
     const name = report.name === "other" ? "not right yet" : report.name || "right";
-    text(title, `${what}: ${name}`);
+    text(title, `${subject}: ${name}`);
     text(message, report.message);
     draw(report);
   }
@@ -57,8 +57,8 @@ export function createReport(parent: HTMLElement, store: Store, env: Env): void 
     drawing = new AbortController();
     const colors = palette(element);
     if (colors.masked === "") {
-      // The stylesheet comes a moment after the card.
-      again();
+      // The stylesheet is loaded after the card, so draw in a later frame.
+      redraw();
       return;
     }
     const mask = decode(report.mask);
@@ -70,7 +70,7 @@ export function createReport(parent: HTMLElement, store: Store, env: Env): void 
     );
     const [rows, cols] = report.expected.shape;
     const got = report.got && decode(report.got);
-    broken.replaceChildren(
+    checks.replaceChildren(
       ...(got ? invariants(got, mask, rows, cols) : []).map(({ name, holds, says }) =>
         h(
           "li",
@@ -84,7 +84,7 @@ export function createReport(parent: HTMLElement, store: Store, env: Env): void 
 
   store.subscribe(update, signal);
   theme.subscribe(() => {
-    shown = null;
+    current = null;
     update();
   }, signal);
   signal.addEventListener("abort", () => drawing.abort());

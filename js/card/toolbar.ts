@@ -1,4 +1,4 @@
-/** The head of the card: what this is, which view, which mask, which layer and head. */
+/** The head of the card: the title, and the choice of view, mask, layer and head. */
 
 import type { Store } from "../state/store";
 import { h, text } from "../ui/dom";
@@ -43,17 +43,17 @@ export function createToolbar(parent: HTMLElement, store: Store, every: Views, e
   function picker(
     name: string,
     pick: (value: string) => void,
-    say: (value: string | number) => string = (value) => `${name} ${value}`,
+    format: (value: string | number) => string = (value) => `${name} ${value}`,
   ) {
     const select = h("select", { "aria-label": name, class: `aw-pick-${name}` });
-    // Steps count from what is picked, which may not be here yet.
+    // The arrows step from the option that was picked last, which Python may not have sent yet.
     let picked = 0;
-    const go = (by: number) => () => {
+    const pickNeighbour = (by: number) => () => {
       const option = select.options[picked + by];
       if (option) pick(option.value);
     };
-    const previous = button("previous", `previous ${name}`, go(-1));
-    const next = button("next", `next ${name}`, go(1));
+    const previous = button("previous", `previous ${name}`, pickNeighbour(-1));
+    const next = button("next", `next ${name}`, pickNeighbour(1));
     listen(select, "change", () => pick(select.value));
     return {
       element: h("div", { class: "aw-picker" }, previous, select, next),
@@ -61,12 +61,12 @@ export function createToolbar(parent: HTMLElement, store: Store, every: Views, e
         values: readonly (number | string)[],
         shown: number | string,
         wanted: number | string,
-        wrong: readonly (number | string)[] = [],
+        unproved: readonly (number | string)[] = [],
       ) {
-        const listed = `${values.join()};${wrong.join()}`;
-        if (select.dataset.values !== listed) {
-          select.dataset.values = listed;
-          const labels = values.map((v) => (wrong.includes(v) ? `${say(v)} ⚠` : say(v)));
+        const key = `${values.join()};${unproved.join()}`;
+        if (select.dataset.values !== key) {
+          select.dataset.values = key;
+          const labels = values.map((v) => (unproved.includes(v) ? `${format(v)} ⚠` : format(v)));
           select.replaceChildren(...values.map((v, i) => h("option", { value: v }, labels[i])));
         }
         select.value = String(shown);
@@ -94,8 +94,8 @@ export function createToolbar(parent: HTMLElement, store: Store, every: Views, e
     undo.disabled = !store.canUndo;
     redo.disabled = !store.canRedo;
     clear.disabled = !store.canClear;
-    const all = [...store.get("layers"), ...store.get("derived_layers")];
-    const kinds = [...new Set(all.map((l) => l.kind))];
+    const allLayers = [...store.get("layers"), ...store.get("derived_layers")];
+    const kinds = [...new Set(allLayers.map((l) => l.kind))];
     const { layers, shown } = store;
     const heads = Array.from({ length: store.nHeads }, (_, i) => i);
     layer.update(

@@ -1,4 +1,4 @@
-/** What a view tells the card, and what the card gives to a view. */
+/** The contract between the card and a view. */
 import type { Theme } from "../draw/theme";
 import type { Store } from "../state/store";
 import type { Focus } from "../ui/focus";
@@ -38,9 +38,9 @@ export interface View {
   needs: readonly ("Q" | "K" | "V")[];
   /** The parts of the card that are shown with the view. */
   parts: readonly Part[];
-  /** What keys and the pointer do, for the foot. */
+  /** The help in the foot: keys or gestures, each with its action. */
   keys?: readonly (readonly [key: string, does: string])[];
-  /** The weights that the view draws where they differ from the attention. */
+  /** The weights that the view draws, if they are not the attention of the store. */
   drawn?(store: Store): Matrix | null;
   /** Whether the toolbar offers the view; a view without this function is always offered. */
   isOffered?(store: Store): boolean;
@@ -50,7 +50,7 @@ export interface View {
 
 export type Views = Readonly<Record<ViewName, View>>;
 
-/** The view that the store names; undefined where a newer Python names a view that is unknown here. */
+/** Return the view that the store names; undefined if a newer Python names a view that this page does not know. */
 export function currentView(views: Views, store: Store): View | undefined {
   return views[store.get("view") as ViewName];
 }
