@@ -20,7 +20,7 @@ const TITLES = {
   n_heads: "number of heads; each head has separate weights",
   seed: "seed of NumPy's generator: the same seed gives the same numbers",
   init: "how W_q, W_k and W_v are drawn",
-  positional: "how attention learns the position of each token",
+  positional: "how the position of each token enters the attention",
 };
 
 function field(name: string, label: string, title: string, ...inputs: HTMLElement[]) {
@@ -157,7 +157,7 @@ export function scaleField(store: Store, { listen }: Scope): Field {
 
 export function resetField(store: Store, { listen }: Scope): Field {
   const element = h("button", { type: "button", class: "aw-text-button" }, "reset numbers");
-  element.title = "restore every number that was set by hand";
+  element.title = "change every number set by hand back to the original number";
   listen(element, "click", store.reset);
   const update = () => {
     element.disabled = !store.anyByHand;

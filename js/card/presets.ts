@@ -27,7 +27,7 @@ export function createPresets(store: Store, { listen }: Scope) {
     buttons.set(name, button);
   }
   const width = counter("window", "keys to either side", (value) => `± ${value}`);
-  const prefix = counter("prefix", "tokens of the prefix", (value) => `${value}`);
+  const prefix = counter("prefix", "tokens of the prefix", String);
   const padding = paddingChoice();
   const group = { class: "aw-segmented aw-presets", role: "group", "aria-label": "mask presets" };
   const element = h("div", { class: "aw-masks" }, h("div", group, ...buttons.values()));
@@ -56,7 +56,7 @@ export function createPresets(store: Store, { listen }: Scope) {
 
   function paddingChoice() {
     const list = h("div", { class: "aw-tokens", role: "group", "aria-label": "padded tokens" });
-    const summary = h("summary", {}, "choose tokens");
+    const summary = h("summary", {}, "which");
     const element = h("details", { class: "aw-padded" }, summary, list);
     const close = () => {
       element.open = false;

@@ -59,8 +59,8 @@ export function createToolbar(parent: HTMLElement, store: Store, every: Views, e
       element: h("div", { class: "aw-picker" }, previous, select, next),
       update(
         values: readonly (number | string)[],
-        shown: number | string,
-        wanted: number | string,
+        current: number | string,
+        chosen: number | string,
         unproved: readonly (number | string)[] = [],
       ) {
         const key = `${values.join()};${unproved.join()}`;
@@ -69,8 +69,8 @@ export function createToolbar(parent: HTMLElement, store: Store, every: Views, e
           const labels = values.map((v) => (unproved.includes(v) ? `${format(v)} ⚠` : format(v)));
           select.replaceChildren(...values.map((v, i) => h("option", { value: v }, labels[i])));
         }
-        select.value = String(shown);
-        picked = values.indexOf(store.live ? wanted : shown);
+        select.value = String(current);
+        picked = values.indexOf(store.live ? chosen : current);
         previous.disabled = picked <= 0;
         next.disabled = picked >= values.length - 1;
       },

@@ -242,9 +242,9 @@ export function explainWeight(store: Store, r: number, c: number): Explanation {
 /** A weight that was not computed by a softmax here: the weights of masked keys are shared among the other keys. */
 function explainGivenWeight(store: Store, r: number, c: number, scores: number[], lines: string[]) {
   const p = weight(at(store.attention, r, c));
-  const own = Math.exp(at(need(store, "scores"), r, c));
+  const keyWeight = Math.exp(at(need(store, "scores"), r, c));
   const source = store.get("layers")[0]?.module ? "computed from the model's maps" : GIVEN;
-  if (!lines.length) return { lines: [`${source} = ${p}`], numpy: exact(own) };
+  if (!lines.length) return { lines: [`${source} = ${p}`], numpy: exact(keyWeight) };
   const openWeights = scores.map((s) => Math.exp(s));
   const mass = store.rowMass(r);
   const total = openWeights.reduce((a, b) => a + b, 0);
@@ -252,9 +252,9 @@ function explainGivenWeight(store: Store, r: number, c: number, scores: number[]
     lines: [
       ...lines,
       `sum over the unmasked keys: ${sum(openWeights.map(two))} = ${number(total)}`,
-      `${two(own)} ÷ ${number(total)} × ${number(mass)} = ${p}`,
+      `${two(keyWeight)} ÷ ${number(total)} × ${number(mass)} = ${p}`,
     ],
-    numpy: `${exact(own)} / np.sum(${exactList(openWeights)}) * ${exact(mass)}`,
+    numpy: `${exact(keyWeight)} / np.sum(${exactList(openWeights)}) * ${exact(mass)}`,
   };
 }
 

@@ -14,7 +14,7 @@ export interface ShiftInputs {
 
 /**
  * Write the shifts of row q into `out`: p/(1-p)·‖o − v‖ for each key. For p > 0.5 the formula loses
- * digits, and it fails if the other weights are rounded to 0: then the row is computed without the key.
+ * digits, and fails if the other weights are rounded to 0, so the row is computed again without the key.
  */
 export function shiftRow(inputs: ShiftInputs, q: number, out: Float32Array, start: number): void {
   const { attention, V, output } = inputs;
