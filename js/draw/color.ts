@@ -19,7 +19,7 @@ export type Lut = Uint8ClampedArray;
 export function parseColor(text: string): [number, number, number] {
   const hex = /^#([0-9a-f]{6})$/i.exec(text);
   if (hex) {
-    const n = Number.parseInt(hex[1] as string, 16);
+    const n = Number.parseInt(hex[1], 16);
     return [n >> 16, (n >> 8) & 255, n & 255];
   }
   const [r = 0, g = 0, b = 0] = (text.match(/-?\d+(\.\d+)?/g) ?? []).map(Number);

@@ -19,7 +19,7 @@ export function paintThumb(
     const value = share(at);
     const color =
       value === null ? grey : table.subarray(lutIndex(value) * 3, lutIndex(value) * 3 + 3);
-    for (let i = 0; i < 3; i++) image.data[at * 4 + i] = color[i] as number;
+    for (let i = 0; i < 3; i++) image.data[at * 4 + i] = color[i];
     image.data[at * 4 + 3] = 255;
   }
   context.putImageData(image, 0, 0);

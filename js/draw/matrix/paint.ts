@@ -144,7 +144,7 @@ function paintImage(
       const share = look.share(r, c);
       const at = share === null ? 0 : lutIndex(share) * 3;
       for (let i = 0; i < 3; i++) {
-        image.data[p + i] = (share === null ? grey[i] : look.table[at + i]) as number;
+        image.data[p + i] = share === null ? grey[i] : look.table[at + i];
       }
       image.data[p + 3] = 255;
     }
@@ -222,7 +222,7 @@ function paintLabels(
     ctx.textAlign = "right";
     ctx.textBaseline = "middle";
     for (let r = 0; r < rows; r += step) {
-      const label = shorten(visible(tokens[r] as string), left - 5, measure);
+      const label = shorten(visible(tokens[r]), left - 5, measure);
       ctx.fillText(label, left - 5, top + (r + 0.5) * ch);
     }
   }
@@ -236,11 +236,11 @@ function paintLabels(
       ctx.rotate(-Math.PI / 2);
       ctx.textAlign = "left";
       ctx.textBaseline = "middle";
-      ctx.fillText(shorten(visible(tokens[c] as string), top - 5, measure), 0, 0);
+      ctx.fillText(shorten(visible(tokens[c]), top - 5, measure), 0, 0);
     } else {
       ctx.textAlign = "center";
       ctx.textBaseline = "alphabetic";
-      ctx.fillText(visible(tokens[c] as string), 0, 0);
+      ctx.fillText(visible(tokens[c]), 0, 0);
     }
     ctx.restore();
   }

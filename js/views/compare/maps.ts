@@ -49,10 +49,10 @@ export function paintMaps(
     largest(pairs.map(([, , label]) => context.measureText(label).width));
   const placed = blocks(width, rows.length, columns.length, widest(rows), widest(columns));
   for (const side of SIDES) {
-    const map = maps[side] as ComparedMap;
-    const block = placed[side] as Block;
+    const map = maps[side];
+    const block = placed[side];
     const table = side === 2 ? signedLut(isDark) : lut(get("cmap"));
-    const [title, note] = get("labels")[side] as [string, string];
+    const [title, note] = get("labels")[side];
     map.place(block);
     map.describe(`${title}: ${note}`, { title, shape: "", note, hand: false, mistake: "" });
     map.paint(lookOf(store, side, table, block), colors);
@@ -64,7 +64,7 @@ export function paintMaps(
 function lookOf(store: Comparison, side: Side, table: Lut, block: Block): Look {
   const { get } = store;
   const { a, b, masked, difference } = store.maps;
-  const values = [a, b, difference][side] as Float32Array;
+  const values = [a, b, difference][side];
   const [top, most] = get("peaks");
   const columns = get("columns");
   const m = columns.length;

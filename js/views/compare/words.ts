@@ -7,8 +7,8 @@ import type { Comparison } from "../../state/comparison";
 
 /** "cat → sat" and "−0.30", empty where a side has no such cell. */
 export function change({ get, maps }: Comparison, [row, column]: Place): [string, string] {
-  const labels = [get("rows")[row], get("columns")[column]].map((pair) => visible(pair![2]));
-  const by = maps.difference[row * get("columns").length + column] as number;
+  const labels = [get("rows")[row], get("columns")[column]].map((pair) => visible(pair[2]));
+  const by = maps.difference[row * get("columns").length + column];
   return [labels.join(" → "), Number.isNaN(by) ? "" : (by > 0 ? "+" : "") + two(by)];
 }
 
@@ -17,7 +17,7 @@ export function describe(store: Comparison, place: Place): string {
   const { a, b, masked } = store.maps;
   const at = place[0] * store.get("columns").length + place[1];
   const told = [a, b].map((values, side) => {
-    const weight = values[at] as number;
+    const weight = values[at];
     const said = Number.isNaN(weight) ? "no such cell" : two(weight);
     return `${"AB"[side]} ${masked[side]?.[at] ? "masked" : said}`;
   });

@@ -59,7 +59,7 @@ export function createSeries(store: Store, { signal, listen }: Env, changed: () 
         if (next >= parts) phase = "done";
         else if (isStopping) phase = "stopped";
         else answer = ask(next); // computed while this part is drawn
-        heads = [...heads, ...read(message, buffers[0] as DataView)];
+        heads = [...heads, ...read(message, buffers[0])];
         show();
         changed();
       }

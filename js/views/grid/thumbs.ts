@@ -47,13 +47,9 @@ function paint({ rows, cols, map }: Head, table: Lut): HTMLCanvasElement {
   const image = context.createImageData(cols, rows);
   const pixels = new Uint32Array(image.data.buffer);
   for (let i = 0; i < rows * cols; i++) {
-    const c = (map[i] as number) * 3;
+    const c = map[i] * 3;
     // Bytes lie red, green, blue, alpha in memory.
-    pixels[i] =
-      (255 << 24) |
-      ((table[c + 2] as number) << 16) |
-      ((table[c + 1] as number) << 8) |
-      (table[c] as number);
+    pixels[i] = (255 << 24) | (table[c + 2] << 16) | (table[c + 1] << 8) | table[c];
   }
   context.putImageData(image, 0, 0);
   return canvas;

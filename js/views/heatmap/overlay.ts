@@ -111,7 +111,7 @@ function plateRow(ctx: CanvasRenderingContext2D, g: Geometry, colors: Palette, q
   const height = g.font + 4;
   ctx.fillStyle = colors.bg;
   for (const i of crowded(q, g.nQ, g)) {
-    const width = ctx.measureText(g.queries[i] as string).width + 4;
+    const width = ctx.measureText(g.queries[i]).width + 4;
     ctx.fillRect(g.left - 7 - width, g.top + (i + 0.5) * g.cell - height / 2, width + 3, height);
   }
   ctx.fillStyle = colors.fg;
@@ -123,7 +123,7 @@ function plateColumn(ctx: CanvasRenderingContext2D, g: Geometry, colors: Palette
   const height = g.font + 4;
   for (const i of g.vertical ? crowded(k, g.nK, g) : [k]) {
     const x = g.left + (i + 0.5) * g.cell;
-    const width = ctx.measureText(g.keys[i] as string).width + 4;
+    const width = ctx.measureText(g.keys[i]).width + 4;
     if (g.vertical) ctx.fillRect(x - height / 2, g.top - 5 - width, height, width + 2);
     else ctx.fillRect(x - width / 2, g.top - 9 - g.font, width, g.font + 6);
   }

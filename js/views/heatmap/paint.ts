@@ -44,11 +44,11 @@ export function createImage() {
             image.data[p + 1] = mg;
             image.data[p + 2] = mb;
           } else {
-            const share = (data[at + k] as number) * factor;
+            const share = data[at + k] * factor;
             const c = lutIndex(signed ? (share + 1) / 2 : share) * 3;
-            image.data[p] = table[c] as number;
-            image.data[p + 1] = table[c + 1] as number;
-            image.data[p + 2] = table[c + 2] as number;
+            image.data[p] = table[c];
+            image.data[p + 1] = table[c + 1];
+            image.data[p + 2] = table[c + 2];
           }
           image.data[p + 3] = 255;
         }
@@ -61,7 +61,7 @@ export function createImage() {
     /** Whether dark ink reads better on this cell. */
     inkDark(cell: number): boolean {
       const d = (image as ImageData).data;
-      return isLight(d[cell * 4] as number, d[cell * 4 + 1] as number, d[cell * 4 + 2] as number);
+      return isLight(d[cell * 4], d[cell * 4 + 1], d[cell * 4 + 2]);
     },
   };
 }
@@ -85,7 +85,7 @@ export function isSigned(store: Store): boolean {
 function furthest(values: Float32Array, mask: Uint8Array): number {
   let max = 0;
   for (let i = 0; i < values.length; i++) {
-    const size = Math.abs(values[i] as number);
+    const size = Math.abs(values[i]);
     if (!mask[i] && size > max && size < Infinity) max = size;
   }
   return max;
@@ -174,7 +174,7 @@ function paintLabels(
 export function rowLabel(ctx: CanvasRenderingContext2D, g: Geometry, q: number): void {
   ctx.textAlign = "right";
   ctx.textBaseline = "middle";
-  ctx.fillText(g.queries[q] as string, g.left - 8, g.top + (q + 0.5) * g.cell);
+  ctx.fillText(g.queries[q], g.left - 8, g.top + (q + 0.5) * g.cell);
 }
 
 export function columnLabel(ctx: CanvasRenderingContext2D, g: Geometry, k: number): void {
@@ -182,7 +182,7 @@ export function columnLabel(ctx: CanvasRenderingContext2D, g: Geometry, k: numbe
   if (!g.vertical) {
     ctx.textAlign = "center";
     ctx.textBaseline = "alphabetic";
-    ctx.fillText(g.keys[k] as string, x, g.top - 8);
+    ctx.fillText(g.keys[k], x, g.top - 8);
     return;
   }
   ctx.save();
@@ -190,7 +190,7 @@ export function columnLabel(ctx: CanvasRenderingContext2D, g: Geometry, k: numbe
   ctx.rotate(-Math.PI / 2);
   ctx.textAlign = "left";
   ctx.textBaseline = "middle";
-  ctx.fillText(g.keys[k] as string, 0, 0.5);
+  ctx.fillText(g.keys[k], 0, 0.5);
   ctx.restore();
 }
 
@@ -290,7 +290,7 @@ function paintValues(
       if (mask[at + k]) continue;
       ctx.fillStyle = image.inkDark(at + k) ? "#101014" : "#ffffff";
       const [x, y] = [g.left + (k + 0.5) * g.cell, g.top + (q + 0.5) * g.cell];
-      ctx.fillText((data[at + k] as number).toFixed(2), x, y + 0.5);
+      ctx.fillText(data[at + k].toFixed(2), x, y + 0.5);
     }
   }
 }

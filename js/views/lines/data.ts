@@ -24,7 +24,7 @@ interface Message {
 export function fromMessage(message: Message, buffers: readonly DataView[]): LineData {
   const [heads, nQ, k] = message.shape;
   const bytes = (i: number) => {
-    const view = buffers[i] as DataView;
+    const view = buffers[i];
     return view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength) as ArrayBuffer;
   };
   const steps = new Uint16Array(bytes(0));
@@ -39,23 +39,23 @@ export function fromMessage(message: Message, buffers: readonly DataView[]): Lin
     each(head, query, visit) {
       const start = (head * nQ + query) * k;
       for (let i = 0; i < k; i++) {
-        visit(keys ? (keys[start + i] as number) : i, (steps[start + i] as number) * step);
+        visit(keys ? keys[start + i] : i, steps[start + i] * step);
       }
     },
-    rest: (head, query) => rest[head * nQ + query] as number,
+    rest: (head, query) => rest[head * nQ + query],
   };
 }
 
 /** Maps that are on the page already. */
 export function fromMatrices(maps: readonly Matrix[]): LineData {
-  const { rows, cols } = maps[0] as Matrix;
+  const { rows, cols } = maps[0];
   return {
     heads: maps.length,
     nQ: rows,
     nK: cols,
     each(head, query, visit) {
-      const { data } = maps[head] as Matrix;
-      for (let k = 0; k < cols; k++) visit(k, data[query * cols + k] as number);
+      const { data } = maps[head];
+      for (let k = 0; k < cols; k++) visit(k, data[query * cols + k]);
     },
     rest: () => 0,
   };
@@ -95,7 +95,7 @@ export function received(
   for (const q of queries) {
     for (const h of heads) {
       data.each(h, q, (k, w) => {
-        sums[k]! += w;
+        sums[k] += w;
       });
       rest += data.rest(h, q);
     }

@@ -102,7 +102,7 @@ function drawTokens(
       ctx.textAlign = "right";
       const faint = (looking && !looking.has(i)) || special("query", i);
       ctx.fillStyle = faint ? colors.muted : colors.fg;
-      ctx.fillText(shorten(visible(queries[i] as string), left - 12, measure), left - 2, y(i));
+      ctx.fillText(shorten(visible(queries[i]), left - 12, measure), left - 2, y(i));
       if (scene.selected.has(i)) ctx.fillRect(left + 1, y(i) - 8, 2.5, 16);
     }
     if (i < data.nK) {
@@ -110,9 +110,9 @@ function drawTokens(
       ctx.font = font("key", i, scene.key === i);
       ctx.textAlign = "left";
       ctx.fillStyle = special("key", i) ? colors.muted : colors.fg;
-      const value = one && (one.sums[i] as number);
+      const value = one ? one.sums[i] : null;
       const room = scene.width - right - (value === null ? 6 : 54);
-      ctx.fillText(shorten(visible(keys[i] as string), room, measure), right + 4, y(i));
+      ctx.fillText(shorten(visible(keys[i]), room, measure), right + 4, y(i));
       if (value !== null && value >= strongest * 0.02) {
         ctx.textAlign = "right";
         ctx.font = `11.5px ${colors.font}`;

@@ -11,7 +11,7 @@ export function keyWords(store: Store, data: LineData, heads: readonly number[],
   for (let q = 0; q < data.nQ; q++) {
     for (const head of heads) data.each(head, q, (k, w) => (sum += k === key ? w : 0));
   }
-  const name = visible(store.keyTokens[key] as string);
+  const name = visible(store.keyTokens[key]);
   return `“${name}” gets ${sum.toFixed(3)} of ${heads.length} × ${data.nQ} rows`;
 }
 
@@ -26,10 +26,10 @@ export function queryWords(
   const top = Array.from(sums, (value, k) => ({ value, k }))
     .sort((a, b) => b.value - a.value)
     .slice(0, 5);
-  const names = [...queries].map((q) => visible(store.tokens[q] as string)).join(" + ");
+  const names = [...queries].map((q) => visible(store.tokens[q])).join(" + ");
   const listed = top
     .filter(({ value }) => value > 0)
-    .map(({ value, k }) => `${visible(store.keyTokens[k] as string)} ${value.toFixed(3)}`);
+    .map(({ value, k }) => `${visible(store.keyTokens[k])} ${value.toFixed(3)}`);
   const left = rest > 5e-4 ? `; ${rest.toFixed(3)} on keys not drawn` : "";
   const alone = data.heads > 1 ? ` in head ${heads[0]}` : "";
   const over = heads.length > 1 ? `, ${heads.length} heads summed` : alone;

@@ -58,10 +58,8 @@ function createNeuron(parent: HTMLElement, store: Store, env: Env): void {
     const score = explainScore(store, query, key).lines;
     const weight = explainWeight(store, query, key).lines;
     lines.replaceChildren(...[...score, ...weight].map((line) => h("div", {}, line)));
-    const values = columns.map(
-      ({ name, values }) => `${name} ${(values[key] as number).toFixed(6)}`,
-    );
-    const [from, to] = [store.tokens[query] as string, store.keyTokens[key] as string];
+    const values = columns.map(({ name, values }) => `${name} ${values[key].toFixed(6)}`);
+    const [from, to] = [store.tokens[query], store.keyTokens[key]];
     text(option, `${visible(from)} → ${visible(to)}: ${values.join(", ")}`);
     Object.assign(root.dataset, {
       key,

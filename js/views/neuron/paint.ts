@@ -67,26 +67,14 @@ function paintRow(
   ctx.textAlign = "right";
   ctx.fillStyle = special ? colors.muted : colors.fg;
   const measure = (text: string) => ctx.measureText(text).width;
-  ctx.fillText(
-    shorten(visible(scene.keys[key] as string), at.token - 4, measure),
-    at.token,
-    y + ROW / 2,
-  );
-  strip(
-    ctx,
-    at.k,
-    y,
-    at.strip,
-    K.cols,
-    table,
-    (c) => (K.data[key * K.cols + c] as number) / scene.most,
-  );
+  ctx.fillText(shorten(visible(scene.keys[key]), at.token - 4, measure), at.token, y + ROW / 2);
+  strip(ctx, at.k, y, at.strip, K.cols, table, (c) => K.data[key * K.cols + c] / scene.most);
   strip(ctx, at.product, y, at.strip, K.cols, table, (c) => {
-    const product = (Q.data[query * Q.cols + c] as number) * (K.data[key * K.cols + c] as number);
+    const product = Q.data[query * Q.cols + c] * K.data[key * K.cols + c];
     return product / scene.mostProduct;
   });
   scene.columns.forEach(({ values, most, signed, name }, i) => {
-    const value = values[key] as number;
+    const value = values[key];
     const room = numberWidth(scene.width);
     const [x, w] = [at.numbers + i * room, room - GAP / 2];
     const share = most > 0 ? Math.abs(value) / most : 0;
@@ -119,7 +107,7 @@ export function paintHead(ctx: CanvasRenderingContext2D, scene: Scene, colors: P
   ctx.textBaseline = "middle";
   ctx.textAlign = "right";
   ctx.fillText("q", at.token, 34);
-  const share = (c: number) => (Q.data[query * Q.cols + c] as number) / most;
+  const share = (c: number) => Q.data[query * Q.cols + c] / most;
   strip(ctx, at.k, 22, at.strip, Q.cols, table, share);
   ctx.fillStyle = colors.muted;
   ctx.textAlign = "left";

@@ -27,10 +27,10 @@ export function numbersOf(store: Store, query: number): Numbers | null {
   const n = K.rows;
   const each = (value: (k: number) => number) =>
     Float64Array.from({ length: n }, (_, k) => value(k));
-  const score = each((k) => scores.data[query * n + k] as number);
-  const p = each((k) => store.attention.data[query * n + k] as number);
+  const score = each((k) => scores.data[query * n + k]);
+  const p = each((k) => store.attention.data[query * n + k]);
   const norms = each((k) => norm(V, k));
-  const weighted = each((k) => (p[k] as number) * (norms[k] as number));
+  const weighted = each((k) => p[k] * norms[k]);
   const column = (
     name: string,
     values: Float64Array,
@@ -55,7 +55,7 @@ export function numbersOf(store: Store, query: number): Numbers | null {
 
 function norm(m: Matrix, row: number): number {
   let sum = 0;
-  for (let c = 0; c < m.cols; c++) sum += (m.data[row * m.cols + c] as number) ** 2;
+  for (let c = 0; c < m.cols; c++) sum += m.data[row * m.cols + c] ** 2;
   return Math.sqrt(sum);
 }
 
@@ -70,7 +70,7 @@ function largestProduct(Q: Matrix, K: Matrix, query: number): number {
   let most = 0;
   for (let k = 0; k < K.rows; k++) {
     for (let c = 0; c < Q.cols; c++) {
-      const product = (Q.data[query * Q.cols + c] as number) * (K.data[k * K.cols + c] as number);
+      const product = Q.data[query * Q.cols + c] * K.data[k * K.cols + c];
       most = Math.max(most, Math.abs(product));
     }
   }

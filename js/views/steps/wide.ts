@@ -88,12 +88,12 @@ function place(width: number, columns: readonly Plan[][], blocks: Blocks): numbe
   const gap = Math.min(2 * GAP.x, (width - 2 - taken) / Math.max(1, columns.length - 1));
   let x = 0;
   for (const [c, column] of columns.entries()) {
-    const { left, cells } = widths[c] as (typeof widths)[number];
+    const { left, cells } = widths[c];
     for (const { name } of column) {
       const b = blockOf(blocks, name);
       b.x = x + left - b.left;
       const r = GRID.findIndex((row) => row.includes(name));
-      const row = rows[Math.max(0, r)] as (typeof rows)[number];
+      const row = rows[Math.max(0, r)];
       const slack = row.height - row.top - (b.height - b.top);
       b.y = (tops[r] ?? 0) + row.top - b.top + slack / 2;
     }

@@ -17,8 +17,8 @@ export function placeOf({ name, row, col }: Shown): string {
 }
 
 export function whose(store: Store, { name, row, col }: Shown): string {
-  const query = () => visible(store.tokens[row] as string);
-  const key = (k: number) => visible(store.keyTokens[k] as string);
+  const query = () => visible(store.tokens[row]);
+  const key = (k: number) => visible(store.keyTokens[k]);
   if (name === "scores" || name === "mask" || name === "attention")
     return `${query()} → ${key(col)}`;
   if (name === "embeddings" || name === "Q" || name === "output") return query();
