@@ -1,37 +1,50 @@
-/** One matrix's pixels: cells, numbers, labels, and what was set by hand. */
-
+/** The pixels of a matrix: cells, numbers, labels, and marks on the numbers that were set by hand. */
 import { shorten, visible } from "../../explain/tokens";
+import { contextOf } from "../canvas-view";
 import { isLight, type Lut, lutIndex, parseColor } from "../color";
 import type { Palette } from "../palette";
 import type { Block } from "./block";
 
 export interface Look {
-  /** Where a value lies in the table, 0..1; null for a masked cell. */
+  /** The place of a value in the table of colours, 0..1; null for a cell without a colour (masked, or not a number). */
   share(row: number, col: number): number | null;
   value(row: number, col: number): number;
   table: Lut;
-  /** The largest size of a value, and whether one is negative: how many digits fit. */
+  /** The largest absolute value, and whether a value is negative: they decide how many digits fit. */
   largest: number;
   signed: boolean;
+  /** Whether the number was set by hand. */
   marked(row: number, col: number): boolean;
-  /** A mask has no numbers. */
+  /** A mask: its cells show 0 and −∞. */
   plain?: boolean;
-  /** Two decimals or no numbers: one would make most of them 0. */
+  /** Two decimals or no numbers, because most of the numbers are 0 at one decimal. */
   exact?: boolean;
   queries: readonly string[];
   keys: readonly string[];
 }
 
+type Context = CanvasRenderingContext2D;
+
+export const LABEL = 11.5;
 const FONTS = [11.5, 10.5, 9.5, 9];
 
-/** A pixel a cell, kept from paint to paint. */
+/** A canvas with a pixel for each cell, kept between paints. */
 export interface Scratch {
   canvas: HTMLCanvasElement;
   image: ImageData | null;
 }
 
+/** The size and the decimals of the numbers of a matrix. */
+interface Print {
+  size: number;
+  digits: number;
+}
+
+/** A cell in CSS pixels, with the line of one pixel that parts it from the cells to the right and below. */
+type Area = readonly [x: number, y: number, width: number, height: number];
+
 export function paintBlock(
-  ctx: CanvasRenderingContext2D,
+  ctx: Context,
   block: Block,
   look: Look,
   colors: Palette,
@@ -41,72 +54,79 @@ export function paintBlock(
   const { rows, cols, cw, ch, left } = block;
   const top = block.top - offset;
   ctx.clearRect(0, 0, block.width + 2, block.height + 2);
-  const font = numbersFit(ctx, block, look, colors);
-  const pixels = cw < 10 || ch < 9;
-  if (pixels) paintImage(ctx, block, look, colors, top, scratch);
-  for (let r = 0; r < rows && !pixels; r++) {
-    for (let c = 0; c < cols; c++) {
-      const [x, y] = [left + c * cw, top + r * ch];
-      const share = look.share(r, c);
-      if (share === null) {
-        paintMasked(ctx, colors, x, y, cw, ch);
-        if (look.plain && font) say(ctx, colors, font.size, "−∞", x, y, cw, ch);
-        else if (font && Number.isNaN(look.value(r, c)))
-          say(ctx, colors, font.size, "NaN", x, y, cw, ch);
-      } else {
-        const at = lutIndex(share) * 3;
-        const [red = 0, green = 0, blue = 0] = look.table.subarray(at, at + 3);
-        ctx.fillStyle = `rgb(${red} ${green} ${blue})`;
-        ctx.fillRect(x, y, cw - 1, ch - 1);
-        if (font) {
-          ctx.fillStyle = isLight(red, green, blue) ? "#101014" : "#ffffff";
-          ctx.font = `${font.size}px ${colors.font}`;
-          ctx.textAlign = "center";
-          ctx.textBaseline = "middle";
-          const text = look.plain ? "0" : rounded(look.value(r, c), font.digits);
-          ctx.fillText(text, x + (cw - 1) / 2, y + ch / 2);
-        }
+  if (cw < 10 || ch < 9) paintImage(ctx, block, look, colors, top, scratch);
+  else {
+    const print = largestPrint(ctx, block, look, colors);
+    for (let r = 0; r < rows; r++) {
+      for (let c = 0; c < cols; c++) {
+        const area: Area = [left + c * cw, top + r * ch, cw, ch];
+        paintCell(ctx, area, look, colors, print, r, c);
+        if (look.marked(r, c)) paintCorner(ctx, area, colors);
       }
-      if (look.marked(r, c)) paintCorner(ctx, colors, x, y, cw, ch);
     }
   }
   paintLabels(ctx, block, look, colors, top);
 }
 
-/** Without the sign of what rounds to nothing. */
-function rounded(value: number, digits: number): string {
-  const said = value.toFixed(digits);
-  return (Number(said) === 0 ? said.replace("-", "") : said).replace("-", "−");
+function paintCell(
+  ctx: Context,
+  area: Area,
+  look: Look,
+  colors: Palette,
+  print: Print | null,
+  r: number,
+  c: number,
+): void {
+  const share = look.share(r, c);
+  if (share === null) {
+    paintMasked(ctx, area, colors);
+    if (!print) return;
+    const word = look.plain ? "−∞" : Number.isNaN(look.value(r, c)) ? "NaN" : "";
+    if (word) paintText(ctx, area, word, print, colors, colors.fg, colors.masked);
+    return;
+  }
+  const at = lutIndex(share) * 3;
+  const [red, green, blue] = look.table.subarray(at, at + 3);
+  const [x, y, width, height] = area;
+  ctx.fillStyle = `rgb(${red} ${green} ${blue})`;
+  ctx.fillRect(x, y, width - 1, height - 1);
+  if (!print) return;
+  const number = look.plain ? "0" : rounded(look.value(r, c), print.digits);
+  const ink = isLight(red, green, blue) ? "#101014" : "#ffffff";
+  paintText(ctx, area, number, print, colors, ink);
 }
 
-/** A word on a hatched cell, on a plate so that it can be read. */
-function say(
-  ctx: CanvasRenderingContext2D,
+/** A number with a real minus sign; a number that rounds to 0 has no sign. */
+function rounded(value: number, digits: number): string {
+  const text = value.toFixed(digits);
+  return (Number(text) === 0 ? text.replace("-", "") : text).replace("-", "−");
+}
+
+/** Text in the middle of a cell; `plate` is the colour of a plate that keeps the text legible on hatching. */
+function paintText(
+  ctx: Context,
+  [x, y, width, height]: Area,
+  text: string,
+  { size }: Print,
   colors: Palette,
-  size: number,
-  word: string,
-  x: number,
-  y: number,
-  cw: number,
-  ch: number,
+  ink: string,
+  plate?: string,
 ): void {
   ctx.font = `${size}px ${colors.font}`;
   ctx.textAlign = "center";
   ctx.textBaseline = "middle";
-  const width = ctx.measureText(word).width + 4;
-  ctx.fillStyle = colors.masked;
-  ctx.fillRect(x + (cw - 1 - width) / 2, y + 2, width, ch - 5);
-  ctx.fillStyle = colors.fg;
-  ctx.fillText(word, x + (cw - 1) / 2, y + ch / 2);
+  const middle = x + (width - 1) / 2;
+  if (plate) {
+    const plateWidth = ctx.measureText(text).width + 4;
+    ctx.fillStyle = plate;
+    ctx.fillRect(middle - plateWidth / 2, y + 2, plateWidth, height - 5);
+  }
+  ctx.fillStyle = ink;
+  ctx.fillText(text, middle, y + height / 2);
 }
 
-/** The largest print in which every number fits its cell: two decimals, one, or none. */
-function numbersFit(
-  ctx: CanvasRenderingContext2D,
-  { cw, ch }: Block,
-  look: Look,
-  colors: Palette,
-): { size: number; digits: number } | null {
+/** The most decimals, and then the largest font, with which every number fits its cell; null where none does. */
+function largestPrint(ctx: Context, { cw, ch }: Block, look: Look, colors: Palette): Print | null {
   if (ch < 13) return null;
   const sign = look.signed ? "−" : "";
   for (const digits of look.exact ? [2] : [2, 1]) {
@@ -119,9 +139,9 @@ function numbersFit(
   return null;
 }
 
-/** Cells too small to be drawn one by one: an image of a pixel each, enlarged. */
+/** Cells that are too small for a line between them: an image with a pixel for each cell, enlarged. */
 function paintImage(
-  ctx: CanvasRenderingContext2D,
+  ctx: Context,
   { rows, cols, cw, ch, left }: Block,
   look: Look,
   colors: Palette,
@@ -129,14 +149,14 @@ function paintImage(
   scratch: Scratch,
 ): void {
   const small = scratch.canvas;
-  const context = small.getContext("2d") as CanvasRenderingContext2D;
+  const context = contextOf(small);
   if (!scratch.image || small.width !== cols || small.height !== rows) {
     small.width = cols;
     small.height = rows;
     scratch.image = context.createImageData(cols, rows);
   }
   const { image } = scratch;
-  // A mask of many tokens has nothing but this shade to tell masked from open.
+  // In a mask of many tokens only this shade tells masked cells from open cells.
   const grey = parseColor(look.plain ? colors.hatch : colors.masked);
   for (let r = 0; r < rows; r++) {
     for (let c = 0; c < cols; c++) {
@@ -154,64 +174,42 @@ function paintImage(
   ctx.drawImage(small, left, top, cols * cw, rows * ch);
 }
 
-function paintMasked(
-  ctx: CanvasRenderingContext2D,
-  colors: Palette,
-  x: number,
-  y: number,
-  cw: number,
-  ch: number,
-): void {
+function paintMasked(ctx: Context, [x, y, width, height]: Area, colors: Palette): void {
   ctx.fillStyle = colors.masked;
-  ctx.fillRect(x, y, cw - 1, ch - 1);
+  ctx.fillRect(x, y, width - 1, height - 1);
   ctx.save();
   ctx.beginPath();
-  ctx.rect(x, y, cw - 1, ch - 1);
+  ctx.rect(x, y, width - 1, height - 1);
   ctx.clip();
   ctx.strokeStyle = colors.hatch;
   ctx.lineWidth = 1;
   ctx.beginPath();
-  for (let d = -ch; d < cw; d += 6) {
-    ctx.moveTo(x + d, y + ch);
-    ctx.lineTo(x + d + ch, y);
+  for (let d = -height; d < width; d += 6) {
+    ctx.moveTo(x + d, y + height);
+    ctx.lineTo(x + d + height, y);
   }
   ctx.stroke();
   ctx.restore();
 }
 
-function paintCorner(
-  ctx: CanvasRenderingContext2D,
-  colors: Palette,
-  x: number,
-  y: number,
-  cw: number,
-  ch: number,
-): void {
-  const size = Math.min(7, cw / 2.5, ch / 2.5);
-  const right = x + cw - 1;
-  ctx.beginPath();
-  ctx.moveTo(right - size - 1.5, y);
-  ctx.lineTo(right, y);
-  ctx.lineTo(right, y + size + 1.5);
-  ctx.closePath();
-  ctx.fillStyle = colors.bg;
-  ctx.fill();
-  ctx.beginPath();
-  ctx.moveTo(right - size, y);
-  ctx.lineTo(right, y);
-  ctx.lineTo(right, y + size);
-  ctx.closePath();
-  ctx.fillStyle = colors.accent;
-  ctx.fill();
+/** A triangle in the top right corner of a cell, with a border in the colour of the card. */
+function paintCorner(ctx: Context, [x, y, width, height]: Area, colors: Palette): void {
+  const side = Math.min(7, width / 2.5, height / 2.5);
+  const right = x + width - 1;
+  const triangle = (size: number, color: string) => {
+    ctx.beginPath();
+    ctx.moveTo(right - size, y);
+    ctx.lineTo(right, y);
+    ctx.lineTo(right, y + size);
+    ctx.closePath();
+    ctx.fillStyle = color;
+    ctx.fill();
+  };
+  triangle(side + 1.5, colors.bg);
+  triangle(side, colors.accent);
 }
 
-function paintLabels(
-  ctx: CanvasRenderingContext2D,
-  block: Block,
-  look: Look,
-  colors: Palette,
-  top: number,
-): void {
+function paintLabels(ctx: Context, block: Block, look: Look, colors: Palette, top: number): void {
   const { rows, cols, cw, ch, left } = block;
   ctx.fillStyle = colors.muted;
   ctx.font = `${LABEL}px ${colors.font}`;
@@ -230,20 +228,13 @@ function paintLabels(
   const tokens = look[block.colLabels];
   for (let c = 0; c < cols; c++) {
     const x = left + (c + 0.5) * cw;
+    const token = visible(tokens[c]);
     ctx.save();
     ctx.translate(x, top - (block.labelGap ?? 4));
-    if (block.upright) {
-      ctx.rotate(-Math.PI / 2);
-      ctx.textAlign = "left";
-      ctx.textBaseline = "middle";
-      ctx.fillText(shorten(visible(tokens[c]), top - 5, measure), 0, 0);
-    } else {
-      ctx.textAlign = "center";
-      ctx.textBaseline = "alphabetic";
-      ctx.fillText(visible(tokens[c]), 0, 0);
-    }
+    if (block.upright) ctx.rotate(-Math.PI / 2);
+    ctx.textAlign = block.upright ? "left" : "center";
+    ctx.textBaseline = block.upright ? "middle" : "alphabetic";
+    ctx.fillText(block.upright ? shorten(token, top - 5, measure) : token, 0, 0);
     ctx.restore();
   }
 }
-
-export const LABEL = 11.5;
