@@ -1,6 +1,7 @@
 /** A long list on a canvas as high as the part in sight: the box scrolls, and one option stands for the active row. */
 import { h } from "../ui/dom";
 import { resizeCanvas } from "./canvas-view";
+import { elementId } from "./element-id";
 
 const TALLEST = 560;
 
@@ -12,7 +13,7 @@ export function createCanvasList(
 ) {
   const canvas = h("canvas", {});
   const spacer = h("div", { class: "aw-line-space" }, canvas);
-  const id = `aw-${crypto.getRandomValues(new Uint32Array(1))[0]}`;
+  const id = elementId();
   const option = h("div", { role: "option", id });
   const list = { class: "aw-lines", role: "listbox", tabindex: 0, "aria-label": label };
   const box = h(

@@ -2,6 +2,7 @@
 import { h, text } from "../../ui/dom";
 import type { Scope } from "../../ui/scope";
 import { contextOf, resizeCanvas } from "../canvas-view";
+import { elementId } from "../element-id";
 import type { Palette } from "../palette";
 import { type Block, TITLE } from "./block";
 import { type EditOptions, openBox } from "./edit-box";
@@ -30,7 +31,7 @@ export function createMatrix(
   actions: MatrixActions,
   scope: Scope,
 ) {
-  const id = `aw-${crypto.getRandomValues(new Uint32Array(1))[0]}`;
+  const id = elementId();
   const title = h("b", {});
   const shape = h("span", { class: "aw-shape" });
   const byHand = h("span", { class: "aw-by-hand" }, "by hand");

@@ -1,6 +1,7 @@
 /** What the map is drawn on: two canvases, and the ARIA grid that stands for them. */
 
 import { contextOf, resizeCanvas } from "../../draw/canvas-view";
+import { elementId } from "../../draw/element-id";
 import { palette } from "../../draw/palette";
 import type { Measure } from "../../explain/tokens";
 import { h } from "../../ui/dom";
@@ -10,7 +11,7 @@ export function createSurface() {
   const base = h("canvas", { class: "aw-base" });
   const over = h("canvas", { class: "aw-over" });
   // Of all the grid's cells only the active one is in the document: there may be a million.
-  const id = `aw-${crypto.getRandomValues(new Uint32Array(1))[0]}`;
+  const id = elementId();
   const gridcell = h("div", { role: "gridcell", id, class: "aw-gridcell" });
   const row = h("div", { role: "row", class: "aw-gridrow" }, gridcell);
   const map = h(

@@ -1,4 +1,5 @@
 /** The arrows of the flow, drawn under its matrices. */
+import { elementId } from "../../draw/element-id";
 import type { Chart } from "./flow";
 
 const SPACE = "http://www.w3.org/2000/svg";
@@ -13,8 +14,7 @@ function svg(tag: string, attributes: Record<string, string | number>): SVGEleme
 
 export function createArrows() {
   const element = svg("svg", { class: "aw-arrows", "aria-hidden": "true" });
-  // An id of its own: two widgets may stand in one document.
-  const id = `aw-${crypto.getRandomValues(new Uint32Array(1))[0]}`;
+  const id = elementId();
   const marker = svg("marker", {
     id,
     viewBox: "0 0 8 8",
