@@ -1,9 +1,9 @@
-/** A long list on a canvas as high as the part in sight: the box scrolls, and one option stands for the active row. */
+/** A long list that scrolls: a canvas draws the rows in sight, and an element with the role option describes the active row. */
 import { h } from "../ui/dom";
 import { resizeCanvas } from "./canvas-view";
 import { elementId } from "./element-id";
 
-const TALLEST = 560;
+const LARGEST_HEIGHT = 560;
 
 /** `row` is the height of a row in pixels. */
 export function createCanvasList(
@@ -26,21 +26,21 @@ export function createCanvasList(
     box,
     canvas,
     option,
-    /** Make room for so many rows, and `border` pixels around those in sight. */
+    /** Make room for this many rows; `border` is the height of the borders of the box in pixels. */
     arrange(rows: number, border = 0) {
       const full = rows * row;
-      const height = Math.min(TALLEST, full);
+      const height = Math.min(LARGEST_HEIGHT, full);
       box.style.height = `${height + border}px`;
       spacer.style.height = `${full}px`;
       resizeCanvas(canvas, box.clientWidth, height);
     },
-    /** Where an event is: pixels from the left, and the row, which may lie outside of the list. */
+    /** The place of an event: pixels from the left, and the row, which may lie outside the list. */
     at(event: MouseEvent): [x: number, row: number] {
       const bounds = canvas.getBoundingClientRect();
       const y = event.clientY - bounds.top + box.scrollTop;
       return [event.clientX - bounds.left, Math.floor(y / row)];
     },
-    /** Scroll until a row is in sight. */
+    /** Scroll a row into sight. */
     reveal(index: number) {
       const bottom = (index + 1) * row - box.clientHeight;
       if (index * row < box.scrollTop) box.scrollTop = index * row;

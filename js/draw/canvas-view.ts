@@ -1,13 +1,13 @@
-/** The frame that every view on canvas is drawn in: size, pixel density, theme, and painting when something is dirty. */
+/** The frame of every view on a canvas: follows size, pixel density and theme, and paints after a change. */
 import type { Scope } from "../ui/scope";
 import { type Palette, palette } from "./palette";
 import type { Theme } from "./theme";
 
 export interface Painter {
-  /** Lay everything out in `width` CSS pixels. False where there is nothing to lay out yet. */
+  /** Lay the picture out in `width` CSS pixels; false where the data has not arrived. */
   arrange(width: number): boolean;
   paint(colors: Palette): void;
-  /** The theme is another: tables of colours that depend on it are made again. */
+  /** The theme has changed: make the colour tables that depend on it again. */
   themed?(): void;
 }
 
@@ -16,7 +16,7 @@ export interface CanvasView {
   request(): void;
   /** Ask for another layout and a picture in the next frame. */
   relayout(): void;
-  /** Draw without waiting for a frame: a card that says it is ready, or was asked for another order, shows it. */
+  /** Draw now instead of in the next frame, because a program reads the picture right after the card is ready or a choice is made. */
   open(): void;
 }
 
@@ -30,7 +30,7 @@ export function createCanvasView(
   let width = 0;
 
   function draw() {
-    // Out of sight there is no room: the last picture stays until there is.
+    // A hidden host has no width: keep the last picture until the host has room.
     if (mustArrange && host.clientWidth > 0) {
       width = host.clientWidth;
       mustArrange = !painter.arrange(width);
@@ -39,7 +39,7 @@ export function createCanvasView(
     if (!isArranged) return;
     const colors = palette(host);
     painter.paint(colors);
-    // The stylesheet may come a moment after the card.
+    // The stylesheet may load after the card: paint again until the font is there.
     if (!colors.font && host.isConnected) relayout();
   }
 
@@ -59,7 +59,7 @@ export function createCanvasView(
   return { request, relayout, open: draw };
 }
 
-/** Give a canvas a size in CSS pixels, and as many pixels as the screen has there: none of the picture is cut off. */
+/** Give a canvas a size in CSS pixels, and the number of device pixels there, rounded up so that nothing is cut off. */
 export function resizeCanvas(canvas: HTMLCanvasElement, width: number, height: number): void {
   const density = devicePixelRatio || 1;
   canvas.width = Math.ceil(width * density);
@@ -73,15 +73,15 @@ export function contextOf(canvas: HTMLCanvasElement): CanvasRenderingContext2D {
   return canvas.getContext("2d") as CanvasRenderingContext2D;
 }
 
-/** Another screen, or a zoomed page, has other pixels. */
+/** Call `changed` when the pixel density changes: the window moves to another screen, or the page is zoomed. */
 function watchDensity(changed: () => void, { listen }: Scope): void {
   const watch = () => {
     const query = matchMedia(`(resolution: ${devicePixelRatio}dppx)`);
-    const again = () => {
+    const restart = () => {
       changed();
       watch();
     };
-    listen(query, "change", again, { once: true });
+    listen(query, "change", restart, { once: true });
   };
   watch();
 }

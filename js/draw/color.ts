@@ -1,4 +1,4 @@
-/** Colour maps as tables of 256 colours, and the numbers that go beside them. */
+/** Colour maps as tables of 256 colours, and the ticks of a colour bar. */
 import { RAMPS } from "./ramps";
 
 export const CMAPS = [
@@ -13,7 +13,7 @@ export const CMAPS = [
 ] as const;
 export type Cmap = (typeof CMAPS)[number];
 
-/** 256 colours, red, green and blue one after the other. */
+/** A table of 256 colours, three numbers each: red, green, blue. */
 export type Lut = Uint8ClampedArray;
 
 export function parseColor(text: string): [number, number, number] {
@@ -27,22 +27,22 @@ export function parseColor(text: string): [number, number, number] {
 }
 
 export function lut(name: string): Lut {
-  const known = (CMAPS as readonly string[]).includes(name);
-  return table(RAMPS[known ? (name as Cmap) : "viridis"]);
+  const isKnown = (CMAPS as readonly string[]).includes(name);
+  return table(RAMPS[isKnown ? (name as Cmap) : "viridis"]);
 }
 
-// Blue below, red above, and the card itself at 0: after ColorBrewer's RdBu, which the colour-blind can read.
+// Blue below 0, red above 0, and the background of the card at 0: after ColorBrewer's RdBu, which is safe for colour-blind readers.
 const SIGNED = {
   light: "053061 2166ac 4393c3 92c5de d1e5f0 f7f7f7 fddbc7 f4a582 d6604d b2182b 67001f",
   dark: "9ecbff 6aa9ee 4385cf 2d629f 26446a 26272d 5e2f35 8f3b3f c1544f e58271 ffb9a6",
 };
 
-/** Colours from -1 to 1 around a neutral 0. */
+/** Colours for values from -1 to 1, with a neutral colour at 0. */
 export function signedLut(dark: boolean): Lut {
   return table(SIGNED[dark ? "dark" : "light"].replaceAll(" ", ""));
 }
 
-/** 256 colours along stops of six hex digits. */
+/** A table of 256 colours between evenly spaced stops, which are given as six hex digits each. */
 function table(stops: string): Lut {
   const last = stops.length / 6 - 1;
   const channel = (stop: number, c: number) =>
@@ -59,7 +59,7 @@ function table(stops: string): Lut {
   return colors;
 }
 
-/** Where a share of 0..1 lies in the table. */
+/** The index in a table of a share from 0 to 1. */
 export function lutIndex(share: number): number {
   return share <= 0 ? 0 : share >= 1 ? 255 : Math.round(share * 255);
 }
@@ -79,7 +79,7 @@ export function isLight(r: number, g: number, b: number): boolean {
   return 0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b) > 0.179;
 }
 
-/** Ticks from 0 to `max` at round steps, with the decimals that tell them apart. */
+/** Ticks from 0 to `max` at round steps, with enough decimals to tell them apart. */
 export function ticks(max: number): { value: number; text: string }[] {
   if (!(max > 0)) return [{ value: 0, text: "0" }];
   const rough = max / 4;

@@ -1,4 +1,4 @@
-/** The colours and the font of the card, read from its stylesheet. */
+/** The colours and the font that the stylesheet gives the card. */
 
 export interface Palette {
   bg: string;

@@ -1,6 +1,7 @@
 /**
- * The colour maps, 33 colours each from 0 to 1 as hex digits; between them a straight line is within
- * 5 of 255 of d3-scale-chromatic's own, in a tenth of its size (a test compares them).
+ * The colour maps: 33 colours from 0 to 1 for each map, as hex digits. Linear interpolation between
+ * the colours differs from d3-scale-chromatic by at most 5 of 255 (a test compares them), in a tenth
+ * of the size.
  */
 export const RAMPS = {
   viridis:

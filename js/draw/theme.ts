@@ -1,4 +1,4 @@
-/** Dark or light, as the host of the card has it. */
+/** Whether the notebook around the card is dark or light. */
 
 export interface Theme {
   readonly dark: boolean;

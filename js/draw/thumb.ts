@@ -1,7 +1,8 @@
-/** A small map: one pixel a cell, enlarged by the page. */
+/** A small map: a pixel for each cell, which the stylesheet enlarges. */
+import { contextOf } from "./canvas-view";
 import { type Lut, lutIndex, parseColor } from "./color";
 
-/** `share` says where a cell lies in the table, null where it is masked. */
+/** `share` returns the place of a cell in the table of colours, 0..1; null for a masked cell. */
 export function paintThumb(
   canvas: HTMLCanvasElement,
   rows: number,
@@ -12,7 +13,7 @@ export function paintThumb(
 ): void {
   canvas.width = cols;
   canvas.height = rows;
-  const context = canvas.getContext("2d") as CanvasRenderingContext2D;
+  const context = contextOf(canvas);
   const image = context.createImageData(cols, rows);
   const grey = parseColor(masked);
   for (let at = 0; at < rows * cols; at++) {

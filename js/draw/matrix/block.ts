@@ -1,13 +1,13 @@
-/** Where the cells, the labels and the title of a matrix lie, in CSS pixels: pure, so that it can be tested. */
+/** The places of the cells, the labels and the title of a matrix, in CSS pixels. */
 import type { MatrixName } from "../../explain/explain";
 
 export interface Labels {
-  /** Width of the widest query, of the widest key, in pixels. */
+  /** The widths of the widest query and of the widest key, in pixels. */
   queries: number;
   keys: number;
 }
 
-/** A matrix with its title and labels; `left` and `top` are where its cells begin inside it. */
+/** The rectangle of a matrix with its title and labels; the cells begin at `left` and `top` inside the rectangle. */
 export interface Block {
   name: MatrixName;
   x: number;
@@ -18,46 +18,48 @@ export interface Block {
   top: number;
   rows: number;
   cols: number;
+  /** The width and the height of a cell. */
   cw: number;
   ch: number;
   rowLabels: "queries" | "keys" | null;
   colLabels: "keys" | null;
-  /** Column labels stand upright where they are wider than a cell. */
+  /** Whether column labels are turned by 90°, because they are wider than a cell. */
   upright: boolean;
-  /** Between them and the cells, if not 4. */
+  /** The distance between column labels and cells; 4 where it is not given. */
   labelGap?: number;
 }
 
-/** A matrix before it has a place and a size. */
+/** A matrix without place and size. */
 export type Plan = Omit<
   Block,
   "x" | "y" | "width" | "height" | "left" | "top" | "cw" | "ch" | "upright" | "labelGap"
 >;
 
-/** The height of the title and its note, above the labels. */
+/** The height of the title and the note above the labels. */
 export const TITLE = 34;
 export const LARGEST = { width: 38, height: 26 };
-const LONGEST = 72;
+const LARGEST_LABEL = 72;
 const LABEL_GAP = 6;
 
 export const labelWidth = (plan: Plan, labels: Labels) =>
-  plan.rowLabels ? Math.min(LONGEST, Math.ceil(labels[plan.rowLabels])) + LABEL_GAP : 0;
+  plan.rowLabels ? Math.min(LARGEST_LABEL, Math.ceil(labels[plan.rowLabels])) + LABEL_GAP : 0;
 
-/** How tall a row is beside cells of this width: legible, and not a wall where there are many. */
+/** The height of a row with cells of this width: legible, and low enough for many rows. */
 function rowHeight(cw: number, rows: number): number {
   if (cw >= 16) return Math.min(LARGEST.height, Math.max(17, Math.round(cw * 0.76)));
   return Math.max(Math.min(cw, 12), Math.min(11, 240 / rows));
 }
 
+/** The rectangle of a matrix, at x = y = 0; `least` is the width of the narrowest cells of all matrices drawn together. */
 export function sized(plan: Plan, cw: number, labels: Labels, least = cw): Block {
   const left = labelWidth(plan, labels);
   const upright = plan.colLabels !== null && labels.keys > cw - 4;
-  const wanted = upright ? Math.min(LONGEST, labels.keys) + LABEL_GAP : 16;
-  // Labels that would overlap are left out: there is the hovered cell's own.
-  const labelHeight = plan.colLabels ? (cw < 12 ? 0 : wanted) : 0;
-  // Rows of tokens are as high in every matrix as in the one with the smallest cells.
+  const fullHeight = upright ? Math.min(LARGEST_LABEL, labels.keys) + LABEL_GAP : 16;
+  // Labels that would overlap are left out: words beside the matrix name the tokens of the marked cell.
+  const labelHeight = plan.colLabels ? (cw < 12 ? 0 : fullHeight) : 0;
+  // Rows of tokens have the same height in every matrix: the height that suits the narrowest cells.
   const ch = rowHeight(plan.rowLabels ? Math.min(cw, least) : cw, plan.rows);
-  // A label may reach a little above its row.
+  // A row label may reach a few pixels above the row.
   const top = TITLE + (labelHeight || 4);
   return {
     ...plan,
@@ -73,7 +75,7 @@ export function sized(plan: Plan, cw: number, labels: Labels, least = cw): Block
   };
 }
 
-/** A map of attention by itself, in so much room. */
+/** A single map of attention with cells that fit into `room` pixels. */
 export function mapBlock(rows: number, cols: number, room: number): Block {
   const name = "attention";
   const plan = { name, rows, cols, rowLabels: "queries", colLabels: "keys" } as const;
@@ -81,4 +83,5 @@ export function mapBlock(rows: number, cols: number, room: number): Block {
   return sized(plan, whole(Math.min(LARGEST.width, room / cols)), labels);
 }
 
+/** A cell width in whole pixels, unless the cells are smaller than 4 pixels. */
 export const whole = (cw: number) => (cw >= 4 ? Math.floor(cw) : cw);

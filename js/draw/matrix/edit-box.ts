@@ -1,4 +1,4 @@
-/** A box over a cell, in which a number is typed or stepped by the arrow keys. */
+/** A box over a cell in which the user types a number or changes the number with the arrow keys. */
 import { h } from "../../ui/dom";
 import type { Scope } from "../../ui/scope";
 import { type Block, TITLE } from "./block";
@@ -6,10 +6,13 @@ import type { Place } from "./gestures";
 
 export interface EditOptions {
   label: string;
-  /** The text was begun by a key: it is not to be replaced by the next. */
+  /** Keep the first text when the next key is typed, because a key opened the box and is the first digit. */
   keep: boolean;
+  /** Called at each change of the text. */
   live(typed: string): void;
+  /** The text after a step of an arrow key. */
   step(typed: string, by: number): string;
+  /** Called when the box closes; null after Escape. */
   done(typed: string | null): void;
 }
 
@@ -17,26 +20,26 @@ export function openBox(
   grid: HTMLElement,
   block: Block,
   place: Place,
-  begin: string,
+  firstText: string,
   options: EditOptions,
   { guarded }: Scope,
 ): void {
   const { left, cw, ch } = block;
   const input = h("input", { class: "aw-edit", type: "text", inputmode: "decimal" });
   input.setAttribute("aria-label", options.label);
-  input.value = begin;
+  input.value = firstText;
   input.style.left = `${left + place[1] * cw + cw / 2}px`;
   input.style.top = `${block.top - TITLE + place[0] * ch + ch / 2}px`;
   grid.append(input);
   input.focus();
   if (!options.keep) input.select();
   let open = true;
-  const close = (typed: string | null, back: boolean) => {
+  const close = (typed: string | null, refocus: boolean) => {
     if (!open) return;
     open = false;
     options.done(typed);
     input.remove();
-    if (back) grid.focus();
+    if (refocus) grid.focus();
   };
   input.addEventListener(
     "input",

@@ -1,4 +1,4 @@
-/** The pointer and the keys in a matrix: hover, a click, a number that is dragged, a number that is typed. */
+/** The pointer and the keys in a matrix: hover, click, drag a number, type a number. */
 import { step } from "../../ui/grid-keys";
 import type { Scope } from "../../ui/scope";
 import { type Block, TITLE } from "./block";
@@ -7,33 +7,34 @@ export type Place = readonly [row: number, col: number];
 
 export interface MatrixActions {
   hover(place: Place | null): void;
-  /** Reached by keyboard. */
+  /** The keyboard has moved to a cell. */
   reach(place: Place): void;
-  /** By pointer, or by keyboard (no event). */
+  /** A click of the pointer, or Space or Enter (no event). */
   click(place: Place, event: PointerEvent | null): void;
-  /** A drag was broken off: the number goes back to what it was. */
+  /** A drag was cancelled: put the number back. */
   cancel(): void;
-  /** A number is dragged by this many pixels; null where it is let go. */
+  /** A number is dragged by this many pixels from the start; null when the pointer is released. */
   drag(place: Place, by: number | null, event: PointerEvent): void;
-  /** A number is to be typed, beginning with this text where a key began it. */
-  type(place: Place, begin: string): void;
+  /** The user begins to type a number; `firstText` is the key that began, else empty. */
+  type(place: Place, firstText: string): void;
   /** The keyboard has left the matrix. */
   blur(): void;
   undo(redo: boolean): void;
+  /** Escape was pressed. */
   leave(): void;
 }
 
-const none = () => {};
-/** What a matrix that cannot be changed does not do. */
-export const READ_ONLY = { cancel: none, drag: none, type: none, blur: none } as const;
+const ignore = () => {};
+/** The actions of a matrix that cannot be changed: the edits do nothing. */
+export const READ_ONLY = { cancel: ignore, drag: ignore, type: ignore, blur: ignore } as const;
 
-/** Where the cells lie, and the cell that the keyboard is at. */
+/** The place of the cells, and the cell that the keyboard has reached. */
 export interface MatrixState {
   block: Block | null;
   active: Place;
 }
 
-/** Further than this a press is a drag. */
+/** A press that moves by more pixels than this is a drag. */
 const DRAG = 3;
 
 export function listenToMatrix(
@@ -80,13 +81,13 @@ export function listenToMatrix(
     if (moved && editable) actions.drag(place, null, event);
     else if (!moved) actions.click(place, event);
   };
-  /** The page scrolls instead, or Escape was pressed: nothing was meant. */
-  const breakOff = () => {
+  /** End the press without a click or an edit: the browser scrolls the page, or Escape was pressed. */
+  const abandon = () => {
     if (press?.moved && editable) actions.cancel();
     press = null;
   };
   listen(grid, "pointerup", end);
-  listen(grid, "pointercancel", breakOff);
+  listen(grid, "pointercancel", abandon);
   listen(grid, "lostpointercapture", (event) => press && end(event));
   listen(grid, "dblclick", (event) => {
     const place = placeAt(event);
@@ -108,7 +109,7 @@ export function listenToMatrix(
     else if (!command && editable && /^[\d.,+−-]$/.test(event.key))
       actions.type(state.active, event.key);
     else if (!command && [" ", "Enter"].includes(event.key)) actions.click(state.active, null);
-    else if (event.key === "Escape") press ? breakOff() : actions.leave();
+    else if (event.key === "Escape") press ? abandon() : actions.leave();
     else return;
     event.preventDefault();
     event.stopPropagation();

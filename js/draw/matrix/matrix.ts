@@ -1,4 +1,4 @@
-/** One matrix of the flow: a canvas of cells, an ARIA grid that stands for them, a box to type in. */
+/** A matrix: a canvas with the cells, an ARIA grid for screen readers, and a box for typing a number. */
 import { h, text } from "../../ui/dom";
 import type { Scope } from "../../ui/scope";
 import { contextOf, resizeCanvas } from "../canvas-view";
@@ -15,11 +15,12 @@ export interface Texts {
   note: string;
   /** Whether a number was set by hand. */
   hand: boolean;
-  /** The mistake that made these numbers; empty where they are right. */
+  /** The name of the mistake that the numbers are computed with; empty where the numbers are right. */
   mistake: string;
 }
 
-export interface Lit {
+/** The rows, columns and cells of a matrix that get a frame. */
+export interface Highlight {
   rows: number[];
   cols: number[];
   cells: Place[];
@@ -38,15 +39,15 @@ export function createMatrix(
   const mistake = h("span", { class: "aw-mistaken", hidden: true });
   const note = h("p", { class: "aw-note" });
   const canvas = h("canvas", {});
-  const lits = h("div", { class: "aw-lits" });
+  const frames = h("div", { class: "aw-lits" });
   const gridcell = h("div", { role: "gridcell", id });
-  const said = h("div", { role: "row", class: "aw-gridrow" }, gridcell);
+  const row = h("div", { role: "row", class: "aw-gridrow" }, gridcell);
   const grid = h(
     "div",
     { class: "aw-grid", role: "grid", tabindex: 0, "aria-activedescendant": id },
     canvas,
-    lits,
-    said,
+    frames,
+    row,
   );
   if (editable) grid.dataset.editable = "true";
   const element = h("section", { class: "aw-matrix", "data-name": name });
@@ -81,11 +82,12 @@ export function createMatrix(
       mistake.hidden = !texts.mistake;
       text(mistake, texts.mistake);
     },
-    say(what: string) {
+    /** Set the text of the active cell for screen readers. */
+    say(label: string) {
       const [r, c] = clamp(state.active);
-      said.setAttribute("aria-rowindex", String(r + 1));
+      row.setAttribute("aria-rowindex", String(r + 1));
       gridcell.setAttribute("aria-colindex", String(c + 1));
-      gridcell.setAttribute("aria-label", what);
+      gridcell.setAttribute("aria-label", label);
     },
     place(next: Block) {
       state.block = next;
@@ -110,23 +112,27 @@ export function createMatrix(
     paint(look: Look, colors: Palette) {
       if (state.block) paintBlock(context, state.block, look, colors, TITLE, scratch);
     },
-    light(lit: Lit, keyboard: boolean) {
-      if (state.block) lits.replaceChildren(...outlines(state.block, lit, keyboard));
+    light(highlight: Highlight, keyboard: boolean) {
+      if (state.block) frames.replaceChildren(...framesOf(state.block, highlight, keyboard));
     },
-    /** Open a box over a cell; `done` gets what was typed, null where it was taken back. */
-    edit(place: Place, begin: string, options: EditOptions) {
-      if (state.block) openBox(grid, state.block, place, begin, options, scope);
+    /** Open a box for typing over a cell. */
+    edit(place: Place, firstText: string, options: EditOptions) {
+      if (state.block) openBox(grid, state.block, place, firstText, options, scope);
     },
   };
 }
 
 export type MatrixView = ReturnType<typeof createMatrix>;
 
-/** Frames around the rows, the columns and the cells that are lit. */
-function outlines(block: Block, { rows, cols, cells }: Lit, keyboard: boolean): HTMLElement[] {
+/** Frames around rows, columns and cells; the frame of a cell that the keyboard has reached looks different. */
+function framesOf(
+  block: Block,
+  { rows, cols, cells }: Highlight,
+  keyboard: boolean,
+): HTMLElement[] {
   const { left, cw, ch } = block;
   const top = block.top - TITLE;
-  const outline = (kind: string, x: number, y: number, width: number, height: number) => {
+  const frame = (kind: string, x: number, y: number, width: number, height: number) => {
     const box = h("i", { class: `aw-lit aw-lit-${kind}` });
     box.style.left = `${left + x - 1}px`;
     box.style.top = `${top + y - 1}px`;
@@ -135,8 +141,8 @@ function outlines(block: Block, { rows, cols, cells }: Lit, keyboard: boolean): 
     return box;
   };
   return [
-    ...rows.map((r) => outline("line", 0, r * ch, block.cols * cw, ch)),
-    ...cols.map((c) => outline("line", c * cw, 0, cw, block.rows * ch)),
-    ...cells.map(([r, c]) => outline(keyboard ? "key" : "cell", c * cw, r * ch, cw, ch)),
+    ...rows.map((r) => frame("line", 0, r * ch, block.cols * cw, ch)),
+    ...cols.map((c) => frame("line", c * cw, 0, cw, block.rows * ch)),
+    ...cells.map(([r, c]) => frame(keyboard ? "key" : "cell", c * cw, r * ch, cw, ch)),
   ];
 }

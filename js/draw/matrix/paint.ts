@@ -15,7 +15,7 @@ export interface Look {
   signed: boolean;
   /** Whether the number was set by hand. */
   marked(row: number, col: number): boolean;
-  /** A mask: its cells show 0 and −∞. */
+  /** Whether the matrix is a mask, whose cells show 0 and −∞. */
   plain?: boolean;
   /** Two decimals or no numbers, because most of the numbers are 0 at one decimal. */
   exact?: boolean;
@@ -40,7 +40,7 @@ interface Print {
   digits: number;
 }
 
-/** A cell in CSS pixels, with the line of one pixel that parts it from the cells to the right and below. */
+/** A cell in CSS pixels. A pixel at the right and at the bottom stays free, as a line between cells. */
 type Area = readonly [x: number, y: number, width: number, height: number];
 
 export function paintBlock(

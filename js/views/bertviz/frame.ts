@@ -1,4 +1,4 @@
-/** BertViz's own view, as Python wrote it: a sandboxed frame that is as high as its content. */
+/** A view of BertViz: a sandboxed frame around a document from Python, as high as the document. */
 import { h } from "../../ui/dom";
 import type { Scope } from "../../ui/scope";
 
@@ -7,19 +7,20 @@ export type BertvizTheme = "light" | "dark";
 
 export interface BertvizOptions {
   scope: Scope;
-  /** The document, or an Error whose message can be read. */
+  /** Ask Python for the document; rejects with an Error whose message the user can read. */
   request(kind: BertvizKind, theme: BertvizTheme): Promise<string>;
 }
 
 export interface BertvizView {
   /** `data-bertviz` is "loading", "ready" (drawn) or "error". */
   readonly element: HTMLElement;
-  /** Ask for a document, unless it is the one already shown or on its way. */
+  /** Ask for a document, unless the document is already shown or on its way. */
   show(kind: BertvizKind, theme: BertvizTheme): void;
-  /** Ask again for what is shown: the weights have changed. */
+  /** Ask for the document again, because the weights have changed. */
   reload(): void;
 }
 
+/** The smallest and the largest height of the frame in pixels. */
 const HEIGHTS = [80, 20000] as const;
 
 export function createBertvizView(
@@ -32,12 +33,12 @@ export function createBertvizView(
   const element = h("div", { class: "aw-bertviz" }, status);
   parent.append(element);
 
-  let wanted: { kind: BertvizKind; theme: BertvizTheme } | null = null;
+  let current: { kind: BertvizKind; theme: BertvizTheme } | null = null;
   let frame: HTMLIFrameElement | null = null;
   let latest = 0;
 
-  function loading({ kind, theme }: { kind: BertvizKind; theme: BertvizTheme }) {
-    // The page below doesn't jump while one document makes way for the next.
+  function load({ kind, theme }: { kind: BertvizKind; theme: BertvizTheme }) {
+    // Keep the height while the next document loads, because the notebook below would jump.
     if (frame) element.style.minHeight = `${element.offsetHeight}px`;
     frame?.remove();
     frame = null;
@@ -45,11 +46,12 @@ export function createBertvizView(
     status.textContent = "Preparing BertViz…";
     element.replaceChildren(status);
     const turn = ++latest;
-    const stale = () => turn !== latest || signal.aborted;
+    const isStale = () => turn !== latest || signal.aborted;
     scope.guard(() =>
       request(kind, theme).then(
-        (html) => stale() || open(html, kind),
-        (error: unknown) => stale() || fail(error instanceof Error ? error.message : String(error)),
+        (html) => isStale() || open(html, kind),
+        (error: unknown) =>
+          isStale() || fail(error instanceof Error ? error.message : String(error)),
       ),
     );
   }
@@ -74,13 +76,13 @@ export function createBertvizView(
     element.replaceChildren(status, retry);
   }
 
-  listen(retry, "click", () => wanted && loading(wanted));
+  listen(retry, "click", () => current && load(current));
   listen(window, "message", ({ source, data }) => {
     if (!frame || source !== frame.contentWindow) return;
     const height = data?.attnwidgetHeight;
     if (!Number.isFinite(height)) return;
-    const [least, most] = HEIGHTS;
-    frame.style.height = `${Math.min(Math.max(height, least), most)}px`;
+    const [smallest, largest] = HEIGHTS;
+    frame.style.height = `${Math.min(Math.max(height, smallest), largest)}px`;
     if (element.dataset.bertviz === "ready") return;
     element.style.minHeight = "";
     status.remove();
@@ -91,12 +93,12 @@ export function createBertvizView(
   return {
     element,
     show(kind, theme) {
-      if (wanted?.kind === kind && wanted.theme === theme) return;
-      wanted = { kind, theme };
-      loading(wanted);
+      if (current?.kind === kind && current.theme === theme) return;
+      current = { kind, theme };
+      load(current);
     },
     reload() {
-      if (wanted) loading(wanted);
+      if (current) load(current);
     },
   };
 }

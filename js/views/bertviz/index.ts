@@ -1,4 +1,4 @@
-/** BertViz's own three views, as documents that Python writes. */
+/** The three views of BertViz, as documents from Python. */
 import type { Card, View } from "../../card/view";
 import { type BertvizKind, createBertvizView } from "./frame";
 
@@ -15,13 +15,13 @@ function view(kind: BertvizKind, label: string): View {
     label,
     needs: [],
     parts: [],
-    // BertViz draws models; the views of a sentence are there for whoever asks for them by name.
+    // Python lists the views only for models; a program can still set the view of a sentence by name.
     isOffered: (store) => store.get("bertviz_views").includes(name),
-    mount: (host, card) => show(host, card, kind),
+    mount: (host, card) => mountView(host, card, kind),
   };
 }
 
-function show(host: HTMLElement, card: Card, kind: BertvizKind): void {
+function mountView(host: HTMLElement, card: Card, kind: BertvizKind): void {
   const { signal, store, theme } = card;
   const view = createBertvizView(host, {
     scope: card,

@@ -1,4 +1,4 @@
-/** A comparison on its card: A, B and B − A, the marked cell in words, the largest changes. */
+/** The card of a comparison: the maps A, B and B − A, the marked cell in words, and the largest changes. */
 import { createCanvasView } from "../../draw/canvas-view";
 import { type MatrixActions, type Place, READ_ONLY } from "../../draw/matrix/gestures";
 import type { Theme } from "../../draw/theme";
@@ -18,7 +18,7 @@ export function createComparison(
 ): void {
   const { get } = store;
   const { guard, guarded } = scope;
-  const tell = createAlert(alert, () => store.set("error", ""), scope);
+  const showError = createAlert(alert, () => store.set("error", ""), scope);
   const title = h("h2", { class: "aw-title" });
   const busy = h("span", { class: "aw-busy", role: "status", hidden: true });
   const controls = h("div", { class: "aw-controls" });
@@ -62,7 +62,7 @@ export function createComparison(
     store.set("selection", [row, column]);
   }
 
-  /** The cell under the pointer, else the one reached by keyboard, else the selected. */
+  /** Mark the cell under the pointer, else the cell reached by keyboard, else the selected cell, else the largest change. */
   function mark() {
     const at = markedPlace(store, [hovered, reached, get("selection"), get("changes")[0]]);
     const words = describe(store, at);
@@ -110,7 +110,7 @@ export function createComparison(
     notice.hidden = !get("notice");
     busy.hidden = store.waitsFor === "";
     text(busy, store.waitsFor);
-    tell(get("error"));
+    showError(get("error"));
     root.dataset.revision = `${get("revision")}`;
     picture.request();
   }

@@ -1,4 +1,4 @@
-/** The three maps of a comparison: A, B and B − A, each with its gaps and its colour bar. */
+/** The three maps of a comparison (A, B and B − A), each with gaps and a colour bar. */
 import { contextOf } from "../../draw/canvas-view";
 import { cssColor, type Lut, lut, signedLut } from "../../draw/color";
 import { type Block, TITLE } from "../../draw/matrix/block";
@@ -13,12 +13,13 @@ import { h } from "../../ui/dom";
 import type { Scope } from "../../ui/scope";
 import { blocks } from "./blocks";
 
-/** Drawn as nothing, where labels would touch. */
+/** A label that is drawn as nothing, where labels would touch. */
 const BLANK = "\u2060";
 
-/** A map: A, B, or the difference of both. */
+/** The index of a map: A, B, or the difference. */
 type Side = 0 | 1 | 2;
 const SIDES: readonly Side[] = [0, 1, 2];
+/** The sides that a map depends on. */
 const sidesOf = (side: Side) => (side === 2 ? [0, 1] : [side]);
 
 export function createMap(name: string, actions: Omit<MatrixActions, "leave">, scope: Scope) {
@@ -65,7 +66,7 @@ function lookOf(store: Comparison, side: Side, table: Lut, block: Block): Look {
   const { get } = store;
   const { a, b, masked, difference } = store.maps;
   const values = [a, b, difference][side];
-  const [top, most] = get("peaks");
+  const [largestWeight, largestDifference] = get("peaks");
   const columns = get("columns");
   const m = columns.length;
   const step = Math.ceil((LABEL + 2) / block.cw);
@@ -74,7 +75,7 @@ function lookOf(store: Comparison, side: Side, table: Lut, block: Block): Look {
     share(r, c) {
       if (sidesOf(side).every((of) => masked[of]?.[r * m + c])) return null;
       const v = value(r, c);
-      return side === 2 ? 0.5 + (v && v / most / 2) : v && v / top;
+      return side === 2 ? 0.5 + (v && v / largestDifference / 2) : v && v / largestWeight;
     },
     value: (r, c) => Math.round(value(r, c) * 100) / 100 || 0,
     table,
@@ -87,7 +88,7 @@ function lookOf(store: Comparison, side: Side, table: Lut, block: Block): Look {
   };
 }
 
-/** A token that a side does not have is a gap across the map. */
+/** Draw a gap across the map where a side does not have a token. */
 function paintGaps({ gaps }: ComparedMap, { get }: Comparison, side: Side, block: Block): void {
   const lines = (pairs: readonly Pair[], start: string, size: string) =>
     pairs.flatMap((pair, at) => {
@@ -109,14 +110,14 @@ function paintBar(
   table: Lut,
   block: Block,
 ): void {
-  const [top, most] = get("peaks");
+  const [largestWeight, largestDifference] = get("peaks");
   const stops = [...Array(17).keys()].map((at) => cssColor(table, at / 16));
-  const ends = side === 2 ? [-most, 0, most] : [0, top];
+  const ends = side === 2 ? [-largestDifference, 0, largestDifference] : [0, largestWeight];
   bar.replaceChildren(...ends.map((end) => h("span", {}, number(end))));
   bar.style.cssText = `margin-left:${block.left}px;--aw-ramp:${stops}`;
 }
 
-/** The nearest of these places that is on the map: under the pointer, reached, selected, changed most. */
+/** The first of these places that is on the map. */
 export function markedPlace(
   { get }: Comparison,
   places: readonly (Place | null | undefined)[],

@@ -1,11 +1,11 @@
-/** What the grid is ordered and filtered by. */
+/** The controls of the grid: the order, the statistic, and the smallest value that is shown. */
 import { h, text } from "../../ui/dom";
 import type { Scope } from "../../ui/scope";
 import { segmented } from "../../ui/segmented";
 import { type Choice, type Head, statisticOf } from "./data";
 
-/** What each statistic says of a head, and where it is from: Python's docstrings in a line. */
-const MEANS: Record<string, string> = {
+/** The meaning and the source of each statistic, shortened from the docstrings in Python. */
+const MEANINGS: Record<string, string> = {
   entropy: "mean entropy of a row in bits: 0 looks at one key (Clark et al. 2019)",
   distance: "how many tokens away a query looks on average (Vig and Belinkov 2019)",
   diagonal: "how much a query looks at itself (Clark et al. 2019)",
@@ -16,7 +16,7 @@ const MEANS: Record<string, string> = {
 };
 
 export function createControls(changed: () => void, scope: Scope) {
-  const state: Choice = { order: "layer", statistic: "entropy", sink: true, least: 0 };
+  const state: Choice = { order: "layer", statistic: "entropy", sink: true, threshold: 0 };
   const order = segmented(
     "order",
     [
@@ -32,10 +32,10 @@ export function createControls(changed: () => void, scope: Scope) {
   );
   order.set(state.order);
   const select = h("select", { "aria-label": "statistic" });
-  select.append(...Object.keys(MEANS).map((name) => h("option", { value: name }, name)));
-  const means = h("span", { class: "aw-means" });
+  select.append(...Object.keys(MEANINGS).map((name) => h("option", { value: name }, name)));
+  const meaning = h("span", { class: "aw-means" });
   const sink = h("input", { type: "checkbox" });
-  const least = h("input", {
+  const threshold = h("input", {
     type: "range",
     min: 0,
     max: 1,
@@ -43,10 +43,10 @@ export function createControls(changed: () => void, scope: Scope) {
     value: 0,
     "aria-label": "at least",
   });
-  const says = h("output", {});
+  const thresholdText = h("output", {});
   const show = () => {
-    text(means, MEANS[state.statistic] ?? "");
-    text(says, state.least === 0 ? "all" : `≥ ${Math.round(state.least * 100)} %`);
+    text(meaning, MEANINGS[state.statistic] ?? "");
+    text(thresholdText, state.threshold === 0 ? "all" : `≥ ${Math.round(state.threshold * 100)} %`);
   };
   const on = (element: HTMLElement, kind: "change" | "input", act: () => void) =>
     scope.listen(element, kind, () => {
@@ -60,8 +60,8 @@ export function createControls(changed: () => void, scope: Scope) {
   on(sink, "change", () => {
     state.sink = !sink.checked;
   });
-  on(least, "input", () => {
-    state.least = Number(least.value);
+  on(threshold, "input", () => {
+    state.threshold = Number(threshold.value);
   });
   show();
   const title = "leave the first key out and make the rest of each row 1 again";
@@ -75,18 +75,18 @@ export function createControls(changed: () => void, scope: Scope) {
       "label",
       { class: "aw-field", title: "share of the largest value" },
       h("span", {}, "at least"),
-      least,
-      says,
+      threshold,
+      thresholdText,
     ),
-    means,
+    meaning,
   );
   return {
     element,
     state,
-    /** Offer what has a value here. */
-    offer(all: readonly Head[]) {
+    /** Offer the statistics that have a value for at least one head. */
+    offer(heads: readonly Head[]) {
       for (const option of select.options) {
-        const values = all.map((head) => statisticOf(head, option.value, state.sink));
+        const values = heads.map((head) => statisticOf(head, option.value, state.sink));
         option.disabled = values.every((value) => value === null);
       }
     },

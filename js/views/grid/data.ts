@@ -1,4 +1,4 @@
-/** The grid's numbers as they come from Python, part by part, and which heads are shown: pure. */
+/** The heads of the grid from the messages of Python, and the choice of heads that are shown. */
 import { largest } from "../../maths/extent";
 
 type Numbers = Record<string, number | null>;
@@ -6,14 +6,15 @@ type Numbers = Record<string, number | null>;
 export interface Head {
   layer: number;
   head: number;
-  /** Its largest weight. */
+  /** The largest weight. */
   peak: number;
-  /** The thumbnail, a byte a cell. */
   rows: number;
   cols: number;
+  /** The thumbnail, a byte for each cell. */
   map: Uint8Array;
-  /** What it does, by the statistic's name: with the first key, and without it. */
+  /** The statistics by name. */
   statistics: Numbers;
+  /** The statistics by name, computed without the first key. */
   withoutSink: Numbers;
 }
 
@@ -21,7 +22,7 @@ type Values = Record<string, (number | null)[][]>;
 
 export interface Message {
   layers: number[];
-  /** The number of the first head of each layer that is in it. */
+  /** The index of the first head that the message has of each layer. */
   first: number;
   /** How many parts the grid has. */
   parts: number;
@@ -31,8 +32,8 @@ export interface Message {
   without_sink: Values;
 }
 
-/** The heads of one part, in the model's order. */
-export function read(message: Message, buffer: DataView): Head[] {
+/** The heads of a message, in the order of the model. */
+export function readHeads(message: Message, buffer: DataView): Head[] {
   const [, heads, rows, cols] = message.shape;
   const pick = (values: Values, l: number, h: number): Numbers =>
     Object.fromEntries(Object.entries(values).map(([name, v]) => [name, v[l]?.[h] ?? null]));
@@ -60,28 +61,32 @@ export const statisticOf = (head: Head, statistic: string, sink: boolean): numbe
   (sink ? head.statistics : head.withoutSink)[statistic] ?? null;
 
 export interface Choice {
-  /** In the model's own order, or by the statistic, largest first. */
+  /** The order of the model, or the order of the statistic with the largest first. */
   order: "layer" | "statistic";
   statistic: string;
+  /** Whether the statistics include the first key. */
   sink: boolean;
   /** Heads below this share of the largest value are left out. */
-  least: number;
+  threshold: number;
 }
 
-export function select(all: readonly Head[], { order, statistic, sink, least }: Choice): Head[] {
+export function select(
+  all: readonly Head[],
+  { order, statistic, sink, threshold }: Choice,
+): Head[] {
   const value = (head: Head) => statisticOf(head, statistic, sink);
-  const most = largest(all.map((head) => value(head) ?? 0));
-  const kept = all.filter((head) => least === 0 || (value(head) ?? -1) >= least * most);
-  if (order === "layer") return kept;
-  return [...kept].sort((a, b) => (value(b) ?? -1) - (value(a) ?? -1));
+  const least = threshold * largest(all.map((head) => value(head) ?? 0));
+  const heads = all.filter((head) => threshold === 0 || (value(head) ?? -1) >= least);
+  if (order === "layer") return heads;
+  return heads.sort((a, b) => (value(b) ?? -1) - (value(a) ?? -1));
 }
 
-/** How many layers have all their heads. */
-export function whole(
+/** The number of layers of which all heads have arrived. */
+export function completeLayers(
   all: readonly Head[],
   layers: readonly { index: number; n_heads: number }[],
 ): number {
-  const came = new Map<number, number>();
-  for (const { layer } of all) came.set(layer, (came.get(layer) ?? 0) + 1);
-  return layers.filter(({ index, n_heads }) => came.get(index) === n_heads).length;
+  const counts = new Map<number, number>();
+  for (const { layer } of all) counts.set(layer, (counts.get(layer) ?? 0) + 1);
+  return layers.filter(({ index, n_heads }) => counts.get(index) === n_heads).length;
 }

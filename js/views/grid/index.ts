@@ -1,4 +1,4 @@
-/** Every layer and head at once: small maps, ordered and filtered by what a head does. */
+/** Small maps of every layer and head, ordered and filtered by a statistic. */
 import type { Card, View } from "../../card/view";
 import { createCanvasView } from "../../draw/canvas-view";
 import { type Lut, lut } from "../../draw/color";
@@ -12,7 +12,7 @@ import { createThumbs, thumbButton } from "./thumbs";
 
 const LARGEST = 132;
 const SMALLEST = 22;
-/** Below this a thumbnail has no room for its number: it is said on hover and to a screen reader. */
+/** Narrower thumbnails have no room for a number: the large map shows the number, and a screen reader reads it. */
 const ROOM_FOR_WORDS = 44;
 const GAP = 5;
 
@@ -21,7 +21,7 @@ export const view: View = {
   label: "Grid",
   needs: [],
   parts: [],
-  // A single map needs no overview.
+  // A source with a single map needs no overview.
   isOffered: (store) => store.nHeads > 1 || store.layers.length > 1,
   mount: createGrid,
 };
@@ -48,12 +48,12 @@ function createGrid(parent: HTMLElement, card: Card): void {
   function paint() {
     const all = series.heads;
     controls.offer(all);
-    const shown = select(all, controls.state);
+    const selected = select(all, controls.state);
     const isByLayer = controls.state.order === "layer";
-    const heads = Math.max(1, ...store.layers.map((layer) => layer.n_heads));
-    const columns = isByLayer ? heads : 0;
+    const headsOfLayer = Math.max(1, ...store.layers.map((layer) => layer.n_heads));
+    const columns = isByLayer ? headsOfLayer : 0;
     arrangeList(list, width, columns);
-    const cells = cellsOf(shown, columns);
+    const cells = cellsOf(selected, columns);
     const focused = list.querySelector<HTMLElement>(".aw-thumb:focus")?.dataset;
     list.replaceChildren(...cells);
     if (focused) {
@@ -62,26 +62,26 @@ function createGrid(parent: HTMLElement, card: Card): void {
       list.querySelector<HTMLElement>(same)?.focus({ preventScroll: true });
     }
     list.setAttribute("aria-rowcount", String(isByLayer ? store.layers.length : 1));
-    root.dataset.heads = String(shown.length);
-    const of = `${shown.length} of ${all.length} heads`;
-    text(status, all.length ? `${of}, coloured by √weight, each up to its own largest` : "");
+    root.dataset.heads = String(selected.length);
+    const count = `${selected.length} of ${all.length} heads`;
+    text(status, all.length ? `${count}, coloured by √weight, each up to its own largest` : "");
   }
 
-  /** The thumbnails, and before those of a layer its name where the layers have rows of their own. */
-  function cellsOf(shown: readonly Head[], columns: number): HTMLElement[] {
+  /** The thumbnails; in the order of layers, the name of a layer comes before the thumbnails of the layer. */
+  function cellsOf(heads: readonly Head[], columns: number): HTMLElement[] {
     const table = lut(store.get("cmap"));
-    const active = Math.max(0, shown.findIndex(isCurrent));
-    const wrong = new Set(
+    const active = Math.max(0, heads.findIndex(isCurrent));
+    const unproved = new Set(
       store.layers.filter(({ proved }) => proved === false).map(({ index }) => index),
     );
     let layer: number | null = null;
-    return shown.flatMap((head, i) => {
+    return heads.flatMap((head, i) => {
       const button = thumb(head, table, columns);
       button.tabIndex = i === active ? 0 : -1;
       if (!columns || head.layer === layer) return [button];
       layer = head.layer;
       const name = isShort(width) ? `${layer}` : `layer ${layer}`;
-      const label = wrong.has(layer) ? `${name} ⚠` : name;
+      const label = unproved.has(layer) ? `${name} ⚠` : name;
       return [h("span", { class: "aw-layer-name" }, label), button];
     });
   }
@@ -131,12 +131,12 @@ function createGrid(parent: HTMLElement, card: Card): void {
 
   listenToArrows(list, card);
   store.subscribe((change) => {
-    // Another text or other numbers: every head may be another. A masked cell is one head's what-if.
-    const other =
+    // Ask for every head again when the text or the layers have changed; a masked cell changes only the shown head.
+    const isOtherText =
       kind !== store.shown.kind || ["layers", "tokens"].some((name) => change.names.has(name));
-    // Another layer or head brings other inputs too, and every head stays as it was.
-    const moved = change.names.has("shown") && !change.names.has("history");
-    if (other || (change.inputs && !moved)) start();
+    // The inputs also change when another layer or head is shown, but the heads stay the same.
+    const isOtherHead = change.names.has("shown") && !change.names.has("history");
+    if (isOtherText || (change.inputs && !isOtherHead)) start();
     else if (change.names.has("cmap")) {
       thumbs.forget();
       picture.request();
@@ -148,7 +148,7 @@ function createGrid(parent: HTMLElement, card: Card): void {
 
 const isShort = (width: number) => width < 520;
 
-/** Thumbnails in so many columns after the names of layers; 0: as many as fit, side by side. */
+/** Arrange the thumbnails in `columns` columns after the names of the layers; for 0, in as many columns as fit. */
 function arrangeList(list: HTMLElement, width: number, columns: number): void {
   const labels = isShort(width) ? 22 : 58;
   const fit = columns

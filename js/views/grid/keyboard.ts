@@ -1,4 +1,4 @@
-/** The arrows move from thumbnail to thumbnail, of which one is a tab stop. */
+/** The arrow keys move between the thumbnails, which have a single tab stop. */
 import type { Scope } from "../../ui/scope";
 
 export function listenToArrows(list: HTMLElement, { listen }: Scope): void {

@@ -1,4 +1,4 @@
-/** The map of one head large, with all that is known of the head, beside its thumbnail and inside the card. */
+/** A large map of a head with the statistics of the head, beside the thumbnail and inside the card. */
 import { contextOf } from "../../draw/canvas-view";
 import { number } from "../../explain/numbers";
 import { fill, h } from "../../ui/dom";
@@ -27,11 +27,11 @@ export function createLarge(root: HTMLElement) {
     hide() {
       element.hidden = true;
     },
-    /** `key` says what the contents depend on. */
-    show(key: string, head: Head, thumb: HTMLCanvasElement, sink: boolean, by: HTMLElement) {
+    /** Show a head beside `button`. The contents are made again only where `key` differs. */
+    show(key: string, head: Head, thumb: HTMLCanvasElement, sink: boolean, button: HTMLElement) {
       fill(element, key, () => contents(head, thumb, sink));
       element.hidden = false;
-      const [card, box] = [root.getBoundingClientRect(), by.getBoundingClientRect()];
+      const [card, box] = [root.getBoundingClientRect(), button.getBoundingClientRect()];
       const right = box.right - card.left + 8;
       const fits = right + element.offsetWidth <= card.width;
       const left = fits ? right : Math.max(0, box.left - card.left - element.offsetWidth - 8);

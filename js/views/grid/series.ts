@@ -1,10 +1,10 @@
-/** The grid asked for part by part: how far it is, a stop, and the way on. */
+/** Asks Python for the grid part by part, and shows the progress with a button to stop and go on. */
 
 import type { Env } from "../../card/view";
 import type { Store } from "../../state/store";
 import { problem } from "../../state/waiting";
 import { h, text } from "../../ui/dom";
-import { type Head, type Message, read, whole } from "./data";
+import { completeLayers, type Head, type Message, readHeads } from "./data";
 
 type Phase = "computing" | "stopped" | "failed" | "done";
 
@@ -12,59 +12,66 @@ export function createSeries(store: Store, { signal, listen }: Env, changed: () 
   const count = h("span", {});
   const bar = h("progress", { max: 1, value: 0, "aria-label": "heads computed" });
   const button = h("button", { type: "button", class: "aw-grid-stop" });
-  const said = h("span", { class: "aw-grid-error", role: "alert" });
-  const element = h("div", { class: "aw-grid-progress", hidden: true }, count, bar, button, said);
+  const errorText = h("span", { class: "aw-grid-error", role: "alert" });
+  const element = h(
+    "div",
+    { class: "aw-grid-progress", hidden: true },
+    count,
+    bar,
+    button,
+    errorText,
+  );
   let heads: Head[] = [];
   let phase: Phase = "done";
-  /** A stop was asked for, and an answer is still on its way. */
+  /** The user has pressed Stop, and an answer is still on its way. */
   let isStopping = false;
   let parts = 1;
-  let next = 0;
+  let nextPart = 0;
   let series = new AbortController();
 
   function show(problem = "") {
     const total = store.layers.reduce((sum, layer) => sum + layer.n_heads, 0);
     const n = store.layers.length;
-    text(count, `${whole(heads, store.layers)} of ${n} layer${n === 1 ? "" : "s"}`);
+    text(count, `${completeLayers(heads, store.layers)} of ${n} layer${n === 1 ? "" : "s"}`);
     bar.value = total ? heads.length / total : 0;
-    const waits = phase === "computing" && isStopping;
-    text(button, waits ? "stopping…" : phase === "computing" ? "Stop" : "Go on");
-    button.disabled = waits;
-    text(said, problem);
+    const isWaiting = phase === "computing" && isStopping;
+    text(button, isWaiting ? "stopping…" : phase === "computing" ? "Stop" : "Go on");
+    button.disabled = isWaiting;
+    text(errorText, problem);
     element.hidden = phase === "done";
     element.dataset.phase = phase;
   }
 
-  /** Ask for what is missing, until all is here, a stop, or another series. */
+  /** Ask for the missing parts until all have arrived, the user stops, or another series starts. */
   async function go() {
-    const mine = series;
+    const until = series.signal;
     phase = "computing";
     isStopping = false;
     show();
     const { kind } = store.shown;
     const ask = (part: number) => {
-      const answer = store.request({ type: "grid", kind, part }, mine.signal);
-      answer.catch(() => {}); // a part asked for ahead may end before it is waited for
+      const answer = store.request({ type: "grid", kind, part }, until);
+      answer.catch(() => {}); // the request for the next part may fail before the code awaits it
       return answer;
     };
     try {
-      let answer = ask(next);
+      let answer = ask(nextPart);
       while (phase === "computing") {
         const { content, buffers } = await answer;
-        if (mine.signal.aborted) return;
+        if (until.aborted) return;
         const message = content as Message;
         parts = message.parts;
-        next++;
-        // What was on its way when the button was pressed is kept, and nothing more is asked for.
-        if (next >= parts) phase = "done";
+        nextPart++;
+        // After Stop, keep the answer that was on its way, and ask for nothing more.
+        if (nextPart >= parts) phase = "done";
         else if (isStopping) phase = "stopped";
-        else answer = ask(next); // computed while this part is drawn
-        heads = [...heads, ...read(message, buffers[0])];
+        else answer = ask(nextPart); // Python computes it while the page draws this part
+        heads = [...heads, ...readHeads(message, buffers[0])];
         show();
         changed();
       }
     } catch (error) {
-      if (mine.signal.aborted) return;
+      if (until.aborted) return;
       phase = "failed";
       show(problem("The grid", error));
       changed();
@@ -83,16 +90,16 @@ export function createSeries(store: Store, { signal, listen }: Env, changed: () 
     get heads(): readonly Head[] {
       return heads;
     },
-    /** Whether an answer is on its way. */
+    /** Whether the page is asking for parts. */
     get busy() {
       return phase === "computing";
     },
-    /** Begin anew: another text, another stack, other numbers. */
+    /** Ask for all parts again, because the text, the stack or the numbers have changed. */
     start() {
       series.abort();
       series = new AbortController();
       heads = [];
-      next = 0;
+      nextPart = 0;
       parts = 1;
       void go();
     },

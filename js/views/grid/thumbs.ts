@@ -1,4 +1,4 @@
-/** The small map of a head, a pixel a cell, made once. */
+/** The small maps of heads, with a pixel for each cell; each is drawn once. */
 import { contextOf } from "../../draw/canvas-view";
 import type { Lut } from "../../draw/color";
 import { number } from "../../explain/numbers";
@@ -8,19 +8,17 @@ import { type Choice, type Head, statisticOf } from "./data";
 export function createThumbs() {
   const canvases = new Map<Head, HTMLCanvasElement>();
   return {
-    /** Other heads or other colours: forget the maps that are there. */
+    /** Forget the maps, because the heads or the colours have changed. */
     forget: () => canvases.clear(),
     of(head: Head, table: Lut): HTMLCanvasElement {
-      const known = canvases.get(head);
-      if (known) return known;
-      const canvas = paint(head, table);
+      const canvas = canvases.get(head) ?? paint(head, table);
       canvases.set(head, canvas);
       return canvas;
     },
   };
 }
 
-/** The button of a head: its map, its name and its statistic. In rows by layer the name is the head alone. */
+/** The button of a head, with map, name and statistic. In a row of a layer the name is only the index of the head. */
 export function thumbButton(
   head: Head,
   canvas: HTMLCanvasElement,
@@ -48,7 +46,7 @@ function paint({ rows, cols, map }: Head, table: Lut): HTMLCanvasElement {
   const pixels = new Uint32Array(image.data.buffer);
   for (let i = 0; i < rows * cols; i++) {
     const c = map[i] * 3;
-    // Bytes lie red, green, blue, alpha in memory.
+    // The bytes in memory are red, green, blue, alpha.
     pixels[i] = (255 << 24) | (table[c + 2] << 16) | (table[c + 1] << 8) | table[c];
   }
   context.putImageData(image, 0, 0);

@@ -1,4 +1,4 @@
-/** The colour bar: what the colours mean, by the scale that is chosen. */
+/** The colour bar: the values of the colours on the chosen scale. */
 import { cssColor, type Lut, ticks } from "../../draw/color";
 import type { Palette } from "../../draw/palette";
 import type { QuantityWords } from "../../state/quantity";
@@ -27,9 +27,9 @@ export function paintBar(
   ctx.textBaseline = "middle";
   const all = ticks(ceiling);
   const signed = quantity.value === "scores";
-  const few = height < 100 ? [all[0], all[all.length - 1]] : all;
-  const below = signed ? few.slice(1).map((tick) => tick && negative(tick)) : [];
-  for (const tick of [...few, ...below]) {
+  const positive = height < 100 ? [all[0], all[all.length - 1]] : all;
+  const negatives = signed ? positive.slice(1).map((tick) => tick && negated(tick)) : [];
+  for (const tick of [...positive, ...negatives]) {
     if (!tick) continue;
     const share = ceiling > 0 ? tick.value / ceiling : 0;
     const at = y + height * (1 - (signed ? (share + 1) / 2 : share));
@@ -51,6 +51,6 @@ function barName({ value, bar }: QuantityWords, scale: ColorScale): string {
   return value === "attention" && scale === "map" ? "attention, up to the map's maximum" : bar;
 }
 
-function negative({ value, text }: { value: number; text: string }) {
+function negated({ value, text }: { value: number; text: string }) {
   return { value: -value, text: `−${text}` };
 }

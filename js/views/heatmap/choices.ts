@@ -1,4 +1,4 @@
-/** The choices under the map: the numbers that the colours show, and the scale of the colours. */
+/** The choices under the map: the quantity that the colours show, and the scale of the colours. */
 import { offered, QUANTITIES, shownQuantity } from "../../state/quantity";
 import type { Store } from "../../state/store";
 import { h, text } from "../../ui/dom";
@@ -26,23 +26,23 @@ export function createChoices(store: Store, scope: Scope) {
     (value) => store.set("quantity", value as Quantity),
     scope,
   );
-  const about = h("p", { class: "aw-where aw-about" });
+  const explanation = h("p", { class: "aw-where aw-about" });
   const box = (label: string, element: HTMLElement) =>
     h("div", { class: "aw-scale" }, h("span", {}, label), element);
   const quantityBox = box("colours show", quantity.element);
   const scales = h("div", { class: "aw-scales" }, box("colour scale", scale.element), quantityBox);
   return {
     scales,
-    about,
-    /** Offer what the numbers allow: distances have no scale from 0 to 1, given weights no effect. */
+    explanation,
+    /** Offer the quantities of the source and the scales of the quantity: only weights have a scale from 0 to 1. */
     update() {
       const choices = offered(store);
       const { value, about: words } = shownQuantity(store);
       quantity.offer(choices);
       quantity.set(value);
       quantityBox.hidden = choices.length < 2;
-      text(about, words);
-      about.hidden = isWeights(store);
+      text(explanation, words);
+      explanation.hidden = isWeights(store);
       scale.offer(
         isSigned(store) ? ["map"] : isWeights(store) ? ["unit", "row", "map"] : ["row", "map"],
       );

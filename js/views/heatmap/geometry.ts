@@ -1,4 +1,4 @@
-/** Where everything on the map lies, in CSS pixels: pure, so that it can be tested. */
+/** The places of cells, labels and colour bar in the heatmap, in CSS pixels. */
 import { type Measure, shorten, visible } from "../../explain/tokens";
 
 export interface Geometry {
@@ -11,7 +11,7 @@ export interface Geometry {
   nQ: number;
   nK: number;
   font: number;
-  /** Key labels stand upright where one is wider than its cell. */
+  /** Whether key labels are turned by 90°, because a label is wider than a cell. */
   vertical: boolean;
   /** Every `step`-th label is drawn. */
   step: number;
@@ -25,7 +25,7 @@ const LARGEST_MAP = 640;
 const TITLE = 22;
 const GAP = 8;
 const BAR = { gap: 22, width: 14, ticks: 52 };
-const LONGEST = { row: 120, column: 104 };
+const LARGEST_LABEL = { row: 120, column: 104 };
 
 export function layout(
   width: number,
@@ -37,17 +37,17 @@ export function layout(
   const [nQ, nK] = [queries.length, keys.length];
   const right = BAR.gap + BAR.width + BAR.ticks;
   const widest = (list: readonly string[], font: number, limit: number) => {
-    const m = measure(font);
-    // The widest of very many labels is the limit anyway.
-    let most = 0;
+    const labelWidth = measure(font);
+    let largest = 0;
     for (const token of list) {
-      most = Math.max(most, Math.min(m(visible(token.slice(0, 200))), limit));
-      if (most >= limit) break;
+      largest = Math.max(largest, Math.min(labelWidth(visible(token.slice(0, 200))), limit));
+      // No label is drawn wider than the limit: the other labels do not matter.
+      if (largest >= limit) break;
     }
-    return Math.ceil(most);
+    return Math.ceil(largest);
   };
   const size = (font: number) => {
-    const limit = Math.min(LONGEST.row, Math.max(40, width * 0.22));
+    const limit = Math.min(LARGEST_LABEL.row, Math.max(40, width * 0.22));
     const left = TITLE + widest(queries, font, limit) + GAP;
     const room = Math.max(40, Math.min(width - left - right, LARGEST_MAP));
     return {
@@ -61,11 +61,11 @@ export function layout(
     font = 11;
     ({ left, cell } = size(font));
   }
-  const vertical = widest(keys, font, LONGEST.column) > cell - 6;
+  const vertical = widest(keys, font, LARGEST_LABEL.column) > cell - 6;
   const step = Math.max(1, Math.ceil((font + 2) / cell));
-  const labelHeight = vertical ? widest(keys, font, LONGEST.column) : font + 4;
+  const labelHeight = vertical ? widest(keys, font, LARGEST_LABEL.column) : font + 4;
   const top = TITLE + labelHeight + GAP;
-  const m = measure(font);
+  const labelWidth = measure(font);
   const height = nQ * cell;
   return {
     width: left + nK * cell + right,
@@ -78,8 +78,10 @@ export function layout(
     font,
     vertical,
     step,
-    queries: queries.map((token) => shorten(visible(token), left - TITLE - GAP, m)),
-    keys: keys.map((token) => shorten(visible(token), vertical ? LONGEST.column : cell - 6, m)),
+    queries: queries.map((token) => shorten(visible(token), left - TITLE - GAP, labelWidth)),
+    keys: keys.map((token) =>
+      shorten(visible(token), vertical ? LARGEST_LABEL.column : cell - 6, labelWidth),
+    ),
     bar: {
       x: left + nK * cell + BAR.gap,
       y: top,
@@ -89,7 +91,7 @@ export function layout(
   };
 }
 
-/** Whole pixels while cells are large, whole device pixels while there is one for each cell. */
+/** Round a cell size down to whole pixels, or to whole device pixels for small cells where that keeps the map large. */
 function snap(cell: number, dpr: number, n: number, room: number): number {
   if (cell >= 4) return Math.floor(cell);
   const device = Math.floor(cell * dpr) / dpr;
@@ -113,7 +115,7 @@ export function hit(g: Geometry, x: number, y: number): Hit {
   return null;
 }
 
-/** The cell nearest to a point: a drag that leaves the map stays at its edge. */
+/** The cell nearest to a point: a drag outside the map paints the cells at the edge. */
 export function nearest(g: Geometry, x: number, y: number): [query: number, key: number] {
   const clamp = (v: number, n: number) => Math.min(n - 1, Math.max(0, v));
   return [

@@ -1,4 +1,4 @@
-/** The heatmap: queries down, keys across, and every cell a switch. */
+/** The heatmap: a row for each query, a column for each key; a click masks or frees a cell. */
 import { createHeads } from "../../card/heads";
 import { createInspector } from "../../card/inspector";
 import type { Env, View } from "../../card/view";
@@ -38,7 +38,7 @@ function createHeatmap(parent: HTMLElement, store: Store, env: Env): void {
   const surface = createSurface();
   const choices = createChoices(store, env);
   const readout = h("div", { class: "aw-readout", role: "status", "aria-live": "polite" });
-  parent.append(surface.map, choices.scales, choices.about, readout);
+  parent.append(surface.map, choices.scales, choices.explanation, readout);
   const marks = noMarks();
   const picture = createPicture(parent, surface, store, marks, env);
   const marker = createMarker(store, surface, marks, readout, env.focus, picture.mark);

@@ -1,4 +1,4 @@
-/** The map by keyboard: an ARIA grid of which the active cell is always in the document. */
+/** The keys in the map, which is an ARIA grid. */
 
 import type { Store } from "../../state/store";
 import type { Cell } from "../../ui/focus";
@@ -13,11 +13,13 @@ export interface KeyboardState {
 export interface KeyboardActions {
   move(cell: Cell, anchor: Cell | null): void;
   toggle(): void;
+  /** Escape was pressed. */
   leave(): void;
-  /** The key was let go. */
+  /** A key was released. */
   release(): void;
-  /** The grid was reached by keyboard, or left. */
+  /** The grid has got the focus by keyboard. */
   focus(): void;
+  /** The grid has lost the focus. */
   blur(): void;
 }
 
@@ -39,7 +41,7 @@ export function listenToKeys(
     else if (!command && (event.key === " " || event.key === "Enter")) actions.toggle();
     else if (event.key === "Escape") anchor ? actions.move(cell, null) : actions.leave();
     else return;
-    // The notebook has shortcuts of its own on the same keys.
+    // The notebook has shortcuts on the same keys.
     event.preventDefault();
     event.stopPropagation();
   });

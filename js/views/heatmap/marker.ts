@@ -1,4 +1,4 @@
-/** Which cell is marked, by pointer, by keyboard or as the selection, and what is said of it. */
+/** The marked cell (under the pointer, reached by keyboard, or selected) and the description of the cell. */
 import { describe, opening } from "../../explain/cell";
 import type { Change, Store } from "../../state/store";
 import { text } from "../../ui/dom";
@@ -12,36 +12,32 @@ import { labelTitle } from "./words";
 
 export function createMarker(
   store: Store,
-  { map, over, row, gridcell }: Surface,
+  surface: Surface,
   marks: Marks,
   readout: HTMLElement,
   focus: Focus,
   show: () => void,
 ) {
-  /** The cell that the keyboard is at, and the other corner of what Shift and the arrows have marked. */
+  /** The cell that the keyboard has reached. */
   let active: Cell = store.get("selection") ?? opening(store);
+  /** The corner where a range that is marked with Shift and the arrows began. */
   let anchor: Cell | null = null;
 
-  const inside = (cell: Cell) => cell[0] < store.nQ && cell[1] < store.nK;
+  const isInside = (cell: Cell) => cell[0] < store.nQ && cell[1] < store.nK;
   const say = (words: string) => text(readout, words);
 
   function activate(cell: Cell): string {
     active = [Math.min(cell[0], store.nQ - 1), Math.min(cell[1], store.nK - 1)];
-    const [q, k] = active;
-    row.setAttribute("aria-rowindex", String(q + 1));
-    gridcell.setAttribute("aria-colindex", String(k + 1));
-    gridcell.setAttribute("aria-readonly", String(Boolean(store.locked?.[q * store.nK + k])));
     const words = describe(store, active);
-    gridcell.setAttribute("aria-label", words);
-    map.dataset.active = active.join();
+    showActive(surface, active, words, Boolean(store.locked?.[active[0] * store.nK + active[1]]));
     return words;
   }
 
-  /** Nothing is under the pointer: mark the cell reached by keyboard, or the selected cell. */
-  function rest() {
+  /** Mark the cell reached by keyboard, else the selected cell, because no cell is under the pointer. */
+  function markRestingCell() {
     const selection = store.get("selection");
-    const selected = selection && inside(selection) ? selection : opening(store);
-    marks.cell = marks.keyboard && inside(active) ? active : selected;
+    const selected = selection && isInside(selection) ? selection : opening(store);
+    marks.cell = marks.keyboard && isInside(active) ? active : selected;
     marks.row = marks.column = null;
     focus.set(marks.cell);
     show();
@@ -50,14 +46,14 @@ export function createMarker(
   const pointer: PointerActions = {
     hover(cell, hoveredRow, column) {
       if (!cell && hoveredRow === null && column === null) {
-        rest();
+        markRestingCell();
         return;
       }
       marks.cell = cell;
       marks.row = hoveredRow;
       marks.column = column;
       focus.set(cell);
-      over.title = labelTitle(store, hoveredRow, column);
+      surface.over.title = labelTitle(store, hoveredRow, column);
       show();
     },
     select(cell) {
@@ -70,8 +66,8 @@ export function createMarker(
   };
 
   const keyboard: KeyboardActions = {
-    move(cell, from) {
-      anchor = from;
+    move(cell, corner) {
+      anchor = corner;
       marks.keyboard = true;
       marks.range = anchor ? [anchor, cell] : null;
       marks.row = marks.column = null;
@@ -81,13 +77,13 @@ export function createMarker(
       show();
     },
     toggle() {
-      const cells = between(anchor ?? active, active, store.nK);
+      const cells = cellsBetween(anchor ?? active, active, store.nK);
       store.paint(cells, !store.mask[active[0] * store.nK + active[1]], store.stroke());
       say(activate(active));
     },
-    leave: () => giveFocusBack(map),
+    leave: () => giveFocusBack(surface.map),
     release() {
-      // The selection that Python reads follows when the keys are let go, not at every step.
+      // Python gets the selection when the keys are released, not at every step.
       const selection = store.get("selection");
       if (selection?.[0] === active[0] && selection[1] === active[1]) return;
       if (marks.keyboard) store.set("selection", [active[0], active[1]]);
@@ -95,12 +91,12 @@ export function createMarker(
     focus() {
       marks.keyboard = true;
       say(activate(active));
-      rest();
+      markRestingCell();
     },
     blur() {
       marks.keyboard = false;
       anchor = marks.range = null;
-      rest();
+      markRestingCell();
     },
   };
 
@@ -113,26 +109,35 @@ export function createMarker(
     update({ all, rows, names }: Change) {
       if (names.has("selection")) {
         const selection = store.get("selection");
-        if (selection && inside(selection)) active = selection;
-        rest();
+        if (selection && isInside(selection)) active = selection;
+        markRestingCell();
       }
       if (all) {
         anchor = marks.range = null;
         marks.row = marks.column = null;
-        if (!marks.cell || !inside(marks.cell)) rest();
+        if (!marks.cell || !isInside(marks.cell)) markRestingCell();
       }
       if (all || rows.size || names.has("quantity")) activate(active);
       show();
     },
     open() {
       activate(active);
-      rest();
+      markRestingCell();
     },
   };
 }
 
+/** Tell screen readers and programs about the active cell. */
+function showActive({ map, row, gridcell }: Surface, [q, k]: Cell, words: string, locked: boolean) {
+  row.setAttribute("aria-rowindex", String(q + 1));
+  gridcell.setAttribute("aria-colindex", String(k + 1));
+  gridcell.setAttribute("aria-readonly", String(locked));
+  gridcell.setAttribute("aria-label", words);
+  map.dataset.active = `${q},${k}`;
+}
+
 /** Every cell of the rectangle between two corners, as flat indices. */
-function between([q0, k0]: Cell, [q1, k1]: Cell, nK: number): number[] {
+function cellsBetween([q0, k0]: Cell, [q1, k1]: Cell, nK: number): number[] {
   const cells: number[] = [];
   for (let q = Math.min(q0, q1); q <= Math.max(q0, q1); q++) {
     for (let k = Math.min(k0, k1); k <= Math.max(k0, k1); k++) cells.push(q * nK + k);

@@ -1,4 +1,4 @@
-/** What is marked, over the map: hovering repaints this and nothing else. */
+/** The marks, on a canvas over the map, because hovering then repaints this canvas only. */
 
 import type { Palette } from "../../draw/palette";
 import type { Cell } from "../../ui/focus";
@@ -7,10 +7,10 @@ import { columnLabel, rowLabel } from "./paint";
 
 export interface Marks {
   cell: Cell | null;
-  /** A row or column that a label under the pointer stands for. */
+  /** The row or column whose label is under the pointer. */
   row: number | null;
   column: number | null;
-  /** Opposite corners of what Shift and the arrows have marked. */
+  /** Opposite corners of the range that is marked with Shift and the arrows. */
   range: readonly [Cell, Cell] | null;
   keyboard: boolean;
 }
@@ -30,16 +30,16 @@ export function paintOverlay(
   const rows = marks.cell ? [marks.cell[0]] : marks.row === null ? [] : [marks.row];
   const columns = marks.cell ? [marks.cell[1]] : marks.column === null ? [] : [marks.column];
   const [w, h] = [g.nK * g.cell, g.nQ * g.cell];
-  // Small cells are framed from outside, by a line that leaves them to be seen.
+  // The frame around a small cell is thin and lies outside the cell, because a thick frame would cover the colour.
   const width = g.cell < 12 ? Math.max(0.6, g.cell / 12) : 1.5;
-  const out = g.cell < 12 ? 1 : 0;
+  const margin = g.cell < 12 ? 1 : 0;
   for (const q of rows) {
-    const y = g.top + q * g.cell - out;
-    outline(ctx, colors, g.left, y, w, g.cell + 2 * out, width);
+    const y = g.top + q * g.cell - margin;
+    outline(ctx, colors, g.left, y, w, g.cell + 2 * margin, width);
   }
   for (const k of columns) {
-    const x = g.left + k * g.cell - out;
-    outline(ctx, colors, x, g.top, g.cell + 2 * out, h, width);
+    const x = g.left + k * g.cell - margin;
+    outline(ctx, colors, x, g.top, g.cell + 2 * margin, h, width);
   }
   if (marks.range) {
     const [[q0, k0], [q1, k1]] = marks.range;
@@ -61,11 +61,11 @@ export function paintOverlay(
     else outline(ctx, colors, x, y, g.cell, g.cell, 2.5);
   }
   ctx.font = `600 ${g.font}px ${colors.font}`;
-  for (const q of rows) plateRow(ctx, g, colors, q);
-  for (const k of columns) plateColumn(ctx, g, colors, k);
+  for (const q of rows) paintBoldRowLabel(ctx, g, colors, q);
+  for (const k of columns) paintBoldColumnLabel(ctx, g, colors, k);
 }
 
-/** A line that shows on every colour: dark and light side by side. */
+/** A frame that is visible on every colour, because it has a dark and a light line. */
 function outline(
   ctx: CanvasRenderingContext2D,
   colors: Palette,
@@ -99,18 +99,23 @@ function ring(
   ctx.strokeRect(x, y, w, h);
 }
 
-// The bold label takes the place of the thin one and of those that it would touch.
-function* crowded(at: number, n: number, g: Geometry): Generator<number> {
+/** The labels that the bold label of `at` would touch, and the label of `at`: a plate covers them. */
+function* coveredLabels(at: number, n: number, g: Geometry): Generator<number> {
   const reach = Math.floor((g.font + 3) / g.cell);
   for (let i = Math.max(0, at - reach); i <= Math.min(n - 1, at + reach); i++) {
     if (i === at || i % g.step === 0) yield i;
   }
 }
 
-function plateRow(ctx: CanvasRenderingContext2D, g: Geometry, colors: Palette, q: number): void {
+function paintBoldRowLabel(
+  ctx: CanvasRenderingContext2D,
+  g: Geometry,
+  colors: Palette,
+  q: number,
+): void {
   const height = g.font + 4;
   ctx.fillStyle = colors.bg;
-  for (const i of crowded(q, g.nQ, g)) {
+  for (const i of coveredLabels(q, g.nQ, g)) {
     const width = ctx.measureText(g.queries[i]).width + 4;
     ctx.fillRect(g.left - 7 - width, g.top + (i + 0.5) * g.cell - height / 2, width + 3, height);
   }
@@ -118,10 +123,15 @@ function plateRow(ctx: CanvasRenderingContext2D, g: Geometry, colors: Palette, q
   rowLabel(ctx, g, q);
 }
 
-function plateColumn(ctx: CanvasRenderingContext2D, g: Geometry, colors: Palette, k: number): void {
+function paintBoldColumnLabel(
+  ctx: CanvasRenderingContext2D,
+  g: Geometry,
+  colors: Palette,
+  k: number,
+): void {
   ctx.fillStyle = colors.bg;
   const height = g.font + 4;
-  for (const i of g.vertical ? crowded(k, g.nK, g) : [k]) {
+  for (const i of g.vertical ? coveredLabels(k, g.nK, g) : [k]) {
     const x = g.left + (i + 0.5) * g.cell;
     const width = ctx.measureText(g.keys[i]).width + 4;
     if (g.vertical) ctx.fillRect(x - height / 2, g.top - 5 - width, height, width + 2);
@@ -141,17 +151,17 @@ function paintEmptyRow(
   ctx.font = `${Math.min(12, g.cell - 4)}px ${colors.font}`;
   ctx.textAlign = "center";
   ctx.textBaseline = "middle";
-  const said = ["every key is masked: no attention", "every key is masked", "no key"].find(
-    (s) => ctx.measureText(s).width + 16 <= g.nK * g.cell,
+  const words = ["every key is masked: no attention", "every key is masked", "no key"].find(
+    (text) => ctx.measureText(text).width + 16 <= g.nK * g.cell,
   );
-  if (said) {
-    const width = ctx.measureText(said).width + 12;
+  if (words) {
+    const width = ctx.measureText(words).width + 12;
     const [x, y] = [g.left + (g.nK * g.cell) / 2, g.top + (q + 0.5) * g.cell];
     const height = Math.min(20, g.cell - 2);
     ctx.fillStyle = colors.masked;
     ctx.fillRect(x - width / 2, y - height / 2, width, height);
     ctx.fillStyle = colors.fg;
-    ctx.fillText(said, x, y + 0.5);
+    ctx.fillText(words, x, y + 0.5);
   }
   ctx.restore();
 }

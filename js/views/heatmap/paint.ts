@@ -1,4 +1,5 @@
-/** The map's pixels: cells as an image, everything else drawn over it. */
+/** The pixels of the map: an image of the cells, with labels, hatching and numbers drawn over it. */
+import { contextOf } from "../../draw/canvas-view";
 import { isLight, type Lut, lutIndex, parseColor } from "../../draw/color";
 import type { Palette } from "../../draw/palette";
 import { largest } from "../../maths/extent";
@@ -8,14 +9,15 @@ import type { ColorScale } from "../../wire/schema";
 import { paintBar } from "./bar";
 import type { Geometry } from "./geometry";
 
-/** One pixel a cell, kept from paint to paint: a changed row costs a row. */
+/** An image with a pixel for each cell, kept between paints, because a change then costs only the rows that changed. */
 export function createImage() {
   const canvas = document.createElement("canvas");
-  const context = canvas.getContext("2d") as CanvasRenderingContext2D;
+  const context = contextOf(canvas);
   let image: ImageData | null = null;
 
   return {
     canvas,
+    /** Colour the pixels of `rows`, of all rows for null; returns the value that gets the last colour of the table. */
     update(store: Store, table: Lut, masked: string, rows: Iterable<number> | null): number {
       const [nQ, nK] = [store.nQ, store.nK];
       const fresh = !image || image.width !== nK || image.height !== nQ;
@@ -28,7 +30,7 @@ export function createImage() {
       const mask = store.mask;
       const scale = shownScale(store);
       const signed = isSigned(store);
-      const ceiling = signed ? furthest(data, mask) : scale === "map" ? largest(data) : 1;
+      const ceiling = signed ? largestSize(data, mask) : scale === "map" ? largest(data) : 1;
       const [mr, mg, mb] = parseColor(masked);
       const list = rows === null || fresh ? Array(nQ).keys() : rows;
       let first = nQ;
@@ -58,7 +60,7 @@ export function createImage() {
       if (last >= 0) context.putImageData(image, 0, 0, 0, first, nK, last - first + 1);
       return ceiling;
     },
-    /** Whether dark ink reads better on this cell. */
+    /** Whether dark text reads better on this cell. */
     inkDark(cell: number): boolean {
       const d = (image as ImageData).data;
       return isLight(d[cell * 4], d[cell * 4 + 1], d[cell * 4 + 2]);
@@ -66,7 +68,7 @@ export function createImage() {
   };
 }
 
-/** Only weights have a natural ceiling: others are coloured up to the map's own, or the row's. */
+/** The scale that is used: only weights can have the scale from 0 to 1, and scores have the scale of the map. */
 export function shownScale(store: Store): ColorScale {
   const scale = store.get("color_scale");
   if (isSigned(store)) return "map";
@@ -81,8 +83,8 @@ export function isSigned(store: Store): boolean {
   return shownQuantity(store).value === "scores";
 }
 
-/** How far from 0 the open cells go. */
-function furthest(values: Float32Array, mask: Uint8Array): number {
+/** The largest absolute value of the open cells. */
+function largestSize(values: Float32Array, mask: Uint8Array): number {
   let max = 0;
   for (let i = 0; i < values.length; i++) {
     const size = Math.abs(values[i]);
@@ -93,7 +95,7 @@ function furthest(values: Float32Array, mask: Uint8Array): number {
 
 export type Image = ReturnType<typeof createImage>;
 
-/** Paint the map: all of it, or the bands of these rows alone. */
+/** Paint the map, or only the rows in `changed`. */
 export function paintMap(
   ctx: CanvasRenderingContext2D,
   g: Geometry,
@@ -140,8 +142,8 @@ function paintTitles(ctx: CanvasRenderingContext2D, g: Geometry, colors: Palette
   ctx.textAlign = "center";
   ctx.textBaseline = "middle";
   const [across, down] = [g.nK * g.cell, g.nQ * g.cell];
-  const full = "key (what is looked at)";
-  ctx.fillText(ctx.measureText(full).width > across ? "key" : full, g.left + across / 2, 9);
+  const columns = "key (what is looked at)";
+  ctx.fillText(ctx.measureText(columns).width > across ? "key" : columns, g.left + across / 2, 9);
   ctx.save();
   ctx.translate(9, g.top + down / 2);
   ctx.rotate(-Math.PI / 2);
@@ -156,17 +158,17 @@ function paintLabels(
   colors: Palette,
   store: Store,
 ): void {
-  const dress = (side: "query" | "key", i: number) => {
+  const setStyle = (side: "query" | "key", i: number) => {
     const special = store.isSpecial(side, i);
     ctx.fillStyle = special ? colors.muted : colors.fg;
     ctx.font = `${special ? "italic " : ""}${g.font}px ${colors.font}`;
   };
   for (let q = 0; q < g.nQ; q += g.step) {
-    dress("query", q);
+    setStyle("query", q);
     rowLabel(ctx, g, q);
   }
   for (let k = 0; k < g.nK; k += g.step) {
-    dress("key", k);
+    setStyle("key", k);
     columnLabel(ctx, g, k);
   }
 }
@@ -194,7 +196,7 @@ export function columnLabel(ctx: CanvasRenderingContext2D, g: Geometry, k: numbe
   ctx.restore();
 }
 
-/** Masked cells as paths of whole runs; what the model itself masks is hatched the other way too. */
+/** Hatch masked cells, run by run; cells that the model masks are hatched in both directions. */
 function paintHatch(
   ctx: CanvasRenderingContext2D,
   g: Geometry,
@@ -203,9 +205,9 @@ function paintHatch(
   rows: readonly number[],
 ): void {
   const { mask, locked } = store;
-  const own = new Path2D();
-  const model = new Path2D();
-  let any = false;
+  const byHand = new Path2D();
+  const byModel = new Path2D();
+  let isAnyMasked = false;
   for (const q of rows) {
     for (let k = 0; k < g.nK; ) {
       const at = q * g.nK + k;
@@ -213,13 +215,13 @@ function paintHatch(
         k++;
         continue;
       }
-      any = true;
+      isAnyMasked = true;
       const isLocked = Boolean(locked?.[at]);
       let end = k + 1;
       while (end < g.nK && mask[q * g.nK + end] && Boolean(locked?.[q * g.nK + end]) === isLocked) {
         end++;
       }
-      (isLocked ? model : own).rect(
+      (isLocked ? byModel : byHand).rect(
         g.left + k * g.cell,
         g.top + q * g.cell,
         (end - k) * g.cell,
@@ -228,11 +230,11 @@ function paintHatch(
       k = end;
     }
   }
-  if (!any) return;
-  // From end to end of the map, whichever rows are painted: the lines of a row meet its neighbours'.
-  for (const [path, ways] of [
-    [own, [1]],
-    [model, [1, -1]],
+  if (!isAnyMasked) return;
+  // The lines run over the whole map, whichever rows are painted, because they must meet the lines of the other rows.
+  for (const [path, directions] of [
+    [byHand, [1]],
+    [byModel, [1, -1]],
   ] as const) {
     ctx.save();
     ctx.clip(path);
@@ -241,10 +243,10 @@ function paintHatch(
     ctx.beginPath();
     const [w, h] = [g.nK * g.cell, g.nQ * g.cell];
     const step = g.cell >= 24 ? 8 : 6;
-    for (const way of ways) {
+    for (const direction of directions) {
       for (let d = -h; d < w + h; d += step) {
-        ctx.moveTo(g.left + d, g.top + (way > 0 ? h : 0));
-        ctx.lineTo(g.left + d + h, g.top + (way > 0 ? 0 : h));
+        ctx.moveTo(g.left + d, g.top + (direction > 0 ? h : 0));
+        ctx.lineTo(g.left + d + h, g.top + (direction > 0 ? 0 : h));
       }
     }
     ctx.stroke();
@@ -263,7 +265,7 @@ function paintGaps(
   for (const q of rows) {
     const y = g.top + q * g.cell;
     for (let k = 1; k < g.nK; k++) ctx.fillRect(g.left + k * g.cell - 0.5, y, 1, g.cell);
-    // Its half of the line to either side: the neighbours have theirs.
+    // Half of the line above and below: the rows above and below paint the other halves.
     if (q > 0) ctx.fillRect(g.left, y, w, 0.5);
     if (q < g.nQ - 1) ctx.fillRect(g.left, y + g.cell - 0.5, w, 0.5);
   }

@@ -1,4 +1,4 @@
-/** The map's pixels from change to change: what is dirty is painted in the next frame. */
+/** Repaints the map: rows that have changed, and marks that have changed, are painted in the next frame. */
 import type { Env } from "../../card/view";
 import { createCanvasView } from "../../draw/canvas-view";
 import { type Lut, lut, signedLut } from "../../draw/color";
@@ -20,33 +20,34 @@ export function createPicture(
 ) {
   const { map, baseContext, overContext } = surface;
   const image = createImage();
-  const colours = () => (isSigned(store) ? signedLut(env.theme.dark) : lut(store.get("cmap")));
-  let table: Lut = colours();
+  const tableOfColors = () =>
+    isSigned(store) ? signedLut(env.theme.dark) : lut(store.get("cmap"));
+  let table: Lut = tableOfColors();
   let geometry: Geometry | null = null;
   let dirty: Set<number> | "all" | null = "all";
-  let empty: number[] = [];
-  /** The marks as they were last asked for, and whether they are painted. */
-  let marked = "";
-  let isMarked = false;
-  let painted = 0;
+  let emptyRows: number[] = [];
+  /** The marks of the last request, as JSON. */
+  let markKey = "";
+  let areMarksPainted = false;
+  let paints = 0;
 
-  /** A map of many tokens takes the room of the inspector beside it. */
-  function crowd() {
+  /** Set the classes by which the stylesheet gives a map of many tokens the room of the inspector. */
+  function updateClasses() {
     parent.classList.toggle("aw-many", store.nK > 12);
     parent.classList.toggle("aw-crowd", store.nK > 30);
   }
 
   function paintDirty(g: Geometry, colors: Palette) {
-    // On the map's own scale one changed row may change every colour.
+    // On the scale of the map a changed row may change every colour, because the maximum may change.
     const all = dirty === "all" || shownScale(store) === "map";
     const rows = all ? null : (dirty as Set<number>);
     const ceiling = image.update(store, table, colors.masked, rows);
     paintMap(baseContext, g, store, image, table, colors, ceiling, rows);
-    const blind = Array.from({ length: store.nQ }, (_, q) => q).filter((q) => rowIsEmpty(store, q));
-    if (all || blind.join() !== empty.join()) isMarked = false;
-    empty = blind;
+    const empty = Array.from({ length: store.nQ }, (_, q) => q).filter((q) => rowIsEmpty(store, q));
+    if (all || empty.join() !== emptyRows.join()) areMarksPainted = false;
+    emptyRows = empty;
     dirty = null;
-    map.dataset.painted = String(++painted);
+    map.dataset.painted = String(++paints);
   }
 
   const view = createCanvasView(
@@ -60,17 +61,17 @@ export function createPicture(
       paint(colors) {
         const g = geometry as Geometry;
         if (dirty) paintDirty(g, colors);
-        if (!isMarked) paintOverlay(overContext, g, colors, marks, empty);
-        isMarked = true;
+        if (!areMarksPainted) paintOverlay(overContext, g, colors, marks, emptyRows);
+        areMarksPainted = true;
       },
       themed() {
-        table = colours();
+        table = tableOfColors();
         dirty = "all";
       },
     },
     env,
   );
-  crowd();
+  updateClasses();
 
   return {
     get geometry() {
@@ -78,10 +79,10 @@ export function createPicture(
     },
     open: view.open,
     update({ all, rows, names }: Change) {
-      if (all || names.has("cmap") || names.has("quantity")) table = colours();
+      if (all || names.has("cmap") || names.has("quantity")) table = tableOfColors();
       if (all) {
-        // Another shape or other tokens lie elsewhere.
-        crowd();
+        // The shape or the tokens may have changed.
+        updateClasses();
         view.relayout();
       } else if (["cmap", "color_scale", "quantity"].some((name) => names.has(name))) {
         dirty = "all";
@@ -90,13 +91,13 @@ export function createPicture(
       }
       if (dirty) view.request();
     },
-    /** Show the marks, if they are others than those shown. */
+    /** Paint the marks in the next frame, if they have changed. */
     mark() {
       const { cell } = marks;
-      const wanted = JSON.stringify(marks);
-      if (wanted !== marked) {
-        marked = wanted;
-        isMarked = false;
+      const key = JSON.stringify(marks);
+      if (key !== markKey) {
+        markKey = key;
+        areMarksPainted = false;
         view.request();
       }
       map.dataset.hover = cell ? cell.join() : "";

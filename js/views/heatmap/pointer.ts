@@ -1,4 +1,4 @@
-/** The map by pointer: hover marks, a click toggles, a drag paints, a label masks its line. */
+/** The pointer on the map: hovering marks a cell, a click or a drag masks or frees cells, a click on a label a row or column. */
 
 import type { Store } from "../../state/store";
 import type { Cell } from "../../ui/focus";
@@ -9,6 +9,7 @@ import { labelEdit } from "./words";
 export interface PointerActions {
   hover(cell: Cell | null, row: number | null, column: number | null): void;
   select(cell: Cell): void;
+  /** A click on a cell that the model masks. */
   locked(cell: Cell): void;
 }
 
@@ -82,7 +83,7 @@ export function listenToPointer(
     else actions.hover(null, null, target?.kind === "column" ? target.key : null);
   });
 
-  // The edit goes up first: the selection follows when the stroke has ended.
+  // Select at the end of the stroke, because the edits of the stroke must reach Python first.
   const end = () => {
     if (stroke) actions.select(stroke.last);
     stroke = null;

@@ -1,4 +1,4 @@
-/** What the map is drawn on: two canvases, and the ARIA grid that stands for them. */
+/** The elements of the map: two canvases, and an ARIA grid for screen readers. */
 
 import { contextOf, resizeCanvas } from "../../draw/canvas-view";
 import { elementId } from "../../draw/element-id";
@@ -10,7 +10,7 @@ import { type Geometry, layout } from "./geometry";
 export function createSurface() {
   const base = h("canvas", { class: "aw-base" });
   const over = h("canvas", { class: "aw-over" });
-  // Of all the grid's cells only the active one is in the document: there may be a million.
+  // The document holds only the active cell of the grid, because a map may have a million cells.
   const id = elementId();
   const gridcell = h("div", { role: "gridcell", id, class: "aw-gridcell" });
   const row = h("div", { role: "row", class: "aw-gridrow" }, gridcell);
@@ -29,7 +29,7 @@ export function createSurface() {
   const baseContext = contextOf(base);
   const overContext = contextOf(over);
 
-  /** One look at the styles for a whole layout: reading them for each label would cost more. */
+  /** Read the font once for a layout, because reading styles for each label is slow. */
   function measures(): (font: number) => Measure {
     const { font: family } = palette(map);
     return (font) => {
@@ -45,7 +45,7 @@ export function createSurface() {
     gridcell,
     baseContext,
     overContext,
-    /** Lay the map out in `width` CSS pixels, sharp on this screen, and say where its cells are. */
+    /** Lay the map out in `width` CSS pixels, and write the places of the cells into the data attributes. */
     arrange(width: number, queries: readonly string[], keys: readonly string[]): Geometry {
       const g = layout(width, queries, keys, measures(), devicePixelRatio || 1);
       for (const canvas of [base, over]) resizeCanvas(canvas, g.width, g.height);

@@ -1,13 +1,14 @@
-/** What a click on a label does, as an edit and in words. */
+/** The edit that a click on a label makes, and the tooltip that announces the edit. */
 import type { Store } from "../../state/store";
 
-/** Mask the free cells of a line, or free the line where no cell is free. */
+/** Mask the cells of a row or column, or free them where all of them are masked; cells that the model masks stay. */
 export function labelEdit(
   store: Store,
   cells: readonly number[],
 ): { free: boolean; cells: number[] } {
-  const own = cells.filter((cell) => !store.locked?.[cell]);
-  return { free: own.length > 0 && own.every((cell) => store.mask[cell]), cells: own };
+  const unlocked = cells.filter((cell) => !store.locked?.[cell]);
+  const free = unlocked.length > 0 && unlocked.every((cell) => store.mask[cell]);
+  return { free, cells: unlocked };
 }
 
 export function labelTitle(store: Store, row: number | null, column: number | null): string {

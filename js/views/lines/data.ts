@@ -1,26 +1,26 @@
-/** The weights that lines are drawn from: all of a layer's heads, by query. Pure. */
+/** The weights that the lines show: the weights of all heads of a layer. */
 import type { Matrix } from "../../wire/codec";
 
 export interface LineData {
   heads: number;
   nQ: number;
   nK: number;
-  /** Calls back for each key of a query that is known, with its weight. */
+  /** Call `visit` for each key of a query whose weight the page has. */
   each(head: number, query: number, visit: (key: number, weight: number) => void): void;
-  /** What a row holds beyond those keys. */
+  /** The sum of the weights of a row that the page does not have. */
   rest(head: number, query: number): number;
 }
 
 interface Message {
   shape: [number, number, number];
   n_k: number;
-  /** The largest weight: 65535 on the wire. */
+  /** The largest weight, which is 65535 on the wire. */
   peak: number;
-  /** Bytes of a key's number: 4 where there are more keys than two bytes count. */
+  /** The bytes of the index of a key: 4 where 2 are too few. */
   key_bytes?: 2 | 4;
 }
 
-/** The strongest keys of every query, or all of them, as Python sends them. */
+/** The weights of a message from Python: the strongest keys of every query, or all keys. */
 export function fromMessage(message: Message, buffers: readonly DataView[]): LineData {
   const [heads, nQ, k] = message.shape;
   const bytes = (i: number) => {
@@ -46,7 +46,7 @@ export function fromMessage(message: Message, buffers: readonly DataView[]): Lin
   };
 }
 
-/** Maps that are on the page already. */
+/** The weights of maps that the page has. */
 export function fromMatrices(maps: readonly Matrix[]): LineData {
   const { rows, cols } = maps[0];
   return {
@@ -61,30 +61,30 @@ export function fromMatrices(maps: readonly Matrix[]): LineData {
   };
 }
 
-/** The same with one head's map in place of what the message says: the shown head as it is edited. */
+/** The same weights with another map for one head, because the page has the edits of the shown head. */
 export function withHead(data: LineData, head: number, map: Matrix): LineData {
-  const one = fromMatrices([map]);
+  const shownHead = fromMatrices([map]);
   return {
     ...data,
-    each: (h, q, visit) => (h === head ? one.each(0, q, visit) : data.each(h, q, visit)),
+    each: (h, q, visit) => (h === head ? shownHead.each(0, q, visit) : data.each(h, q, visit)),
     rest: (h, q) => (h === head ? 0 : data.rest(h, q)),
   };
 }
 
-/** The lines from one sentence of a pair to another alone; each is "A" or "B", B from `start` on. */
+/** Only the lines from one sentence ("A" or "B") to another; sentence B begins at token `start`. */
 export function between(data: LineData, from: string, to: string, start: number): LineData {
-  const is = (sentence: string, i: number) => (i < start ? "A" : "B") === sentence;
+  const isIn = (sentence: string, i: number) => (i < start ? "A" : "B") === sentence;
   return {
     ...data,
     each(head, query, visit) {
-      if (!is(from, query)) return;
-      data.each(head, query, (key, weight) => is(to, key) && visit(key, weight));
+      if (!isIn(from, query)) return;
+      data.each(head, query, (key, weight) => isIn(to, key) && visit(key, weight));
     },
-    rest: (head, query) => (is(from, query) ? data.rest(head, query) : 0),
+    rest: (head, query) => (isIn(from, query) ? data.rest(head, query) : 0),
   };
 }
 
-/** What each key gets from these queries, summed over queries and heads; and what is left over. */
+/** The weight that each key gets, summed over queries and heads, and the sum of the weights that the page does not have. */
 export function received(
   data: LineData,
   heads: readonly number[],
@@ -103,7 +103,7 @@ export function received(
   return { sums, rest };
 }
 
-/** A colour for each head, told apart by hue. */
+/** The colour of a head; heads differ in hue. */
 export function headColor(head: number, dark: boolean): [number, number, number] {
   const hue = (head * 137.508 + 12) % 360;
   return hsl(hue, 0.62, dark ? 0.64 : 0.44);

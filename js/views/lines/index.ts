@@ -1,4 +1,4 @@
-/** A layer as lines from each token to what it looks at, a colour for a head. */
+/** The attention of a layer as lines from each query to the keys, in a colour for each head. */
 import type { Env, View } from "../../card/view";
 import { createCanvasList } from "../../draw/canvas-list";
 import { contextOf, createCanvasView } from "../../draw/canvas-view";
@@ -19,7 +19,7 @@ export const view: View = {
   name: "lines",
   label: "Lines",
   needs: [],
-  // The heads of a layer are drawn together.
+  // No picker of a head, because the heads of a layer are drawn together.
   parts: ["layer"],
   mount: (host, card) => createLines(host, card.store, card),
 };
@@ -51,14 +51,14 @@ function createLines(parent: HTMLElement, store: Store, env: Env): void {
   root.append(legend.element, legend.hint, sentences.element, box, readout);
   parent.append(root);
 
-  /** Take the lines of what is shown now. */
+  /** Take the lines of the layer that is shown now. */
   function renew() {
     data = source.current();
     const start = store.get("sentence_b_start");
     sentences.element.hidden = start === null;
     if (!data) {
       context.clearRect(0, 0, canvas.width, canvas.height);
-      text(readout, source.trouble || `waiting for the lines of layer ${store.shown.layer}`);
+      text(readout, source.problem || `waiting for the lines of layer ${store.shown.layer}`);
       return;
     }
     const [from, to] = pair.split(" → ");
@@ -75,7 +75,7 @@ function createLines(parent: HTMLElement, store: Store, env: Env): void {
   }
 
   function paint(colors: Palette) {
-    // Another stack's tokens are here before its lines.
+    // After a change of stack the tokens arrive before the lines: wait for the lines.
     if (!data || data.nQ !== store.nQ || data.nK !== store.nK) return;
     const { heads } = legend;
     const { key, selected, queries } = looking;
@@ -102,18 +102,18 @@ function createLines(parent: HTMLElement, store: Store, env: Env): void {
   function say(lines: LineData, heads: readonly number[]) {
     const { key, queries } = looking;
     if (!queries) {
-      const idle = source.trouble || HINT;
+      const idle = source.problem || HINT;
       text(readout, key === null ? idle : keyWords(store, lines, heads, key));
       return;
     }
-    const sums = received(lines, heads, queries);
-    const words = queryWords(store, lines, heads, queries, sums);
+    const totals = received(lines, heads, queries);
+    const words = queryWords(store, lines, heads, queries, totals);
     text(readout, words);
     text(option, words);
     option.setAttribute("aria-selected", String(looking.selected.has(looking.active)));
     Object.assign(root.dataset, {
       query: [...queries].join(),
-      values: Array.from(sums.sums, (v) => v.toFixed(6)).join(" "),
+      values: Array.from(totals.sums, (v) => v.toFixed(6)).join(" "),
     });
   }
 

@@ -1,4 +1,4 @@
-/** A button for each head, in the colour of its lines: a click toggles the head, a double click shows it alone. */
+/** A button for each head, in the colour of the lines of the head: a click toggles the head, a double click shows it alone. */
 import { largest } from "../../maths/extent";
 import { h } from "../../ui/dom";
 import type { Scope } from "../../ui/scope";
@@ -9,7 +9,7 @@ export function createLegend(changed: () => void, { guarded }: Scope) {
   const words = "a click toggles a head, a double click shows it alone";
   const hint = h("p", { class: "aw-where" }, words);
   let count = 0;
-  let on = new Set<number>();
+  let visible = new Set<number>();
   const all = () => new Set(Array.from({ length: count }, (_, head) => head));
 
   function headButton(head: number) {
@@ -19,29 +19,29 @@ export function createLegend(changed: () => void, { guarded }: Scope) {
       `${head}`,
     );
     const click = () => {
-      if (!on.delete(head)) on.add(head);
+      if (!visible.delete(head)) visible.add(head);
       changed();
     };
-    const alone = () => {
-      on = on.size === 1 && on.has(head) ? all() : new Set([head]);
+    const doubleClick = () => {
+      visible = visible.size === 1 && visible.has(head) ? all() : new Set([head]);
       changed();
     };
     button.addEventListener("click", guarded(click));
-    button.addEventListener("dblclick", guarded(alone));
+    button.addEventListener("dblclick", guarded(doubleClick));
     return button;
   }
 
   return {
     element,
     hint,
-    /** The heads that are on, in their order. */
+    /** The heads that are drawn, in ascending order. */
     get heads(): number[] {
-      return [...on].sort((a, b) => a - b);
+      return [...visible].sort((a, b) => a - b);
     },
-    /** Offer so many heads: all of them are on at first, and where other heads are gone. */
+    /** Offer this many heads. All of them are drawn at first, and again where a drawn head does not exist any more. */
     offer(heads: number) {
       count = heads;
-      if (on.size === 0 || largest([...on]) >= heads) on = all();
+      if (visible.size === 0 || largest([...visible]) >= heads) visible = all();
     },
     draw(dark: boolean) {
       element.hidden = hint.hidden = count < 2;
@@ -50,7 +50,7 @@ export function createLegend(changed: () => void, { guarded }: Scope) {
       [...element.children].forEach((button, head) => {
         const [r, g, b] = headColor(head, dark);
         (button as HTMLElement).style.setProperty("--aw-head", `rgb(${r} ${g} ${b})`);
-        button.setAttribute("aria-pressed", String(on.has(head)));
+        button.setAttribute("aria-pressed", String(visible.has(head)));
       });
     },
   };

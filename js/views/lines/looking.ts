@@ -1,4 +1,4 @@
-/** Which queries, or which key, are looked at: by pointer, by keyboard, or selected by a click. */
+/** The queries or the key whose lines are shown: under the pointer, reached by keyboard, or selected by a click. */
 import type { createCanvasList } from "../../draw/canvas-list";
 import type { Scope } from "../../ui/scope";
 import type { LineData } from "./data";
@@ -84,14 +84,14 @@ export function createLooking(
     get isKeyboard() {
       return isKeyboard;
     },
-    /** The queries that are looked at; null where all are, or a key is. */
+    /** The queries whose lines are shown; null for all queries, and while a key is under the pointer. */
     get queries(): ReadonlySet<number> | null {
       if (key !== null) return null;
       if (hovered !== null) return new Set([hovered]);
       if (selected.size) return selected;
       return isKeyboard ? new Set([active]) : null;
     },
-    /** Forget queries from `nQ` on: there are no more. */
+    /** Forget queries that do not exist any more, because there are only `nQ`. */
     limit(nQ: number) {
       active = Math.min(active, nQ - 1);
       for (const query of selected) if (query >= nQ) selected.delete(query);

@@ -1,5 +1,4 @@
-/** The lines that are in sight: tokens left and right, a line for a weight, a colour for a head. */
-
+/** Paints the rows in sight: queries on the left, keys on the right, a line for each weight in the colour of the head. */
 import type { Palette } from "../../draw/palette";
 import { shorten, visible } from "../../explain/tokens";
 import { largest } from "../../maths/extent";
@@ -11,9 +10,9 @@ export interface Scene {
   queries: readonly string[];
   keys: readonly string[];
   special: (side: "query" | "key", i: number) => boolean;
-  /** Queries looked at: hovered, else selected, else all. */
+  /** The queries whose lines are shown; null for all. */
   looking: ReadonlySet<number> | null;
-  /** A key looked at: the lines that end there. */
+  /** Only the lines to this key are shown; null for all keys. */
   key: number | null;
   selected: ReadonlySet<number>;
   active: number | null;
@@ -24,6 +23,7 @@ export interface Scene {
 }
 
 export const ROW = 22;
+/** Smaller weights have no line. */
 const FAINT = 0.02;
 
 export function columns(width: number): [left: number, right: number] {
@@ -52,13 +52,13 @@ function drawLines(
   right: number,
 ): void {
   const { data, heads, looking, key } = scene;
-  const shown = looking ?? range(key === null ? first : 0, key === null ? last : data.nQ - 1);
+  const queries = looking ?? range(key === null ? first : 0, key === null ? last : data.nQ - 1);
   ctx.lineWidth = looking || key !== null ? 2 : 1.4;
   for (const head of heads) {
     const [r, g, b] = headColor(head, scene.dark);
-    // Lines of nearly the same strength are one path: a stroke costs more than its lines.
+    // Lines of nearly the same strength share a path, because many short paths are slower than a long path.
     const paths = Array.from({ length: 11 }, () => [] as [number, number][]);
-    for (const q of shown) {
+    for (const q of queries) {
       if (q >= data.nQ) continue;
       data.each(head, q, (k, w) => {
         if (w < FAINT || (key !== null && k !== key)) return;
@@ -93,8 +93,8 @@ function drawTokens(
     `${special(side, i) ? "italic " : ""}${bold ? 650 : 400} 13px ${colors.font}`;
   const measure = (text: string) => ctx.measureText(text).width;
   ctx.textBaseline = "middle";
-  const one = looking ? received(data, heads, looking) : null;
-  const strongest = one ? largest(one.sums, 1e-9) : 1;
+  const sums = looking ? received(data, heads, looking).sums : null;
+  const strongest = sums ? largest(sums, 1e-9) : 1;
   for (let i = first; i <= last; i++) {
     if (i < data.nQ) {
       const bold = looking?.has(i) || scene.selected.has(i);
@@ -106,11 +106,11 @@ function drawTokens(
       if (scene.selected.has(i)) ctx.fillRect(left + 1, y(i) - 8, 2.5, 16);
     }
     if (i < data.nK) {
-      if (one) drawShares(ctx, scene, i, y(i), right);
+      if (sums) drawShares(ctx, scene, i, y(i), right);
       ctx.font = font("key", i, scene.key === i);
       ctx.textAlign = "left";
       ctx.fillStyle = special("key", i) ? colors.muted : colors.fg;
-      const value = one ? one.sums[i] : null;
+      const value = sums ? sums[i] : null;
       const room = scene.width - right - (value === null ? 6 : 54);
       ctx.fillText(shorten(visible(keys[i]), room, measure), right + 4, y(i));
       if (value !== null && value >= strongest * 0.02) {
@@ -128,7 +128,7 @@ function drawTokens(
   }
 }
 
-/** Behind a key, a block for each head: as strong as what the key gets from it. */
+/** Behind a key, a block for each head, which is more opaque where the key gets more weight from the head. */
 function drawShares(
   ctx: CanvasRenderingContext2D,
   scene: Scene,

@@ -1,4 +1,4 @@
-/** The lines in words: the strongest keys of the queries that are looked at, or what a key gets. */
+/** The lines in words: the strongest keys of some queries, or the weight that a key gets. */
 import { visible } from "../../explain/tokens";
 import type { Store } from "../../state/store";
 import type { LineData } from "./data";
@@ -15,7 +15,7 @@ export function keyWords(store: Store, data: LineData, heads: readonly number[],
   return `“${name}” gets ${sum.toFixed(3)} of ${heads.length} × ${data.nQ} rows`;
 }
 
-/** `sums` is what each key gets from the queries, `rest` what is left for keys that were not sent. */
+/** `sums` holds the weight that each key gets from the queries, `rest` the weight of the keys that Python did not send. */
 export function queryWords(
   store: Store,
   data: LineData,
@@ -31,7 +31,7 @@ export function queryWords(
     .filter(({ value }) => value > 0)
     .map(({ value, k }) => `${visible(store.keyTokens[k])} ${value.toFixed(3)}`);
   const left = rest > 5e-4 ? `; ${rest.toFixed(3)} on keys not drawn` : "";
-  const alone = data.heads > 1 ? ` in head ${heads[0]}` : "";
-  const over = heads.length > 1 ? `, ${heads.length} heads summed` : alone;
-  return `${names} → ${listed.join(", ")}${left}${heads.length ? over : ", no head is on"}`;
+  const inHead = data.heads > 1 ? ` in head ${heads[0]}` : "";
+  const ofHeads = heads.length > 1 ? `, ${heads.length} heads summed` : inHead;
+  return `${names} → ${listed.join(", ")}${left}${heads.length ? ofHeads : ", no head is on"}`;
 }

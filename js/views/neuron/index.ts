@@ -1,4 +1,4 @@
-/** One query against every key: q, k, their product number by number, the score, the weight, the value. */
+/** A query against every key: q, k, the products of their numbers, the score, the weight, and the norm of the value. */
 import type { Env, View } from "../../card/view";
 import { createCanvasList } from "../../draw/canvas-list";
 import { contextOf, createCanvasView, resizeCanvas } from "../../draw/canvas-view";

@@ -1,5 +1,4 @@
-/** The rows that are in sight: each key beside one query, number by number. */
-
+/** Paints the rows in sight: a row for each key, compared with the query number by number. */
 import { type Lut, lutIndex } from "../../draw/color";
 import type { Palette } from "../../draw/palette";
 import { number, weight } from "../../explain/numbers";
@@ -9,7 +8,7 @@ import type { Numbers } from "./scene";
 
 export const ROW = 24;
 const GAP = 12;
-/** The room of one number; less where there is little. */
+/** The width of a column of numbers. */
 const numberWidth = (width: number) => (width < 560 ? 46 : 62);
 
 export interface Scene extends Numbers {
@@ -25,6 +24,7 @@ export interface Scene extends Numbers {
   table: Lut;
 }
 
+/** Where the parts of a row begin, and the widths of tokens (`token`) and vectors (`strip`). */
 export interface Columns {
   token: number;
   strip: number;
@@ -59,8 +59,8 @@ function paintRow(
   y: number,
 ): void {
   const { Q, K, query, table } = scene;
-  const hidden = scene.masked(key);
-  ctx.globalAlpha = hidden ? 0.35 : 1;
+  const isMasked = scene.masked(key);
+  ctx.globalAlpha = isMasked ? 0.35 : 1;
   const special = scene.special(key);
   ctx.font = `${special ? "italic " : ""}${key === scene.active ? 650 : 400} 13px ${colors.font}`;
   ctx.textBaseline = "middle";
@@ -68,24 +68,24 @@ function paintRow(
   ctx.fillStyle = special ? colors.muted : colors.fg;
   const measure = (text: string) => ctx.measureText(text).width;
   ctx.fillText(shorten(visible(scene.keys[key]), at.token - 4, measure), at.token, y + ROW / 2);
-  strip(ctx, at.k, y, at.strip, K.cols, table, (c) => K.data[key * K.cols + c] / scene.most);
+  strip(ctx, at.k, y, at.strip, K.cols, table, (c) => K.data[key * K.cols + c] / scene.largest);
   strip(ctx, at.product, y, at.strip, K.cols, table, (c) => {
     const product = Q.data[query * Q.cols + c] * K.data[key * K.cols + c];
-    return product / scene.mostProduct;
+    return product / scene.largestProduct;
   });
-  scene.columns.forEach(({ values, most, signed, name }, i) => {
+  scene.columns.forEach(({ values, largest, signed, name }, i) => {
     const value = values[key];
     const room = numberWidth(scene.width);
     const [x, w] = [at.numbers + i * room, room - GAP / 2];
-    const share = most > 0 ? Math.abs(value) / most : 0;
+    const share = largest > 0 ? Math.abs(value) / largest : 0;
     const tint = lutIndex(signed && value < 0 ? 0.3 : 0.7) * 3;
     ctx.fillStyle = `rgb(${table[tint]} ${table[tint + 1]} ${table[tint + 2]} / 0.55)`;
-    if (!hidden || name !== "softmax") ctx.fillRect(x + GAP / 4, y + 3, w * share, ROW - 6);
+    if (!isMasked || name !== "softmax") ctx.fillRect(x + GAP / 4, y + 3, w * share, ROW - 6);
     ctx.font = `${room < 60 ? 10.5 : 11.5}px ${colors.font}`;
     ctx.textAlign = "right";
     ctx.fillStyle = colors.fg;
-    const says = name === "softmax" ? (hidden ? "masked" : weight(value)) : number(value);
-    ctx.fillText(says, x + w + GAP / 4 - 3, y + ROW / 2);
+    const text = name === "softmax" ? (isMasked ? "masked" : weight(value)) : number(value);
+    ctx.fillText(text, x + w + GAP / 4 - 3, y + ROW / 2);
   });
   ctx.globalAlpha = 1;
   if (key === scene.active) {
@@ -97,9 +97,9 @@ function paintRow(
 
 export const HEAD = 44;
 
-/** The names of the columns, and above the keys' own strips the query's. */
+/** The names of the columns, and the vector of the query above the vectors of the keys. */
 export function paintHead(ctx: CanvasRenderingContext2D, scene: Scene, colors: Palette): void {
-  const { Q, query, width, table, most } = scene;
+  const { Q, query, width, table, largest } = scene;
   const at = columnsOf(width, scene.columns.length);
   ctx.clearRect(0, 0, width, HEAD);
   ctx.font = `600 12px ${colors.font}`;
@@ -107,11 +107,11 @@ export function paintHead(ctx: CanvasRenderingContext2D, scene: Scene, colors: P
   ctx.textBaseline = "middle";
   ctx.textAlign = "right";
   ctx.fillText("q", at.token, 34);
-  const share = (c: number) => Q.data[query * Q.cols + c] / most;
+  const share = (c: number) => Q.data[query * Q.cols + c] / largest;
   strip(ctx, at.k, 22, at.strip, Q.cols, table, share);
   ctx.fillStyle = colors.muted;
   ctx.textAlign = "left";
-  // The full name where there is room for it, else its letters.
+  // The full name where it fits, else the short name.
   const name = (x: number, full: string, short: string) =>
     ctx.fillText(ctx.measureText(full).width <= at.strip ? full : short, x, 10);
   name(at.k, "k, under the query's own q", "k");
@@ -123,7 +123,7 @@ export function paintHead(ctx: CanvasRenderingContext2D, scene: Scene, colors: P
   });
 }
 
-/** A vector as a strip of colours around 0. */
+/** Paint a vector as a strip of colours; `share` returns a number from -1 to 1. */
 function strip(
   ctx: CanvasRenderingContext2D,
   x: number,

@@ -1,4 +1,4 @@
-/** The query that is shown, and the key that is looked at: by pointer, by keyboard, or from the list of queries. */
+/** The query that is shown, and the marked key: by pointer, by keyboard, or from the list of queries. */
 import type { createCanvasList } from "../../draw/canvas-list";
 import { opening } from "../../explain/cell";
 import { visible } from "../../explain/tokens";
@@ -20,17 +20,17 @@ export function createPlace(
     select,
     h("span", { class: "aw-where" }, "click a key to make it the query"),
   );
-  let [query, active] = start();
+  let [query, active] = selected();
   let hovered: number | null = null;
   let isFocused = false;
 
-  function start(): readonly [number, number] {
+  function selected(): readonly [number, number] {
     const selection = store.get("selection");
     const isInside = selection && selection[0] < store.nQ && selection[1] < store.nK;
     return isInside ? selection : opening(store);
   }
 
-  function list() {
+  function updateSelect() {
     fill(select, JSON.stringify(store.tokens), () =>
       store.tokens.map((token, q) => h("option", { value: q }, `${q} ${visible(token)}`)),
     );
@@ -41,7 +41,7 @@ export function createPlace(
     query = Math.min(store.nQ - 1, Math.max(0, q));
     active = Math.min(store.nK - 1, Math.max(0, k));
     store.set("selection", [query, active]);
-    list();
+    updateSelect();
     changed();
   }
 
@@ -62,7 +62,7 @@ export function createPlace(
   });
   listen(box, "click", (event) => {
     const key = keyAt(event);
-    // A key of another text is no query.
+    // In cross-attention the keys are tokens of another text and cannot become the query.
     if (key !== null) choose(store.get("key_tokens") ? query : key, key);
   });
   listen(box, "keydown", (event) => {
@@ -82,7 +82,7 @@ export function createPlace(
       changed();
     });
   }
-  list();
+  updateSelect();
 
   return {
     element,
@@ -95,12 +95,12 @@ export function createPlace(
     get isFocused() {
       return isFocused;
     },
-    /** Other tokens are here, or (`isMoved`) another cell is selected. */
+    /** The tokens have changed, or (`isMoved`) the selection has. */
     update(isMoved: boolean) {
-      if (isMoved) [query, active] = start();
-      list();
+      if (isMoved) [query, active] = selected();
+      updateSelect();
     },
-    /** Another map may have fewer queries and keys. */
+    /** Keep query and key inside the map, because another map may have fewer of them. */
     limit() {
       query = Math.min(query, store.nQ - 1);
       active = Math.min(active, store.nK - 1);

@@ -1,25 +1,27 @@
-/** The numbers of one query against every key, and how far the colours of each reach. */
+/** The numbers of a query against every key, and the largest of them, which set the scales of the colours. */
 import type { Store } from "../../state/store";
 import type { Matrix } from "../../wire/codec";
 
 export interface Column {
   name: string;
   values: Float64Array;
-  most: number;
+  /** The absolute value that fills the column. */
+  largest: number;
   signed: boolean;
 }
 
 export interface Numbers {
   Q: Matrix;
   K: Matrix;
-  /** What each key gets: score, weight, ‖v‖, weight·‖v‖. */
+  /** The numbers of each key: score, weight, ‖v‖, weight·‖v‖. */
   columns: readonly Column[];
-  /** The largest number of Q and K, and of q × k in this row: what the colours reach to. */
-  most: number;
-  mostProduct: number;
+  /** The largest absolute value in Q and K. */
+  largest: number;
+  /** The largest absolute product of a number of q and a number of a key. */
+  largestProduct: number;
 }
 
-/** Null where Q, K, V or the scores of the head are not here. */
+/** Null where the page does not have Q, K, V or the scores of the head. */
 export function numbersOf(store: Store, query: number): Numbers | null {
   const [Q, K, V] = (["Q", "K", "V"] as const).map((name) => store.matrix(name));
   const scores = store.matrix("scores");
@@ -35,21 +37,21 @@ export function numbersOf(store: Store, query: number): Numbers | null {
     name: string,
     values: Float64Array,
     signed = false,
-    most = furthest(values),
-  ): Column => ({ name, values, most, signed });
+    largest = largestSize(values),
+  ): Column => ({ name, values, largest, signed });
   const isPlain = !store.matrix("bias") && !store.get("softcap");
   return {
     Q,
     K,
     columns: [
-      // Other scales, biases and softcaps have more to say than a heading holds: the lines below do.
+      // A formula with another scale, a bias or a softcap is too long for a heading: the lines below the list show the formula.
       column(store.scale === Q.cols ** -0.5 && isPlain ? `q·k ÷ √${Q.cols}` : "score", score, true),
       column("softmax", p, false, 1),
       column("‖v‖", norms),
       column("p·‖v‖", weighted),
     ],
-    most: Math.max(furthest(Q.data), furthest(K.data)) || 1,
-    mostProduct: largestProduct(Q, K, query) || 1,
+    largest: Math.max(largestSize(Q.data), largestSize(K.data)) || 1,
+    largestProduct: largestProduct(Q, K, query) || 1,
   };
 }
 
@@ -59,20 +61,20 @@ function norm(m: Matrix, row: number): number {
   return Math.sqrt(sum);
 }
 
-/** How far from 0 the values go. */
-function furthest(values: Iterable<number>): number {
-  let most = 0;
-  for (const value of values) most = Math.max(most, Math.abs(value));
-  return most;
+/** The largest absolute value. */
+function largestSize(values: Iterable<number>): number {
+  let size = 0;
+  for (const value of values) size = Math.max(size, Math.abs(value));
+  return size;
 }
 
 function largestProduct(Q: Matrix, K: Matrix, query: number): number {
-  let most = 0;
+  let size = 0;
   for (let k = 0; k < K.rows; k++) {
     for (let c = 0; c < Q.cols; c++) {
       const product = Q.data[query * Q.cols + c] * K.data[k * K.cols + c];
-      most = Math.max(most, Math.abs(product));
+      size = Math.max(size, Math.abs(product));
     }
   }
-  return most;
+  return size;
 }

@@ -1,11 +1,11 @@
-/** The arrows of the flow, drawn under its matrices. */
+/** The arrows of the flow, drawn under the matrices. */
 import { elementId } from "../../draw/element-id";
 import type { Chart } from "./flow";
 
-const SPACE = "http://www.w3.org/2000/svg";
+const SVG_NAMESPACE = "http://www.w3.org/2000/svg";
 
 function svg(tag: string, attributes: Record<string, string | number>): SVGElement {
-  const element = document.createElementNS(SPACE, tag);
+  const element = document.createElementNS(SVG_NAMESPACE, tag);
   for (const [name, value] of Object.entries(attributes)) {
     element.setAttribute(name, String(value));
   }

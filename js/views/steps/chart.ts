@@ -1,4 +1,4 @@
-/** The matrices of the flow and the arrows between them: where they lie, and their pixels. */
+/** The matrices of the flow and the arrows between them: their layout and their pixels. */
 import { contextOf } from "../../draw/canvas-view";
 import type { MatrixActions } from "../../draw/matrix/gestures";
 import { createMatrix, type MatrixView } from "../../draw/matrix/matrix";
@@ -15,7 +15,7 @@ import { layout } from "./layout";
 import { looksOf, type Tables } from "./looks";
 import { noteOf } from "./words";
 
-/** `actions` says what the pointer and the keys do in a matrix. */
+/** `actions` returns the actions of the pointer and the keys in a matrix. */
 export function createChart(
   store: Store,
   actions: (name: MatrixName) => MatrixActions,
@@ -24,65 +24,63 @@ export function createChart(
   const arrows = createArrows();
   const element = h("div", { class: "aw-chart" }, arrows.element);
   const matrices = new Map<MatrixName, MatrixView>();
-  let drawn: Chart | null = null;
+  let chart: Chart | null = null;
   let layouts = 0;
 
   function matrix(name: MatrixName): MatrixView {
-    const known = matrices.get(name);
-    if (known) return known;
-    const made = createMatrix(name, isEditable(name), actions(name), scope);
-    matrices.set(name, made);
-    return made;
+    const view = matrices.get(name) ?? createMatrix(name, isEditable(name), actions(name), scope);
+    matrices.set(name, view);
+    return view;
   }
 
-  function widest() {
+  function labelWidths() {
     const context = contextOf(h("canvas"));
     context.font = `${LABEL}px ${palette(element).font}`;
-    const most = (tokens: readonly string[]) =>
+    const widest = (tokens: readonly string[]) =>
       Math.max(
         ...tokens.slice(0, 400).map((t) => context.measureText(visible(t.slice(0, 40))).width),
       );
-    return { queries: most(store.tokens), keys: most(store.keyTokens) };
+    return { queries: widest(store.tokens), keys: widest(store.keyTokens) };
   }
 
   return {
     element,
     matrix,
-    /** The matrix, where it is drawn now. */
-    known: (name: MatrixName) => matrices.get(name),
-    /** The matrices that are drawn now. */
+    /** The matrix, if the chart has it now. */
+    find: (name: MatrixName) => matrices.get(name),
+    /** The matrices that the chart has now. */
     get names(): MatrixName[] {
-      return drawn?.blocks.map(({ name }) => name) ?? [];
+      return chart?.blocks.map(({ name }) => name) ?? [];
     },
-    /** How many layouts there were: marks of an earlier layout lie elsewhere. */
+    /** The number of layouts so far: after another layout, marks must be drawn again. */
     get layouts() {
       return layouts;
     },
     arrange(width: number): boolean {
       const sizes = sizesOf(store);
       if (!sizes) return false;
-      drawn = layout(width, sizes, widest());
-      element.style.height = `${drawn.height}px`;
-      element.dataset.wide = String(drawn.wide);
-      for (const block of drawn.blocks) {
-        const made = matrix(block.name);
-        made.place(block);
-        // A matrix put in again would lose the pointer in the middle of a drag.
-        if (made.element.parentElement !== element) element.append(made.element);
+      chart = layout(width, sizes, labelWidths());
+      element.style.height = `${chart.height}px`;
+      element.dataset.wide = String(chart.wide);
+      for (const block of chart.blocks) {
+        const view = matrix(block.name);
+        view.place(block);
+        // Do not append an element again: an element that is moved loses the pointer in the middle of a drag.
+        if (view.element.parentElement !== element) element.append(view.element);
       }
-      const names = new Set(drawn.blocks.map((block) => block.name));
-      for (const [name, made] of matrices) {
+      const names = new Set(chart.blocks.map((block) => block.name));
+      for (const [name, view] of matrices) {
         if (names.has(name)) continue;
-        made.element.remove();
+        view.element.remove();
         matrices.delete(name);
       }
-      arrows.draw(drawn);
+      arrows.draw(chart);
       layouts++;
       return true;
     },
     paint(tables: Tables, colors: Palette) {
       const look = looksOf(store, tables);
-      for (const { name, rows, cols } of drawn?.blocks ?? []) {
+      for (const { name, rows, cols } of chart?.blocks ?? []) {
         matrix(name).paint(look(name), colors);
         matrix(name).describe(`${name}, ${rows} by ${cols}`, {
           title: { embeddings: "X", key_embeddings: "Y" }[name as "embeddings"] ?? name,
@@ -98,7 +96,7 @@ export function createChart(
 
 export type ChartView = ReturnType<typeof createChart>;
 
-/** Null where the numbers of the flow are not here. */
+/** Null where the page does not have the matrices of the flow. */
 function sizesOf(store: Store): Sizes | null {
   const [Q, V, X] = [store.matrix("Q"), store.matrix("V"), store.matrix("embeddings")];
   if (!Q || !V) return null;

@@ -1,5 +1,4 @@
-/** Numbers changed by hand: dragged, typed, or stepped by arrow keys. */
-
+/** Edits of numbers by hand: by dragging, typing, or arrow keys. */
 import type { Place } from "../../draw/matrix/gestures";
 import type { MatrixView } from "../../draw/matrix/matrix";
 import type { MatrixName } from "../../explain/explain";
@@ -7,11 +6,11 @@ import type { Store } from "../../state/store";
 import type { Editable } from "../../wire/schema";
 import { placeOf } from "./words";
 
-/** What was typed as a number: a comma or a real minus are as good; null where it is none. */
+/** The number that a text stands for, with a point or a comma and any minus sign; null where the text is not a number. */
 export function parse(typed: string): number | null {
-  const plain = typed.trim().replace("−", "-").replace(",", ".");
-  const value = Number(plain);
-  return plain !== "" && Number.isFinite(value) ? value : null;
+  const text = typed.trim().replace("−", "-").replace(",", ".");
+  const value = Number(text);
+  return text !== "" && Number.isFinite(value) ? value : null;
 }
 
 const rounded = (value: number, step: number) =>
@@ -26,19 +25,19 @@ export function editNumber(store: Store, view: (name: MatrixName) => MatrixView)
   };
 
   return {
-    /** A pixel is 0.01; with Shift 0.1, with Alt 0.001. */
+    /** A pixel changes the number by 0.01; with Shift by 0.1, with Alt by 0.001. */
     drag(name: Editable, place: Place, by: number, event: PointerEvent) {
       const key = `${name},${place},${event.pointerId}`;
       if (start?.key !== key || !store.drafting) start = { key, value: valueAt(name, place) };
       const step = event.shiftKey ? 0.1 : event.altKey ? 0.001 : 0.01;
       store.draft(name, place[0], place[1], rounded(start.value + by * step, step));
     },
-    type(name: Editable, place: Place, begin: string) {
+    type(name: Editable, place: Place, firstText: string) {
       const before = valueAt(name, place);
       const [row, col] = place;
-      view(name).edit(place, begin || String(rounded(before, 1e-4)), {
+      view(name).edit(place, firstText || String(rounded(before, 1e-4)), {
         label: `${placeOf({ name, row, col })}, a number`,
-        keep: begin !== "",
+        keep: firstText !== "",
         live(typed) {
           const value = parse(typed);
           if (value !== null) store.draft(name, row, col, value);

@@ -1,60 +1,60 @@
-/** The number that is explained: under the pointer, reached by keyboard, or clicked; and what it is made of. */
-import type { Lit } from "../../draw/matrix/matrix";
+/** The entry that is explained: under the pointer, reached by keyboard, or clicked. Its sources in other matrices are marked. */
+import type { Highlight } from "../../draw/matrix/matrix";
 import { opening } from "../../explain/cell";
 import { explain, type Source } from "../../explain/explain";
 import { number } from "../../explain/numbers";
 import type { Store } from "../../state/store";
 import type { Scope } from "../../ui/scope";
 import type { ChartView } from "./chart";
-import { isMap, type Shown } from "./flow";
+import { type Entry, isMap } from "./flow";
 import { createPanel } from "./panel";
 import { titleOf } from "./words";
 
 export function createExplained(root: HTMLElement, store: Store, chart: ChartView, scope: Scope) {
   const panel = createPanel(root, store, scope);
-  let shown: Shown = selected();
-  /** The number that is shown while the pointer is over none: clicked, dragged or reached last. */
-  let pinned: Shown = shown;
+  let entry: Entry = selected();
+  /** The entry that is explained while the pointer is over no entry: the last entry that was clicked, dragged or reached. */
+  let pinned: Entry = entry;
   let isKeyboard = false;
   let sources: Source[] = [];
-  let marked = "";
+  /** The marks that are drawn, as JSON. */
+  let markKey = "";
 
-  function selected(): Shown {
+  function selected(): Entry {
     const selection = store.get("selection");
     const isInside = selection && selection[0] < store.nQ && selection[1] < store.nK;
     const [row, col] = isInside ? selection : opening(store);
     return { name: "scores", row, col };
   }
 
-  function show(next: Shown) {
-    shown = next;
+  function show(next: Entry) {
+    entry = next;
     chart.matrix(next.name).activate([next.row, next.col]);
     refresh();
   }
 
-  /** Say and mark what the shown number is made of. */
+  /** Explain the entry in words, and mark its sources. */
   function refresh() {
-    const block = chart.known(shown.name)?.block;
+    const block = chart.find(entry.name)?.block;
     if (!block) return;
-    shown.row = Math.min(shown.row, block.rows - 1);
-    shown.col = Math.min(shown.col, block.cols - 1);
-    const explanation = explain(store, shown.name, shown.row, shown.col);
-    panel.show(shown, explanation);
-    const words = `${titleOf(store, shown)} ${number(explanation.value)}`;
-    chart.matrix(shown.name).say(words);
+    entry.row = Math.min(entry.row, block.rows - 1);
+    entry.col = Math.min(entry.col, block.cols - 1);
+    const explanation = explain(store, entry.name, entry.row, entry.col);
+    panel.show(entry, explanation);
+    const words = `${titleOf(store, entry)} ${number(explanation.value)}`;
+    chart.matrix(entry.name).say(words);
     sources = explanation.sources;
-    light();
+    mark();
   }
 
-  function light() {
-    // The same marks in the same places are there already.
-    const wanted = JSON.stringify([shown, sources, isKeyboard, chart.layouts]);
-    if (wanted === marked) return;
-    marked = wanted;
+  function mark() {
+    const key = JSON.stringify([entry, sources, isKeyboard, chart.layouts]);
+    if (key === markKey) return;
+    markKey = key;
     for (const name of chart.names) {
-      const lit = litIn(name, sources);
-      if (name === shown.name) lit.cells.push([shown.row, shown.col]);
-      chart.matrix(name).light(lit, isKeyboard && name === shown.name);
+      const highlight = highlightIn(name, sources);
+      if (name === entry.name) highlight.cells.push([entry.row, entry.col]);
+      chart.matrix(name).light(highlight, isKeyboard && name === entry.name);
     }
   }
 
@@ -64,38 +64,39 @@ export function createExplained(root: HTMLElement, store: Store, chart: ChartVie
       return pinned;
     },
     refresh,
-    hover(place: Shown | null) {
+    hover(hovered: Entry | null) {
       isKeyboard = false;
-      show(place ?? pinned);
+      show(hovered ?? pinned);
     },
-    /** Show a number also when the pointer has left it. */
-    pin(next: Shown) {
+    /** Explain an entry, also after the pointer has left it. */
+    pin(next: Entry) {
       pinned = next;
       show(next);
     },
-    reach(next: Shown) {
+    /** Explain the entry that the keyboard has reached. */
+    reach(next: Entry) {
       isKeyboard = true;
       pinned = next;
       show(next);
     },
     blur() {
       isKeyboard = false;
-      light();
+      mark();
     },
-    /** Another cell is selected: it is shown in the next picture. */
+    /** Take the new selection; the next picture explains it. */
     select() {
       const name = isMap(pinned.name) ? pinned.name : "scores";
-      shown = pinned = { ...selected(), name };
+      entry = pinned = { ...selected(), name };
     },
   };
 }
 
-function litIn(name: Source["name"], sources: readonly Source[]): Lit {
-  const lit: Lit = { rows: [], cols: [], cells: [] };
+function highlightIn(name: Source["name"], sources: readonly Source[]): Highlight {
+  const highlight: Highlight = { rows: [], cols: [], cells: [] };
   for (const { row, col } of sources.filter((source) => source.name === name)) {
-    if (row !== undefined && col !== undefined) lit.cells.push([row, col]);
-    else if (row !== undefined) lit.rows.push(row);
-    else if (col !== undefined) lit.cols.push(col);
+    if (row !== undefined && col !== undefined) highlight.cells.push([row, col]);
+    else if (row !== undefined) highlight.rows.push(row);
+    else if (col !== undefined) highlight.cols.push(col);
   }
-  return lit;
+  return highlight;
 }

@@ -1,26 +1,30 @@
-/** What the flow is made of, and what a chart of it is. */
+/** The matrices of the flow, and the types of a chart of the flow. */
 import type { Block, Plan } from "../../draw/matrix/block";
 import type { MatrixName } from "../../explain/explain";
 import { EDITABLE } from "../../state/mirror";
 import type { Editable } from "../../wire/schema";
 
-/** What the flow is made of. */
+/** The sizes of the matrices of the flow. */
 export interface Sizes {
   nQ: number;
   nK: number;
   dModel: number;
   dK: number;
   dV: number;
-  /** Whether X and the weights are known; a model's are not. */
+  /** Whether the page has X and the projections; for a model it has only Q, K and V. */
   inputs: boolean;
   /** Whether keys and values come from other tokens. */
   cross: boolean;
 }
 
 export interface Arrow {
+  /** The path, as the attribute `d` of SVG. */
   d: string;
   label?: { text: string; x: number; y: number };
 }
+
+/** A chart without the width, which follows from the blocks. */
+export type Arrangement = Omit<Chart, "width">;
 
 export interface Chart {
   width: number;
@@ -30,8 +34,8 @@ export interface Chart {
   arrows: Arrow[];
 }
 
-/** A number of the flow: the matrix that it is in, and its place there. */
-export interface Shown {
+/** An entry of a matrix of the flow. */
+export interface Entry {
   name: MatrixName;
   row: number;
   col: number;
@@ -45,9 +49,9 @@ export function isEditable(name: MatrixName): name is Editable {
   return (EDITABLE as readonly string[]).includes(name);
 }
 
-/** Between columns, the least of them, and between rows. */
+/** Gaps in pixels: between columns, at least between columns, between rows. */
 export const GAP = { x: 36, least: 26, y: 30 };
-/** A cell this wide holds a signed number with a decimal. */
+/** The width of a cell that has room for a signed number with a decimal. */
 export const LEGIBLE = 23;
 
 /** Every matrix of the flow, in the order of the arithmetic. */

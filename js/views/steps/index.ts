@@ -1,4 +1,4 @@
-/** The whole flow: X, the weights, Q, K, V, scores, mask, attention, output, each number live. */
+/** The whole flow: X, the projections, Q, K, V, scores, mask, attention and output; the user can change X, the projections, Q, K and V. */
 import { createHeads } from "../../card/heads";
 import type { Env, View } from "../../card/view";
 import { createCanvasView } from "../../draw/canvas-view";
@@ -15,8 +15,17 @@ import { createExplained } from "./explained";
 import { isMap } from "./flow";
 import { tablesOf } from "./looks";
 
-/** Traits, beside shapes and numbers, that change what is drawn. */
-const DRAWN = ["cmap", "selection", "scale", "overridden", "init", "positional", "head", "report"];
+/** Traits that change the picture, besides shapes and numbers. */
+const PICTURE_TRAITS = [
+  "cmap",
+  "selection",
+  "scale",
+  "overridden",
+  "init",
+  "positional",
+  "head",
+  "report",
+];
 
 export const view: View = {
   name: "steps",
@@ -63,7 +72,7 @@ function createSteps(parent: HTMLElement, store: Store, env: Env): void {
           explained.pin(at(place));
         }
       },
-      type: (place, begin) => edits.type(name as Editable, place, begin),
+      type: (place, firstText) => edits.type(name as Editable, place, firstText),
       undo: (redo) => (redo ? store.redo() : store.undo()),
       leave: () => giveFocusBack(chart.matrix(name).grid),
     };
@@ -73,10 +82,10 @@ function createSteps(parent: HTMLElement, store: Store, env: Env): void {
     chart.matrix(name).grid.focus({ preventScroll: true });
     if (isMap(name)) {
       const cell = row * store.nK + col;
-      // A finger has no hover: its first tap shows, the next one masks.
+      // A finger cannot hover: the first tap explains a cell, the second tap masks the cell.
       const { pinned } = explained;
-      const isThere = pinned.name === name && pinned.row === row && pinned.col === col;
-      const masks = event?.pointerType !== "touch" || isThere;
+      const isExplained = pinned.name === name && pinned.row === row && pinned.col === col;
+      const masks = event?.pointerType !== "touch" || isExplained;
       if (masks && !store.locked?.[cell]) store.paint([cell], !store.mask[cell], store.stroke());
       store.set("selection", [row, col]);
       env.focus.set([row, col]);
@@ -103,7 +112,7 @@ function createSteps(parent: HTMLElement, store: Store, env: Env): void {
     if (names.has("cmap")) tables = tablesOf(store, env.theme.dark);
     if (names.has("selection")) explained.select();
     if (all) picture.relayout();
-    else if (rows.size || DRAWN.some((name) => names.has(name))) picture.request();
+    else if (rows.size || PICTURE_TRAITS.some((name) => names.has(name))) picture.request();
   }, env.signal);
   picture.open();
 }

@@ -1,16 +1,15 @@
-/** The arithmetic of the number under the pointer, and its line of NumPy. */
-
+/** The arithmetic of the explained entry, in words and as a line of NumPy. */
 import type { Explanation } from "../../explain/explain";
 import type { Store } from "../../state/store";
 import { copyButton } from "../../ui/copy";
 import { fill, h } from "../../ui/dom";
 import type { Scope } from "../../ui/scope";
 import { strong } from "../../ui/words";
-import type { Shown } from "./flow";
-import { placeOf, whose } from "./words";
+import type { Entry } from "./flow";
+import { placeOf, tokensOf } from "./words";
 
-/** Tokens as they are cut off where they are long. */
-function ofWhom(text: string): HTMLElement {
+/** The tokens of an entry, which the stylesheet cuts off where they are long. */
+function tokensElement(text: string): HTMLElement {
   return h("bdi", { class: "aw-of", title: text }, text);
 }
 
@@ -23,15 +22,15 @@ export function createPanel(parent: HTMLElement, store: Store, scope: Scope) {
   parent.append(element);
   return {
     element,
-    show(shown: Shown, explanation: Explanation) {
+    show(entry: Entry, explanation: Explanation) {
       numpy = explanation.numpy;
-      const [place, of] = [placeOf(shown), whose(store, shown)];
-      fill(title, `${place}\n${of}`, () => [h("b", {}, place), " ", ofWhom(of)]);
+      const [place, tokens] = [placeOf(entry), tokensOf(store, entry)];
+      fill(title, `${place}\n${tokens}`, () => [h("b", {}, place), " ", tokensElement(tokens)]);
       fill(lines, explanation.lines.join("\n"), () =>
         explanation.lines.map((line) => h("div", {}, ...strong(line))),
       );
       Object.assign(element.dataset, {
-        cell: [shown.name, shown.row, shown.col].join(),
+        cell: [entry.name, entry.row, entry.col].join(),
         value: explanation.value,
         numpy: explanation.numpy,
       });

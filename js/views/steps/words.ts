@@ -1,22 +1,23 @@
-/** The flow in words: titles of numbers, and how each matrix is made. */
+/** The words of the flow: the titles of entries, and the formula of each matrix. */
 import type { MatrixName } from "../../explain/explain";
 import { number } from "../../explain/numbers";
 import { visible } from "../../explain/tokens";
 import type { Store } from "../../state/store";
-import type { Shown } from "./flow";
+import type { Entry } from "./flow";
 
 const LETTER: Partial<Record<MatrixName, string>> = { embeddings: "X", key_embeddings: "Y" };
 
-/** "scores[4, 2] the → sat": the place as NumPy counts it, and whose it is. */
-export function titleOf(store: Store, { name, row, col }: Shown): string {
-  return `${placeOf({ name, row, col })} ${whose(store, { name, row, col })}`.trim();
+/** The place of an entry as in NumPy, and the tokens of the entry: "scores[4, 2] the → sat". */
+export function titleOf(store: Store, entry: Entry): string {
+  return `${placeOf(entry)} ${tokensOf(store, entry)}`.trim();
 }
 
-export function placeOf({ name, row, col }: Shown): string {
+export function placeOf({ name, row, col }: Entry): string {
   return `${LETTER[name] ?? name}[${row}, ${col}]`;
 }
 
-export function whose(store: Store, { name, row, col }: Shown): string {
+/** The query or the key of an entry, or both; empty for a projection. */
+export function tokensOf(store: Store, { name, row, col }: Entry): string {
   const query = () => visible(store.tokens[row]);
   const key = (k: number) => visible(store.keyTokens[k]);
   if (name === "scores" || name === "mask" || name === "attention")
@@ -25,12 +26,13 @@ export function whose(store: Store, { name, row, col }: Shown): string {
   return name.startsWith("W_") ? "" : key(row);
 }
 
+/** The formula of a matrix, or where its numbers come from. */
 export function noteOf(store: Store, name: MatrixName): string {
   const positional = store.get("positional");
-  const plus = (X: string) => (positional === "sinusoidal" ? `(${X} + P)` : X);
-  const turned = positional === "rotary" ? ", turned" : "";
+  const positioned = (X: string) => (positional === "sinusoidal" ? `(${X} + P)` : X);
+  const rotation = positional === "rotary" ? ", turned" : "";
   const keys = store.matrix("key_embeddings") ? "Y" : "X";
-  const known = store.matrix("embeddings") !== null;
+  const hasInputs = store.matrix("embeddings") !== null;
   const { scale } = store;
   const d = store.matrix("Q")?.cols ?? 1;
   const by =
@@ -46,13 +48,13 @@ export function noteOf(store: Store, name: MatrixName): string {
     case "key_embeddings":
       return "keys' embeddings";
     case "Q":
-      return known ? `${plus("X")} W_q${turned}` : "queries";
+      return hasInputs ? `${positioned("X")} W_q${rotation}` : "queries";
     case "K":
-      return known ? `${plus(keys)} W_k${turned}` : "keys";
+      return hasInputs ? `${positioned(keys)} W_k${rotation}` : "keys";
     case "V":
-      return known ? `${plus(keys)} W_v` : "values";
+      return hasInputs ? `${positioned(keys)} W_v` : "values";
     case "scores":
-      return `Q Kᵀ${by}${added(store)}`;
+      return `Q Kᵀ${by}${biasTerm(store)}`;
     case "mask":
       return "click a cell";
     case "attention":
@@ -64,7 +66,7 @@ export function noteOf(store: Store, name: MatrixName): string {
   }
 }
 
-function added(store: Store): string {
+function biasTerm(store: Store): string {
   if (!store.matrix("bias")) return "";
   return store.get("positional") === "alibi" ? " − distance" : " + bias";
 }
