@@ -1,20 +1,28 @@
-/** Where every matrix of the flow lies, in CSS pixels: pure, so that it can be tested. */
+/** The places of the matrices of the flow, in CSS pixels. */
 import type { Labels } from "../../draw/matrix/block";
-import { type Chart, LEGIBLE, type Sizes } from "./flow";
+import { type Arrangement, type Chart, LEGIBLE, type Sizes } from "./flow";
 import { narrowChart } from "./narrow";
 import { wideChart } from "./wide";
 
 const WIDE = 780;
-/** Matrices of so few columns are read as numbers, larger ones as pictures. */
+/** Matrices with at most this many rows and columns should show their numbers. */
 const FEW = 14;
 
 export function layout(width: number, sizes: Sizes, labels: Labels): Chart {
+  const arrangement = arrange(width, sizes, labels);
+  return {
+    ...arrangement,
+    width: Math.max(...arrangement.blocks.map((block) => block.x + block.width)),
+  };
+}
+
+function arrange(width: number, sizes: Sizes, labels: Labels): Arrangement {
   const wide = wideChart(width, sizes, labels);
-  const few = Math.max(sizes.nQ, sizes.nK, sizes.dModel, sizes.dK, sizes.dV) <= FEW;
-  const legible = !few || wide.blocks.every((block) => block.cw >= LEGIBLE - 1);
-  if (width >= WIDE && legible) return wide;
+  const isSmall = Math.max(sizes.nQ, sizes.nK, sizes.dModel, sizes.dK, sizes.dV) <= FEW;
+  const isLegible = !isSmall || wide.blocks.every((block) => block.cw >= LEGIBLE - 1);
+  if (width >= WIDE && isLegible) return wide;
   const narrow = narrowChart(width, sizes, labels);
-  // Not worth a long way down where it is no more legible.
-  const better = narrow.blocks.some((block) => block.cw >= LEGIBLE);
-  return width >= WIDE && !better ? wide : narrow;
+  // The narrow chart is much higher: a wide card uses the narrow chart only where more numbers become legible.
+  const isBetter = narrow.blocks.some((block) => block.cw >= LEGIBLE);
+  return width >= WIDE && !isBetter ? wide : narrow;
 }

@@ -1,4 +1,4 @@
-/** The flow on a narrow card. */
+/** The flow on a narrow card: the matrices below each other. */
 import {
   type Block,
   LARGEST,
@@ -10,60 +10,59 @@ import {
 } from "../../draw/matrix/block";
 import type { MatrixName } from "../../explain/explain";
 import { curve, leftOf, rightOf } from "./curves";
-import { type Arrow, type Chart, GAP, plans, type Sizes } from "./flow";
+import { type Arrangement, type Arrow, GAP, plans, type Sizes } from "./flow";
+import { offsetIn, rowOf } from "./row";
 
-/** One under the other, a weight beside what it makes: nothing to scroll sideways for. */
-export function narrowChart(width: number, sizes: Sizes, labels: Labels): Chart {
+/** The rows of the chart; a row that does not fit is split into rows of a matrix each. */
+const ROWS: MatrixName[][] = [
+  ["embeddings", "key_embeddings"],
+  ["W_q", "Q"],
+  ["W_k", "K"],
+  ["W_v", "V"],
+  ["scores", "mask"],
+  ["attention", "output"],
+];
+
+export function narrowChart(width: number, sizes: Sizes, labels: Labels): Arrangement {
   const all = plans(sizes);
-  const groups: MatrixName[][] = [
-    ["embeddings", "key_embeddings"],
-    ["W_q", "Q"],
-    ["W_k", "K"],
-    ["W_v", "V"],
-    ["scores", "mask"],
-    ["attention", "output"],
-  ];
   const blocks: Block[] = [];
   const arrows: Arrow[] = [];
   let y = 0;
-  let right = 0;
-  for (const names of groups) {
+  for (const names of ROWS) {
     const group = names.flatMap((name) => all.get(name) ?? []);
-    for (const row of wrap(group, width, labels)) {
-      const fixed =
-        row.reduce((sum, p) => sum + labelWidth(p, labels), 0) + GAP.x * (row.length - 1);
-      const cols = row.reduce((sum, p) => sum + p.cols, 0);
-      const cw = whole(Math.min(LARGEST.width, (width - fixed - 2) / cols));
-      const placed = row.map((plan) => sized(plan, cw, labels));
-      const top = Math.max(...placed.map((b) => b.top));
-      const cells = Math.max(...placed.map((b) => b.height - b.top));
-      const height = top + cells;
+    for (const plansOfRow of wrap(group, width, labels)) {
+      const cw = whole(Math.min(LARGEST.width, cellWidth(plansOfRow, width - 2, labels)));
+      const placed = plansOfRow.map((plan) => sized(plan, cw, labels));
+      const row = rowOf(placed);
       let x = 0;
-      for (const b of placed) {
-        b.x = x;
-        b.y = y + top - b.top + (cells - (b.height - b.top)) / 2;
-        x += b.width + GAP.x;
-        right = Math.max(right, b.x + b.width);
+      for (const block of placed) {
+        block.x = x;
+        block.y = y + offsetIn(row, block);
+        x += block.width + GAP.x;
       }
       const [first, second] = placed;
       if (first && second && first.name !== "embeddings") {
         arrows.push({ d: curve(rightOf(first), leftOf(second)) });
       }
       blocks.push(...placed);
-      y += height + GAP.y * 0.75;
+      y += row.top + row.cells + GAP.y * 0.75;
     }
   }
-  return { width: right, height: y - GAP.y * 0.75, wide: false, blocks, arrows };
+  return { height: y - GAP.y * 0.75, wide: false, blocks, arrows };
 }
 
-/** Blocks on one line where their cells can hold a number there, else each on a line of its own. */
+/** The width at which the cells of matrices side by side fill `width`. */
+function cellWidth(plans: readonly Plan[], width: number, labels: Labels): number {
+  const sum = (size: (plan: Plan) => number) =>
+    plans.reduce((total, plan) => total + size(plan), 0);
+  const fixed = sum((plan) => labelWidth(plan, labels)) + GAP.x * (plans.length - 1);
+  return (width - fixed) / sum((plan) => plan.cols);
+}
+
+/** Put a group in a single row where the cells there can hold a number or stay nearly as wide, else each matrix in a row. */
 function wrap(group: Plan[], width: number, labels: Labels): Plan[][] {
   if (group.length < 2) return group.length ? [group] : [];
-  const fixed =
-    group.reduce((sum, p) => sum + labelWidth(p, labels), 0) + GAP.x * (group.length - 1);
-  const together = (width - fixed) / group.reduce((sum, p) => sum + p.cols, 0);
-  const alone = Math.min(
-    ...group.map((p) => Math.min(LARGEST.width, (width - labelWidth(p, labels)) / p.cols)),
-  );
-  return together >= 28 || together >= alone * 0.9 ? [group] : group.map((p) => [p]);
+  const together = cellWidth(group, width, labels);
+  const alone = Math.min(LARGEST.width, ...group.map((plan) => cellWidth([plan], width, labels)));
+  return together >= 28 || together >= alone * 0.9 ? [group] : group.map((plan) => [plan]);
 }

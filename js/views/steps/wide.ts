@@ -1,4 +1,4 @@
-/** The flow on a wide card, in five columns: X, the weights, Q K V, the scores, and what becomes of them from top to bottom. */
+/** The flow on a wide card, in five columns: X; the projections; Q, K and V; the scores; mask, attention and output. */
 import {
   type Block,
   LARGEST,
@@ -10,7 +10,8 @@ import {
 } from "../../draw/matrix/block";
 import type { MatrixName } from "../../explain/explain";
 import { above, below, curve, down, leftOf, rightOf } from "./curves";
-import { type Arrow, type Chart, GAP, LEGIBLE, plans, type Sizes } from "./flow";
+import { type Arrangement, type Arrow, GAP, LEGIBLE, plans, type Sizes } from "./flow";
+import { offsetIn, rowOf } from "./row";
 
 const GRID: (MatrixName | null)[][] = [
   ["embeddings", "W_q", "Q", "scores", "mask"],
@@ -22,7 +23,7 @@ const MAPS: readonly MatrixName[] = ["scores", "mask", "attention"];
 type Blocks = ReadonlyMap<MatrixName, Block>;
 const blockOf = (blocks: Blocks, name: MatrixName) => blocks.get(name) as Block;
 
-export function wideChart(width: number, sizes: Sizes, labels: Labels): Chart {
+export function wideChart(width: number, sizes: Sizes, labels: Labels): Arrangement {
   const all = plans(sizes);
   const columns = [0, 1, 2, 3, 4]
     .map((c) => GRID.map((row) => row[c]).flatMap((name) => all.get(name as MatrixName) ?? []))
@@ -34,12 +35,11 @@ export function wideChart(width: number, sizes: Sizes, labels: Labels): Chart {
   const blocks: Blocks = new Map(Array.from(all, ([name, plan]) => [name, block(plan)] as const));
   let height = place(width, columns, blocks);
   if (blocks.has("embeddings")) height = Math.max(height, placeInputs(blocks, sizes));
-  const list = [...blocks.values()];
-  const right = Math.max(...list.map((b) => b.x + b.width));
-  return { width: right, height, wide: true, blocks: list, arrows: wideArrows(blocks, sizes) };
+  const arrows = wideArrows(blocks, sizes);
+  return { height, wide: true, blocks: [...blocks.values()], arrows };
 }
 
-/** How wide the cells of the maps are, and those of the other matrices. */
+/** The widths of the cells of the maps and of the cells of the other matrices. */
 function cellWidths(
   width: number,
   columns: readonly Plan[][],
@@ -57,24 +57,19 @@ function cellWidths(
   const even = Math.min(LARGEST.width, room / allCols);
   const others = allCols - mapCols;
   const readable = (room - mapCols * LEGIBLE) / Math.max(1, others);
-  // Wide queries and keys are pictures anyway: the maps keep their numbers.
+  // Where queries and keys are too wide for numbers, the maps keep cells that are wide enough for numbers.
   if (even < LEGIBLE && readable >= 3) return { map: LEGIBLE, other: readable };
   if (even >= 12) return { map: even, other: even };
   const other = Math.min(12, (room * 0.45) / Math.max(1, others));
   return { map: Math.min(12, (room - other * others) / Math.max(1, mapCols)), other };
 }
 
-/** Put the blocks into their columns and rows, and say how high the rows are together. */
+/** Place the blocks in columns and rows; returns the height of the rows. */
 function place(width: number, columns: readonly Plan[][], blocks: Blocks): number {
-  // In a row the cells are centred on one line, whatever stands above them.
-  const rows = GRID.map((row) => {
-    const list = row.flatMap(
-      (name) => (name !== "embeddings" && blocks.get(name as MatrixName)) || [],
-    );
-    const top = Math.max(...list.map((b) => b.top));
-    return { top, height: top + Math.max(...list.map((b) => b.height - b.top)) };
-  });
-  const [r1 = 0, r2 = 0, r3 = 0] = rows.map((row) => row.height);
+  const rows = GRID.map((names) =>
+    rowOf(names.flatMap((name) => (name !== "embeddings" && blocks.get(name as MatrixName)) || [])),
+  );
+  const [r1, r2, r3] = rows.map(({ top, cells }) => top + cells);
   const tops = [0, r1 + GAP.y, r1 + r2 + 2 * GAP.y];
   const widths = columns.map((column) => {
     const placed = column.map(({ name }) => blockOf(blocks, name));
@@ -83,7 +78,7 @@ function place(width: number, columns: readonly Plan[][], blocks: Blocks): numbe
       cells: Math.max(...placed.map((b) => b.width - b.left)),
     };
   });
-  // A few small matrices are not crowded into a corner.
+  // Where the matrices are small, the gaps grow up to twice their size.
   const taken = widths.reduce((sum, w) => sum + w.left + w.cells, 0);
   const gap = Math.min(2 * GAP.x, (width - 2 - taken) / Math.max(1, columns.length - 1));
   let x = 0;
@@ -93,16 +88,14 @@ function place(width: number, columns: readonly Plan[][], blocks: Blocks): numbe
       const b = blockOf(blocks, name);
       b.x = x + left - b.left;
       const r = GRID.findIndex((row) => row.includes(name));
-      const row = rows[Math.max(0, r)];
-      const slack = row.height - row.top - (b.height - b.top);
-      b.y = (tops[r] ?? 0) + row.top - b.top + slack / 2;
+      b.y = (tops[r] ?? 0) + offsetIn(rows[Math.max(0, r)], b);
     }
     x += left + cells + gap;
   }
   return r1 + r2 + r3 + 2 * GAP.y;
 }
 
-/** Put X, and Y of the keys, beside the weights that they go through, and say where they end. */
+/** Place X, and Y in cross-attention, beside the projections that they are multiplied with; returns their lower end. */
 function placeInputs(blocks: Blocks, { cross }: Sizes): number {
   const get = (name: MatrixName) => blockOf(blocks, name);
   const X = get("embeddings");
@@ -131,7 +124,7 @@ function wideArrows(blocks: Blocks, sizes: Sizes): Arrow[] {
     join("W_v", "V");
   }
   join("Q", "scores");
-  // K turns into the columns of the scores: from below.
+  // The arrow of K enters the scores from below, because each key becomes a column of the scores.
   const [from, to] = [rightOf(get("K")), below(get("scores"))];
   const bend = Math.min(16, Math.max(0, from.y - to.y));
   arrows.push({
