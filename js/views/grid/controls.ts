@@ -6,13 +6,15 @@ import { type Choice, type Head, statisticOf } from "./data";
 
 /** The meaning and the source of each statistic, shortened from the docstrings in Python. */
 const MEANINGS: Record<string, string> = {
-  entropy: "mean entropy of a row in bits: 0 looks at one key (Clark et al. 2019)",
+  entropy:
+    "mean entropy of a row in bits: 0 where each query looks at a single key (Clark et al. 2019)",
   distance: "how many tokens away a query looks on average (Vig and Belinkov 2019)",
   diagonal: "how much a query looks at itself (Clark et al. 2019)",
   "previous-token": "how much a query looks at the token before it (Clark et al. 2019)",
   "first-token": "how much a query looks at the first key, the sink (Xiao et al. 2023)",
-  "duplicate-token": "how much a repeated token looks at itself earlier (Wang et al. 2022)",
-  induction: "how much a repeated token looks at what came after it earlier (Olsson et al. 2022)",
+  "duplicate-token": "how much a repeated token looks at its earlier occurrence (Wang et al. 2022)",
+  induction:
+    "how much a repeated token looks at the token after its earlier occurrence (Olsson et al. 2022)",
 };
 
 export function createControls(changed: () => void, scope: Scope) {
@@ -20,8 +22,8 @@ export function createControls(changed: () => void, scope: Scope) {
   const order = segmented(
     "order",
     [
-      { value: "layer", text: "layers × heads", title: "the model's own order" },
-      { value: "statistic", text: "by statistic", title: "the largest first" },
+      { value: "layer", text: "layers × heads", title: "the order of the model" },
+      { value: "statistic", text: "by statistic", title: "the largest value first" },
     ],
     (value) => {
       state.order = value as Choice["order"];
@@ -64,7 +66,7 @@ export function createControls(changed: () => void, scope: Scope) {
     state.threshold = Number(threshold.value);
   });
   show();
-  const title = "leave the first key out and make the rest of each row 1 again";
+  const title = "leave out the first key and rescale the rest of each row to a sum of 1";
   const element = h(
     "div",
     { class: "aw-grid-controls" },

@@ -64,14 +64,14 @@ function createGrid(parent: HTMLElement, card: Card): void {
     list.setAttribute("aria-rowcount", String(isByLayer ? store.layers.length : 1));
     root.dataset.heads = String(selected.length);
     const count = `${selected.length} of ${all.length} heads`;
-    text(status, all.length ? `${count}, coloured by √weight, each up to its own largest` : "");
+    text(status, all.length ? `${count}, coloured by √weight, up to the largest of each head` : "");
   }
 
   /** The thumbnails; in the order of layers, the name of a layer comes before the thumbnails of the layer. */
   function cellsOf(heads: readonly Head[], columns: number): HTMLElement[] {
     const table = lut(store.get("cmap"));
     const active = Math.max(0, heads.findIndex(isCurrent));
-    const unproved = new Set(
+    const wrongLayers = new Set(
       store.layers.filter(({ proved }) => proved === false).map(({ index }) => index),
     );
     let layer: number | null = null;
@@ -81,7 +81,7 @@ function createGrid(parent: HTMLElement, card: Card): void {
       if (!columns || head.layer === layer) return [button];
       layer = head.layer;
       const name = isShort(width) ? `${layer}` : `layer ${layer}`;
-      const label = unproved.has(layer) ? `${name} ⚠` : name;
+      const label = wrongLayers.has(layer) ? `${name} ⚠` : name;
       return [h("span", { class: "aw-layer-name" }, label), button];
     });
   }

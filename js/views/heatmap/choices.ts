@@ -9,8 +9,8 @@ import { isSigned, isWeights, shownScale } from "./paint";
 
 const SCALES = [
   { value: "unit", text: "0–1", title: "colours from 0 to 1" },
-  { value: "row", text: "row", title: "colours up to each row's own maximum" },
-  { value: "map", text: "map", title: "colours up to the map's own maximum" },
+  { value: "row", text: "row", title: "colours up to the maximum of each row" },
+  { value: "map", text: "map", title: "colours up to the maximum of the map" },
 ];
 
 export function createChoices(store: Store, scope: Scope) {

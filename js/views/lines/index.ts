@@ -25,7 +25,7 @@ export const view: View = {
 };
 
 function createLines(parent: HTMLElement, store: Store, env: Env): void {
-  const list = createCanvasList("queries, and what they look at", ROW, {
+  const list = createCanvasList("queries and the keys that they look at", ROW, {
     "aria-multiselectable": "true",
   });
   const { box, canvas, option } = list;

@@ -15,7 +15,7 @@ export function keyWords(store: Store, data: LineData, heads: readonly number[],
   return `“${name}” gets ${sum.toFixed(3)} of ${heads.length} × ${data.nQ} rows`;
 }
 
-/** `sums` holds the weight that each key gets from the queries, `rest` the weight of the keys that Python did not send. */
+/** `sums` holds the weight that each key gets; `rest` is the weight of the keys that Python did not send. */
 export function queryWords(
   store: Store,
   data: LineData,
@@ -33,5 +33,5 @@ export function queryWords(
   const left = rest > 5e-4 ? `; ${rest.toFixed(3)} on keys not drawn` : "";
   const inHead = data.heads > 1 ? ` in head ${heads[0]}` : "";
   const ofHeads = heads.length > 1 ? `, ${heads.length} heads summed` : inHead;
-  return `${names} → ${listed.join(", ")}${left}${heads.length ? ofHeads : ", no head is on"}`;
+  return `${names} → ${listed.join(", ")}${left}${heads.length ? ofHeads : ", no head is selected"}`;
 }

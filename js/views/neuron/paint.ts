@@ -114,7 +114,7 @@ export function paintHead(ctx: CanvasRenderingContext2D, scene: Scene, colors: P
   // The full name where it fits, else the short name.
   const name = (x: number, full: string, short: string) =>
     ctx.fillText(ctx.measureText(full).width <= at.strip ? full : short, x, 10);
-  name(at.k, "k, under the query's own q", "k");
+  name(at.k, "k, below q of the query", "k");
   name(at.product, "q × k, number by number", "q×k");
   ctx.textAlign = "right";
   const room = (width - at.numbers) / scene.columns.length;

@@ -6,7 +6,7 @@ import type { Store } from "../../state/store";
 import type { Editable } from "../../wire/schema";
 import { placeOf } from "./words";
 
-/** The number that a text stands for, with a point or a comma and any minus sign; null where the text is not a number. */
+/** Read a typed number with a point or a comma, and with any minus sign; null where the text is not a number. */
 export function parse(typed: string): number | null {
   const text = typed.trim().replace("−", "-").replace(",", ".");
   const value = Number(text);
@@ -49,7 +49,7 @@ export function editNumber(store: Store, view: (name: MatrixName) => MatrixView)
           const value = typed === null ? null : parse(typed);
           if (typed !== null && value === null) {
             const place = placeOf({ name, row, col });
-            store.set("error", `${place}: “${typed}” is no number; type one such as -0.5`);
+            store.set("error", `${place}: “${typed}” is no number; type a number such as -0.5`);
           }
           if (value === null || value === rounded(before, 1e-4)) store.abandon();
           else {
