@@ -1,4 +1,4 @@
-/** A long list that scrolls: a canvas draws the rows in sight, and an element with the role option describes the active row. */
+/** A long list that scrolls: a canvas draws the rows in sight, and an ARIA option describes the active row. */
 import { h } from "../ui/dom";
 import { resizeCanvas } from "./canvas-view";
 import { elementId } from "./element-id";

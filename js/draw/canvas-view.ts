@@ -16,7 +16,7 @@ export interface CanvasView {
   request(): void;
   /** Ask for another layout and a picture in the next frame. */
   relayout(): void;
-  /** Draw now instead of in the next frame, because a program reads the picture right after the card is ready or a choice is made. */
+  /** Draw now and not in the next frame, because a program reads the picture as soon as the card is ready. */
   open(): void;
 }
 

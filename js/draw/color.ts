@@ -31,7 +31,7 @@ export function lut(name: string): Lut {
   return table(RAMPS[isKnown ? (name as Cmap) : "viridis"]);
 }
 
-// Blue below 0, red above 0, and the background of the card at 0: after ColorBrewer's RdBu, which is safe for colour-blind readers.
+// Blue below 0, red above, the background of the card at 0: ColorBrewer's RdBu, which colour-blind readers can use.
 const SIGNED = {
   light: "053061 2166ac 4393c3 92c5de d1e5f0 f7f7f7 fddbc7 f4a582 d6604d b2182b 67001f",
   dark: "9ecbff 6aa9ee 4385cf 2d629f 26446a 26272d 5e2f35 8f3b3f c1544f e58271 ffb9a6",

@@ -50,8 +50,8 @@ function rowHeight(cw: number, rows: number): number {
   return Math.max(Math.min(cw, 12), Math.min(11, 240 / rows));
 }
 
-/** The rectangle of a matrix, at x = y = 0; `least` is the width of the narrowest cells of all matrices drawn together. */
-export function sized(plan: Plan, cw: number, labels: Labels, least = cw): Block {
+/** The rectangle of a matrix at x = y = 0; `least` is the width of the narrowest cells in the picture. */
+export function createBlock(plan: Plan, cw: number, labels: Labels, least = cw): Block {
   const left = labelWidth(plan, labels);
   const upright = plan.colLabels !== null && labels.keys > cw - 4;
   const fullHeight = upright ? Math.min(LARGEST_LABEL, labels.keys) + LABEL_GAP : 16;
@@ -80,8 +80,8 @@ export function mapBlock(rows: number, cols: number, room: number): Block {
   const name = "attention";
   const plan = { name, rows, cols, rowLabels: "queries", colLabels: "keys" } as const;
   const labels = { queries: 44, keys: 30 };
-  return sized(plan, whole(Math.min(LARGEST.width, room / cols)), labels);
+  return createBlock(plan, wholePixels(Math.min(LARGEST.width, room / cols)), labels);
 }
 
 /** A cell width in whole pixels, unless the cells are smaller than 4 pixels. */
-export const whole = (cw: number) => (cw >= 4 ? Math.floor(cw) : cw);
+export const wholePixels = (cw: number) => (cw >= 4 ? Math.floor(cw) : cw);

@@ -1,4 +1,4 @@
-/** The pointer and the keys in a matrix: hover, click, drag a number, type a number. */
+/** Pointer and keyboard input in a matrix: hover, click, drag a number, type a number. */
 import { step } from "../../ui/grid-keys";
 import type { Scope } from "../../ui/scope";
 import { type Block, TITLE } from "./block";

@@ -6,7 +6,7 @@ import type { Palette } from "../palette";
 import type { Block } from "./block";
 
 export interface Look {
-  /** The place of a value in the table of colours, 0..1; null for a cell without a colour (masked, or not a number). */
+  /** The place of a value in the table of colours, 0..1; null for a masked cell and for a value that is not finite. */
   share(row: number, col: number): number | null;
   value(row: number, col: number): number;
   table: Lut;

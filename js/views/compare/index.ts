@@ -62,7 +62,7 @@ export function createComparison(
     store.set("selection", [row, column]);
   }
 
-  /** Mark the cell under the pointer, else the cell reached by keyboard, else the selected cell, else the largest change. */
+  /** Mark the first that exists of: the cell under the pointer, reached by keyboard, selected, changed most. */
   function mark() {
     const at = markedPlace(store, [hovered, reached, get("selection"), get("changes")[0]]);
     const words = describe(store, at);

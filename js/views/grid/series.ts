@@ -65,7 +65,7 @@ export function createSeries(store: Store, { signal, listen }: Env, changed: () 
         // After Stop, keep the answer that was on its way, and ask for nothing more.
         if (nextPart >= parts) phase = "done";
         else if (isStopping) phase = "stopped";
-        else answer = ask(nextPart); // Python computes it while the page draws this part
+        else answer = ask(nextPart); // Python computes the next part while the page draws this part
         heads = [...heads, ...readHeads(message, buffers[0])];
         show();
         changed();

@@ -1,4 +1,4 @@
-/** The keys in the map, which is an ARIA grid. */
+/** Keyboard input in the map, which is an ARIA grid. */
 
 import type { Store } from "../../state/store";
 import type { Cell } from "../../ui/focus";

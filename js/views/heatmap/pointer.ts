@@ -1,4 +1,4 @@
-/** The pointer on the map: hovering marks a cell, a click or a drag masks or frees cells, a click on a label a row or column. */
+/** Pointer input on the map: hover marks a cell, click and drag mask or free cells, a label does so for a row or column. */
 
 import type { Store } from "../../state/store";
 import type { Cell } from "../../ui/focus";

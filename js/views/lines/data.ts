@@ -84,7 +84,7 @@ export function between(data: LineData, from: string, to: string, start: number)
   };
 }
 
-/** The weight that each key gets, summed over queries and heads, and the sum of the weights that the page does not have. */
+/** The weight that each key gets, summed over queries and heads; `rest` sums the weights that the page does not have. */
 export function received(
   data: LineData,
   heads: readonly number[],

@@ -1,4 +1,4 @@
-/** A button for each head, in the colour of the lines of the head: a click toggles the head, a double click shows it alone. */
+/** A button for each head in the colour of the lines: a click toggles the head, a double click shows only this head. */
 import { largest } from "../../maths/extent";
 import { h } from "../../ui/dom";
 import type { Scope } from "../../ui/scope";
@@ -38,7 +38,7 @@ export function createLegend(changed: () => void, { guarded }: Scope) {
     get heads(): number[] {
       return [...visible].sort((a, b) => a - b);
     },
-    /** Offer this many heads. All of them are drawn at first, and again where a drawn head does not exist any more. */
+    /** Offer this many heads. All are drawn at first, and again where a drawn head no longer exists. */
     offer(heads: number) {
       count = heads;
       if (visible.size === 0 || largest([...visible]) >= heads) visible = all();

@@ -1,4 +1,4 @@
-/** Paints the rows in sight: queries on the left, keys on the right, a line for each weight in the colour of the head. */
+/** Paints the rows in sight: queries on the left, keys on the right, and a line for each weight. */
 import type { Palette } from "../../draw/palette";
 import { shorten, visible } from "../../explain/tokens";
 import { largest } from "../../maths/extent";

@@ -44,7 +44,7 @@ export function numbersOf(store: Store, query: number): Numbers | null {
     Q,
     K,
     columns: [
-      // A formula with another scale, a bias or a softcap is too long for a heading: the lines below the list show the formula.
+      // With another scale, a bias or a softcap the formula is too long for a heading: the lines below show the formula.
       column(store.scale === Q.cols ** -0.5 && isPlain ? `q·k ÷ √${Q.cols}` : "score", score, true),
       column("softmax", p, false, 1),
       column("‖v‖", norms),

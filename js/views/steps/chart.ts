@@ -15,7 +15,7 @@ import { layout } from "./layout";
 import { looksOf, type Tables } from "./looks";
 import { noteOf } from "./words";
 
-/** `actions` returns the actions of the pointer and the keys in a matrix. */
+/** `actions` returns what pointer and keyboard do in a matrix. */
 export function createChart(
   store: Store,
   actions: (name: MatrixName) => MatrixActions,

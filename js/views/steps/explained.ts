@@ -1,4 +1,4 @@
-/** The entry that is explained: under the pointer, reached by keyboard, or clicked. Its sources in other matrices are marked. */
+/** Explains an entry (under the pointer, reached by keyboard, or clicked) and marks the numbers that it is computed from. */
 import type { Highlight } from "../../draw/matrix/matrix";
 import { opening } from "../../explain/cell";
 import { explain, type Source } from "../../explain/explain";
@@ -13,7 +13,7 @@ import { titleOf } from "./words";
 export function createExplained(root: HTMLElement, store: Store, chart: ChartView, scope: Scope) {
   const panel = createPanel(root, store, scope);
   let entry: Entry = selected();
-  /** The entry that is explained while the pointer is over no entry: the last entry that was clicked, dragged or reached. */
+  /** The last entry that was clicked, dragged or reached; explained while the pointer is over no entry. */
   let pinned: Entry = entry;
   let isKeyboard = false;
   let sources: Source[] = [];

@@ -1,4 +1,4 @@
-/** The whole flow: X, the projections, Q, K, V, scores, mask, attention and output; the user can change X, the projections, Q, K and V. */
+/** All steps from X to the output as matrices; the user can change the numbers of X, the projections, Q, K and V. */
 import { createHeads } from "../../card/heads";
 import type { Env, View } from "../../card/view";
 import { createCanvasView } from "../../draw/canvas-view";

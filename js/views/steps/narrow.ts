@@ -1,12 +1,12 @@
 /** The flow on a narrow card: the matrices below each other. */
 import {
   type Block,
+  createBlock,
   LARGEST,
   type Labels,
   labelWidth,
   type Plan,
-  sized,
-  whole,
+  wholePixels,
 } from "../../draw/matrix/block";
 import type { MatrixName } from "../../explain/explain";
 import { curve, leftOf, rightOf } from "./curves";
@@ -31,8 +31,8 @@ export function narrowChart(width: number, sizes: Sizes, labels: Labels): Arrang
   for (const names of ROWS) {
     const group = names.flatMap((name) => all.get(name) ?? []);
     for (const plansOfRow of wrap(group, width, labels)) {
-      const cw = whole(Math.min(LARGEST.width, cellWidth(plansOfRow, width - 2, labels)));
-      const placed = plansOfRow.map((plan) => sized(plan, cw, labels));
+      const cw = wholePixels(Math.min(LARGEST.width, cellWidth(plansOfRow, width - 2, labels)));
+      const placed = plansOfRow.map((plan) => createBlock(plan, cw, labels));
       const row = rowOf(placed);
       let x = 0;
       for (const block of placed) {
@@ -59,7 +59,7 @@ function cellWidth(plans: readonly Plan[], width: number, labels: Labels): numbe
   return (width - fixed) / sum((plan) => plan.cols);
 }
 
-/** Put a group in a single row where the cells there can hold a number or stay nearly as wide, else each matrix in a row. */
+/** A single row where the cells there can hold a number or are nearly as wide as alone; else a row for each matrix. */
 function wrap(group: Plan[], width: number, labels: Labels): Plan[][] {
   if (group.length < 2) return group.length ? [group] : [];
   const together = cellWidth(group, width, labels);

@@ -1,12 +1,12 @@
 /** The flow on a wide card, in five columns: X; the projections; Q, K and V; the scores; mask, attention and output. */
 import {
   type Block,
+  createBlock,
   LARGEST,
   type Labels,
   labelWidth,
   type Plan,
-  sized,
-  whole,
+  wholePixels,
 } from "../../draw/matrix/block";
 import type { MatrixName } from "../../explain/explain";
 import { above, below, curve, down, leftOf, rightOf } from "./curves";
@@ -31,7 +31,12 @@ export function wideChart(width: number, sizes: Sizes, labels: Labels): Arrangem
   if (sizes.cross && sizes.inputs) columns[0]?.push(all.get("key_embeddings") as Plan);
   const { map, other } = cellWidths(width, columns, labels);
   const block = (plan: Plan) =>
-    sized(plan, whole(MAPS.includes(plan.name) ? map : other), labels, whole(Math.min(map, other)));
+    createBlock(
+      plan,
+      wholePixels(MAPS.includes(plan.name) ? map : other),
+      labels,
+      wholePixels(Math.min(map, other)),
+    );
   const blocks: Blocks = new Map(Array.from(all, ([name, plan]) => [name, block(plan)] as const));
   let height = place(width, columns, blocks);
   if (blocks.has("embeddings")) height = Math.max(height, placeInputs(blocks, sizes));

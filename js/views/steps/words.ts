@@ -35,7 +35,7 @@ export function noteOf(store: Store, name: MatrixName): string {
   const hasInputs = store.matrix("embeddings") !== null;
   const { scale } = store;
   const d = store.matrix("Q")?.cols ?? 1;
-  const by =
+  const scaling =
     Math.abs(scale * Math.sqrt(d) - 1) < 1e-6
       ? " / √d_k"
       : scale === 1
@@ -54,7 +54,7 @@ export function noteOf(store: Store, name: MatrixName): string {
     case "V":
       return hasInputs ? `${positioned(keys)} W_v` : "values";
     case "scores":
-      return `Q Kᵀ${by}${biasTerm(store)}`;
+      return `Q Kᵀ${scaling}${biasTerm(store)}`;
     case "mask":
       return "click a cell";
     case "attention":
