@@ -180,7 +180,7 @@ def opening(source: Any, runs: int) -> float:
         start = time.perf_counter()
         widget = AttentionWidget._of(source, view="lines")
         times.append(time.perf_counter() - start)
-        assert widget.get_state("_ahead")["_ahead"]
+        assert widget.get_state("_early_answer")["_early_answer"]
         widget.close()
     return statistics.median(times)
 

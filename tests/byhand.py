@@ -46,18 +46,28 @@ def unchanged(w, before):
         assert same, name
 
 
-def edits(w, *ops, client="p"):
-    """What the browser sends: edits of the map as it is."""
-    base = {"on": [], "off": [], "shape": list(w.mask.shape)}
-    numbered = [{"seq": i, "stroke": i, **base, **op} for i, op in enumerate(ops, 1)]
-    return {"_edits": {"client": client, "ops": numbered}}
+def commands(shape, *commands, client="p"):
+    """What the browser sends: commands, numbered, about a map of this shape.
+
+    A command that does not say what it does paints.
+    """
+    numbered = [command(i, shape, **each) for i, each in enumerate(commands, 1)]
+    return {"_commands": {"client": client, "commands": numbered}}
 
 
-def cell(w, name, at, value, wrong=()):
+def command(seq, shape, /, do="paint", **fields):
+    """A command of the browser with the fields of its kind."""
+    about = {} if do == "set" else {"shape": list(shape)}
+    cells = {"on": [], "off": []} if do in ("paint", "undo", "redo") else {}
+    stroke = {"stroke": seq} if do in ("paint", "number") else {}
+    return {"seq": seq, "do": do, **about, **cells, **stroke, **fields}
+
+
+def number(w, name, at, value, wrong=()):
     """A number of an array, set in the browser; with what is `wrong` about it."""
-    sent = {"name": name, "at": list(at), "value": value, "shape": list(getattr(w, name).shape)}
-    sent["shown"] = list(w.shown)
-    return {"cell": {**sent, **dict(wrong)}}
+    shape = {"array_shape": list(getattr(w, name).shape), "shown": list(w.shown)}
+    sent = {"do": "number", "name": name, "at": list(at), "value": value, **shape}
+    return {**sent, **dict(wrong)}
 
 
 def unpack(packed):

@@ -7,30 +7,30 @@ from golden_widgets import COMPUTED, GIVEN, HEADS, SENTENCE, Page, Scripts
 SCRIPTS = Scripts()
 
 
-# Edits of a page
+# Commands of a page
 
 
 @SCRIPTS.on(COMPUTED, GIVEN)
 def page_masks_and_frees(w):
     page = Page(w)
-    page.edit(on=[3, 2, 9, 1])
-    page.edit(off=[3, 1], on=[0, 1])
-    page.edit(on=[0, 1])
+    page.paint(on=[3, 2, 9, 1])
+    page.paint(off=[3, 1], on=[0, 1])
+    page.paint(on=[0, 1])
 
 
 @SCRIPTS.on(COMPUTED)
 def page_paints_a_stroke(w):
     page = Page(w)
-    page.edit(stroke=1, on=[3, 1])
-    page.edit(stroke=1, on=[6, 1])
-    page.edit(move="undo", off=[3, 1, 6, 1])
+    page.paint(stroke=1, on=[3, 1])
+    page.paint(stroke=1, on=[6, 1])
+    page.do("undo", off=[3, 1, 6, 1])
 
 
 @SCRIPTS.on(SENTENCE)
 def page_sets_presets(w):
     page = Page(w)
-    page.edit(presets={"causal": True}, on=[1, 4, 7, 3, 13, 2, 19, 1])
-    page.edit(presets={}, off=[1, 4, 7, 3, 13, 2, 19, 1])
+    page.paint(presets={"causal": True}, on=[1, 4, 7, 3, 13, 2, 19, 1])
+    page.paint(presets={}, off=[1, 4, 7, 3, 13, 2, 19, 1])
 
 
 @SCRIPTS.on(COMPUTED, HEADS)
@@ -42,8 +42,8 @@ def page_sets_numbers(w):
     page.number("Q", at, 3, stroke=9)
     page.number("Q", at, 4, stroke=9)
     page.number("Q", at, 4)
-    page.edit(move="reset")
-    page.edit(move="reset")
+    page.do("reset")
+    page.do("reset")
 
 
 @SCRIPTS.on(COMPUTED)
@@ -51,34 +51,34 @@ def page_sets_settings(w):
     page = Page(w)
     settings = [("seed", 3), ("temperature", 0.5), ("scale", None), ("tokens", "p q r s")]
     for name, value in [*settings, ("d_k", 6), ("mistake", "no-scale"), ("mistake", None)]:
-        page.edit(setting={"name": name, "value": value})
+        page.do("set", name=name, value=value)
 
 
 @SCRIPTS.on(COMPUTED)
 def page_undoes_and_redoes(w):
     page = Page(w)
-    page.edit(on=[3, 1])
+    page.paint(on=[3, 1])
     page.number("Q", (2, 1), 5)
-    page.edit(move="undo")
-    page.edit(move="undo", off=[3, 1])
-    page.edit(move="undo")
-    page.edit(move="redo", on=[3, 1])
-    page.edit(move="redo")
+    page.do("undo")
+    page.do("undo", off=[3, 1])
+    page.do("undo")
+    page.do("redo", on=[3, 1])
+    page.do("redo")
 
 
 @SCRIPTS.on(COMPUTED, GIVEN)
-def page_edits_another_shape(w):
+def page_commands_on_another_shape(w):
     page = Page(w)
-    page.edit(on=[3, 1], shape=[6, 6])
-    page.edit(move="undo", shape=[6, 6])
+    page.paint(on=[3, 1], shape=[6, 6])
+    page.do("undo", shape=[6, 6])
 
 
 @SCRIPTS.on(COMPUTED)
 def page_sends_a_list_at_once_and_again(w):
     page = Page(w)
-    page.edit(on=[3, 1])
-    page.ops.append({**page.ops[0], "seq": 2, "on": [7, 2]})
-    page.ops.append({**page.ops[0], "seq": 3, "on": [], "off": [3, 1]})
+    page.paint(on=[3, 1])
+    page.commands.append({**page.commands[0], "seq": 2, "on": [7, 2]})
+    page.commands.append({**page.commands[0], "seq": 3, "on": [], "off": [3, 1]})
     page.send()
     page.send()
 
@@ -86,9 +86,9 @@ def page_sends_a_list_at_once_and_again(w):
 @SCRIPTS.on(COMPUTED)
 def two_pages(w):
     first, second = Page(w, "p"), Page(w, "q")
-    first.edit(on=[3, 1])
-    second.edit(on=[4, 1])
-    first.edit(move="undo", off=[3, 1])
+    first.paint(on=[3, 1])
+    second.paint(on=[4, 1])
+    first.do("undo", off=[3, 1])
     second.number("K", (0, 3), 1.5)
 
 
@@ -96,7 +96,7 @@ def two_pages(w):
 def page_and_python(w):
     page = Page(w)
     with w.hold_sync():
-        page.edit(on=[3, 1])
+        page.paint(on=[3, 1])
         w.toggle(3, 2)
     w.undo()
 
@@ -145,21 +145,21 @@ def page_is_refused_factors(w):
 
 
 @SCRIPTS.on(COMPUTED)
-def page_is_refused_edits(w):
+def page_is_refused_commands(w):
     page = Page(w)
-    page.edit(on=[11, 2])
-    page.edit(on=[0])
-    page.edit(on=[3, 1])
+    page.paint(on=[11, 2])
+    page.paint(on=[0])
+    page.paint(on=[3, 1])
 
 
 @SCRIPTS.on(COMPUTED)
 def page_is_refused_numbers_and_settings(w):
     page = Page(w)
     page.number("Q", (1, 2), 1e300)
-    page.edit(setting={"name": "d_k", "value": 0})
-    page.edit(setting={"name": "view", "value": "grid"})
-    page.edit(presets={"window": -1})
-    page.edit(move="sideways")
+    page.do("set", name="d_k", value=0)
+    page.do("set", name="view", value="grid")
+    page.paint(presets={"window": -1})
+    page.do("sideways")
     page.number("Q", (1, 2), 0.5)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import numpy as np
-from byhand import cell
+from byhand import command, number
 from recording import RecordingComm
 
 from attnwidget import AttentionWidget
@@ -51,23 +51,26 @@ def ramp(*shape):
 
 
 class Page:
-    """A page whose answers are all lost: it sends each edit again with the next."""
+    """A page whose answers are all lost: it sends each command again with the next."""
 
     def __init__(self, widget, client="p"):
         self.widget, self.client = widget, client
-        self.ops = []
+        self.commands = []
 
-    def edit(self, **op):
-        """Send one more edit; `on` and `off` are runs of cells: start, length, ..."""
-        number = len(self.ops) + 1
-        shape = list(self.widget.mask.shape)
-        base = {"seq": number, "stroke": number, "on": [], "off": [], "shape": shape}
-        self.ops.append(base | op)
+    def do(self, kind, **fields):
+        """Send one more command; `on` and `off` are runs of cells: start, length, ..."""
+        shape = self.widget.mask.shape
+        self.commands.append(command(len(self.commands) + 1, shape, kind, **fields))
         self.send()
 
-    def number(self, name, at, value, **op):
-        self.edit(**cell(self.widget, name, at, value), **op)
+    def paint(self, **fields):
+        self.do("paint", **fields)
+
+    def number(self, name, at, value, **fields):
+        sent = number(self.widget, name, at, value)
+        self.do(sent.pop("do"), **sent, **fields)
 
     def send(self, **traits):
-        sent = {"_edits": {"client": self.client, "ops": self.ops}} if self.ops else {}
+        commands = {"client": self.client, "commands": self.commands}
+        sent = {"_commands": commands} if self.commands else {}
         self.widget.set_state(json.loads(json.dumps(sent | traits)))

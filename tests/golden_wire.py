@@ -10,7 +10,7 @@ Of each message, the file has the names and the values: plain JSON, or the type,
 the first 16 digits of the SHA-256 of an array's bytes. Floats are rounded to 5 decimals before
 that, because the last bits are the platform's. The revisions of a script are numbered 1, 2, 3 in
 their order, because a page compares revisions and does not count them. Keys may be added to
-`_patch` without a change of the file, because the recorded keys alone are compared there.
+`_change` without a change of the file, because the recorded keys alone are compared there.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ FILE = Path(__file__).parent / "golden" / "wire.json"
 SCRIPTS = golden_scripts.SCRIPTS | golden_page.SCRIPTS
 DECIMALS = 5
 # Keys of these may be added.
-GROWING = ("_patch",)
+GROWING = ("_change",)
 
 
 def recorded(name: str) -> list[dict[str, Any]]:

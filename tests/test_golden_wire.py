@@ -24,7 +24,7 @@ def test_the_wire_is_as_recorded(name, golden):
 
 
 MESSAGES = [
-    {"_patch": {"acks": {"p": 1}, "rows": "int32 1 12"}, "error": "no"},
+    {"_change": {"acks": {"p": 1}, "rows": "int32 1 12"}, "error": "no"},
     {"mask": "uint8 4 × 3 ab"},
 ]
 
@@ -39,14 +39,14 @@ def changed(change):
     ("change", "lines"),
     [
         (lambda m: None, []),
-        (lambda m: m[0]["_patch"].update(since=3), []),
+        (lambda m: m[0]["_change"].update(since=3), []),
         (
-            lambda m: m[0]["_patch"]["acks"].update(p=2),
-            ["message 1: _patch.acks.p: got 2, recorded is 1"],
+            lambda m: m[0]["_change"]["acks"].update(p=2),
+            ["message 1: _change.acks.p: got 2, recorded is 1"],
         ),
         (
-            lambda m: m[0]["_patch"].pop("rows"),
-            ["message 1: _patch.rows: missing, recorded is 'int32 1 12'"],
+            lambda m: m[0]["_change"].pop("rows"),
+            ["message 1: _change.rows: missing, recorded is 'int32 1 12'"],
         ),
         (lambda m: m[0].pop("error"), ["message 1: error: missing, recorded is 'no'"]),
         (lambda m: m[1].update(layer=0), ["message 2: layer: not recorded, got 0"]),

@@ -84,25 +84,25 @@ def test_what_a_page_asks_at_once_comes_with_the_first_state(made):
     w = made(view="lines", layer=1)
     sent = []
     w.send = lambda content, buffers=None: sent.append((content, buffers))
-    ahead = w.get_state()["_ahead"]
-    assert ahead["asked"] == {"type": "lines", "layer": 1, "kind": "self"}
-    w._handle_custom_msg({**ahead["asked"], "id": "p:1"}, [])
+    early = w.get_state()["_early_answer"]
+    assert early["asked"] == {"type": "lines", "layer": 1, "kind": "self"}
+    w._handle_custom_msg({**early["asked"], "id": "p:1"}, [])
     ((content, buffers),) = sent
-    assert {"id": "p:1", **ahead["answer"]} == content
-    assert [bytes(part) for part in ahead["buffers"]] == [bytes(part) for part in buffers]
+    assert {"id": "p:1", **early["answer"]} == content
+    assert [bytes(part) for part in early["buffers"]] == [bytes(part) for part in buffers]
 
 
-def test_only_what_is_still_so_comes_ahead(made, monkeypatch):
-    assert made().get_state()["_ahead"] is None
+def test_only_what_is_still_so_is_answered_early(made, monkeypatch):
+    assert made().get_state()["_early_answer"] is None
     w = made(view="lines")
     w.comm = RecordingComm()
     w.layer = 1
     (sent,) = w.comm.states()
-    assert sent["_ahead"] is None
-    assert w.get_state()["_ahead"] is None
+    assert sent["_early_answer"] is None
+    assert w.get_state()["_early_answer"] is None
     w.layer = 0
-    assert w.get_state()["_ahead"] is None
-    monkeypatch.setattr("attnwidget.widget.messages._AHEAD", 10)
-    assert made(view="lines").get_state()["_ahead"] is None
+    assert w.get_state()["_early_answer"] is None
+    monkeypatch.setattr("attnwidget.widget.messages._EARLY_BYTES", 10)
+    assert made(view="lines").get_state()["_early_answer"] is None
     # A sentence's maps are on the page.
-    assert AttentionWidget("a b", view="lines").get_state()["_ahead"] is None
+    assert AttentionWidget("a b", view="lines").get_state()["_early_answer"] is None

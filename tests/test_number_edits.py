@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from byhand import cell, edits, follows, state, unchanged, unpack
+from byhand import commands, follows, number, state, unchanged, unpack
 from models import DECODERS, ENCODERS, tokenizer
 from recording import RecordingComm
 
@@ -33,14 +33,14 @@ def test_a_number_from_the_page(name, n_heads):
         wanted["K"] = wanted["key_embeddings"] @ wanted["W_k"]
     if name in ("key_embeddings", "W_v"):
         wanted["V"] = wanted["key_embeddings"] @ wanted["W_v"]
-    w.set_state(edits(w, cell(w, name, at, -2.5)))
+    w.set_state(commands(w.mask.shape, number(w, name, at, -2.5)))
     assert not w.error
     for n, array in wanted.items():
         np.testing.assert_allclose(getattr(w, n), array, atol=1e-12, err_msg=n)
     follows(w)
     (sent,) = w.comm.states()
-    assert sent["_patch"]["acks"] == {"p": 1}
-    assert sent["_patch"]["origin"] == "p"
+    assert sent["_change"]["acks"] == {"p": 1}
+    assert sent["_change"]["by"] == "p"
     assert name in sent
     for map_name in {"attention", "output"} & set(sent):
         np.testing.assert_allclose(unpack(sent[map_name]), getattr(w, map_name), atol=1e-5)
@@ -72,7 +72,7 @@ def test_given_arrays_are_not_by_hand():
     W = np.arange(20.0).reshape(5, 4)
     w = AttentionWidget("a b c", W_q=W)
     assert w.overridden == {}
-    w.set_state(edits(w, cell(w, "W_q", (0, 0), 3.0)))
+    w.set_state(commands(w.mask.shape, number(w, "W_q", (0, 0), 3.0)))
     assert w.overridden == {"W_q": [0, 1]}
     assert w.reset()
     np.testing.assert_array_equal(w.W_q, W)
@@ -87,13 +87,14 @@ def test_the_way_back_through_masks_numbers_and_settings():
         seen.append(state(w))
 
     step(lambda: w.toggle(0, 3))
-    step(lambda: w.set_state(edits(w, cell(w, "Q", (0, 0), 4.0))))
+    step(lambda: w.set_state(commands(w.mask.shape, number(w, "Q", (0, 0), 4.0))))
     step(lambda: setattr(w, "presets", "causal"))
     step(lambda: setattr(w, "tokens", "a b"))
     step(lambda: setattr(w, "d_k", 2))
-    step(lambda: w.set_state(edits(w, {"on": [6, 1], "seq": 2}, client="q")))
+    step(lambda: w.set_state(commands(w.mask.shape, {"on": [6, 1], "seq": 2}, client="q")))
     step(lambda: setattr(w, "temperature", 0))
-    step(lambda: w.set_state(edits(w, {**cell(w, "W_v", (4, 2), 1.5), "seq": 3}, client="q")))
+    last = {**number(w, "W_v", (4, 2), 1.5), "seq": 3}
+    step(lambda: w.set_state(commands(w.mask.shape, last, client="q")))
     step(w.reset)
     step(lambda: setattr(w, "key_tokens", None))
     watched = ("tokens", "key_tokens", "mask", "presets", "d_k", "temperature", "overridden")
@@ -119,30 +120,30 @@ def test_the_way_back_through_masks_numbers_and_settings():
 def test_undo_from_the_page_spans_both():
     w = opened()
     W = w.W_k
-    w.set_state(edits(w, cell(w, "W_k", (0, 0), 9.0)))
+    w.set_state(commands(w.mask.shape, number(w, "W_k", (0, 0), 9.0)))
     w.toggle(2, 2)
-    w.set_state(edits(w, {"move": "undo", "seq": 2}))
+    w.set_state(commands(w.mask.shape, {"do": "undo", "seq": 2}))
     assert not w.mask.any()
     assert w.W_k[0, 0] == 9
-    w.set_state(edits(w, {"move": "undo", "seq": 3}))
+    w.set_state(commands(w.mask.shape, {"do": "undo", "seq": 3}))
     np.testing.assert_array_equal(w.W_k, W)
-    w.set_state(edits(w, {"move": "redo", "seq": 4}))
+    w.set_state(commands(w.mask.shape, {"do": "redo", "seq": 4}))
     assert w.W_k[0, 0] == 9
-    w.set_state(edits(w, {"move": "undo", "seq": 5}, {"move": "undo", "seq": 6}))
+    w.set_state(commands(w.mask.shape, {"do": "undo", "seq": 5}, {"do": "undo", "seq": 6}))
     assert w.history == (0, 2)
-    assert w.get_state("_patch")["_patch"]["acks"] == {"p": 6}
+    assert w.get_state("_change")["_change"]["acks"] == {"p": 6}
 
 
 def test_one_drag_undoes_at_once_and_a_number_that_is_there_is_no_edit():
     w = opened()
     Q = w.Q
-    drag = [{**cell(w, "Q", (3, 1), float(v)), "stroke": 5} for v in (1, 2, 3)]
-    w.set_state(edits(w, *drag))
+    drag = [{**number(w, "Q", (3, 1), float(v)), "stroke": 5} for v in (1, 2, 3)]
+    w.set_state(commands(w.mask.shape, *drag))
     assert w.Q[3, 1] == 3
     assert w.history == (1, 0)
-    w.set_state(edits(w, *drag, {**cell(w, "Q", (3, 1), 3.0), "stroke": 6}))
+    w.set_state(commands(w.mask.shape, *drag, {**number(w, "Q", (3, 1), 3.0), "stroke": 6}))
     assert w.history == (1, 0)
-    assert w.get_state("_patch")["_patch"]["acks"] == {"p": 4}
+    assert w.get_state("_change")["_change"]["acks"] == {"p": 4}
     w.undo()
     np.testing.assert_array_equal(w.Q, Q)
 
@@ -169,7 +170,7 @@ def test_reset_takes_back_numbers_and_nothing_else(where):
     w.temperature = 2.0
     edited = state(w)
     if where == "page":
-        w.set_state(edits(w, {"move": "reset"}))
+        w.set_state(commands(w.mask.shape, {"do": "reset"}))
     else:
         assert w.reset()
     unchanged(w, {name: fresh[name] for name in ARRAYS})
@@ -204,7 +205,7 @@ MALFORMED = [
     ({"at": [0.5, 0]}, "Q: got 0.5, want a whole number"),
     ({"at": ["0", 0]}, "Q: got '0', want a whole number"),
     ({"at": None}, "can't be read"),
-    ({"shape": 4}, "can't be read"),
+    ({"array_shape": 4}, "can't be read"),
     ({"value": "1"}, r"Q: got '1' at \(0, 0\), want a finite number"),
     ({"value": None}, "Q: got None"),
     ({"value": True}, "Q: got True"),
@@ -222,7 +223,7 @@ def test_a_number_that_cannot_be_is_said_and_every_number_sent_back(wrong, says)
     w.toggle(1, 1)
     before = {name: getattr(w, name) for name in (*ARRAYS, "overridden", "history", "presets")}
     w.comm.sent.clear()
-    w.set_state(edits(w, cell(w, "Q", (0, 0), 1.0, wrong)))
+    w.set_state(commands(w.mask.shape, number(w, "Q", (0, 0), 1.0, wrong)))
     with pytest.raises(ValueError, match=says):
         raise ValueError(w.error)
     unchanged(w, before)
@@ -232,19 +233,19 @@ def test_a_number_that_cannot_be_is_said_and_every_number_sent_back(wrong, says)
     assert page["error"] == w.error
     for name in (*ARRAYS, "scores", "mask", "attention", "output"):
         np.testing.assert_allclose(unpack(page[name]), getattr(w, name), atol=1e-5, err_msg=name)
-    assert page["_patch"]["acks"] == {"p": 1}, "it is not sent again"
+    assert page["_change"]["acks"] == {"p": 1}, "it is not sent again"
 
 
 def test_a_wrong_edit_costs_no_other():
     w = opened()
     w.set_state(
-        edits(
-            w,
+        commands(
+            w.mask.shape,
             {"on": [0, 1]},
-            cell(w, "Q", (0, 0), "?"),
+            number(w, "Q", (0, 0), "?"),
             {"on": [99, 1]},
-            {"move": "backwards"},
-            cell(w, "K", (0, 0), 2.0),
+            {"do": "backwards"},
+            number(w, "K", (0, 0), 2.0),
         )
     )
     assert "Q: got '?'" in w.error
@@ -255,28 +256,33 @@ def test_a_wrong_edit_costs_no_other():
 
 @pytest.mark.parametrize(
     "message",
-    [5, None, {"ops": 5}, {"ops": [5]}, {"ops": [{}]}, {"ops": [{"seq": "x"}]},
-     {"ops": [{"seq": 1e400}]}, {"ops": [{"seq": 1}]}, {"ops": [{"seq": 1, "shape": 3}]}],
-)  # fmt: skip
+    [
+        *(5, None, {"commands": 5}, {"commands": [5]}, {"commands": [{}]}),
+        *({"commands": [{"seq": "x"}]}, {"commands": [{"seq": 1e400}]}, {"commands": [{"seq": 1}]}),
+        {"commands": [{"seq": 1, "do": "paint"}]},
+        {"commands": [{"seq": 1, "do": "paint", "shape": 3}]},
+        {"commands": [{"seq": 1, "do": ["paint"], "shape": [4, 4]}]},
+    ],
+)
 def test_a_message_that_is_none_is_said(message):
     w = opened()
-    before = {n: v for n, v in state(w).items() if n not in ("error", "_edits", "_patch")}
-    w.set_state({"_edits": message})
+    before = {n: v for n, v in state(w).items() if n not in ("error", "_commands", "_change")}
+    w.set_state({"_commands": message})
     assert w.error
     unchanged(w, {n: v for n, v in before.items() if n != "revision"})
-    w.set_state(edits(w, {"on": [0, 1]}, client="another"))
+    w.set_state(commands(w.mask.shape, {"on": [0, 1]}, client="another"))
     assert w.mask[0, 0]
 
 
 def test_a_number_of_a_matrix_that_is_gone_changes_nothing():
     w = opened()
-    late = edits(w, cell(w, "Q", (3, 3), 9.0))
+    late = commands(w.mask.shape, number(w, "Q", (3, 3), 9.0))
     w.d_k = 2
     w.set_state(late)
     assert not w.error
     assert w.overridden == {}
     assert w.history == (1, 0)
-    assert w.get_state("_patch")["_patch"]["acks"] == {"p": 1}
+    assert w.get_state("_change")["_change"]["acks"] == {"p": 1}
 
 
 @pytest.mark.parametrize("sent", [{"temperature": -1}, {"scale": "x"}])
@@ -296,19 +302,19 @@ def test_numbers_of_a_model_s_head():
     w = AttentionWidget.from_model(ENCODERS["bert"](), tokenizer(), "the cat sat", head=1)
     w.comm = RecordingComm()
     own, other = w.Q, w.attention
-    w.set_state(edits(w, cell(w, "Q", (0, 2), 3.0)))
+    w.set_state(commands(w.mask.shape, number(w, "Q", (0, 2), 3.0)))
     assert w.Q[0, 2] == 3
     follows(w, scale=w.scale)
     w.head = 0
     follows(w, scale=w.scale)
     w.head = 1
     assert w.Q[0, 2] == 3
-    gone = {"name": "W_q", "at": [0, 0], "value": 1.0, "shape": [12, 6], "shown": [0, 1, "self"]}
-    w.set_state(edits(w, {"cell": gone, "seq": 2}))
+    gone = number(w, "Q", (0, 0), 1.0, {"name": "W_q", "array_shape": [12, 6]})
+    w.set_state(commands(w.mask.shape, {**gone, "seq": 2}))
     assert not w.error, "a matrix that it does not have is as one that is gone"
     before = w.Q
-    late = cell(w, "Q", (0, 1), 9.0, {"shown": [0, 0, "self"]})
-    w.set_state(edits(w, {**late, "seq": 3}))
+    late = number(w, "Q", (0, 1), 9.0, {"shown": [0, 0, "self"]})
+    w.set_state(commands(w.mask.shape, {**late, "seq": 3}))
     np.testing.assert_array_equal(w.Q, before, "it was made on another head, of the same shape")
     assert not w.error
     assert w.reset()

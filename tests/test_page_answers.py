@@ -4,31 +4,31 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from byhand import cell, edits, unpack
+from byhand import commands, number, unpack
 from interacting import given, page, sentence
 from recording import RecordingComm
 
 from attnwidget.session.session import Session
 from attnwidget.sources.lab import LabSource
-from attnwidget.widget.page_edits import PageEdits
+from attnwidget.widget.page_commands import PageCommands
 
 PAINT = {"on": [2, 1]}
-REFUSED = {"setting": {"name": "d_k", "value": 0}}
+REFUSED = {"do": "set", "name": "d_k", "value": 0}
 VOID = {"on": [2, 1], "shape": [9, 9]}
 
 
 def answers(w):
-    return [message["_patch"] for message in w.comm.states() if "_patch" in message]
+    return [message["_change"] for message in w.comm.states() if "_change" in message]
 
 
 def test_every_answer_continues_the_one_before():
     w = sentence()
-    opened = w.get_state()["_patch"]
+    opened = w.get_state()["_change"]
     assert opened["from"] is None
     w.toggle(0, 1)
-    w.set_state(edits(w, PAINT))
+    w.set_state(commands(w.mask.shape, PAINT))
     w.layer = 0  # nothing changes
-    w.set_state(edits(w, PAINT))
+    w.set_state(commands(w.mask.shape, PAINT))
     with w.hold_sync():
         w.toggle(1, 1)
         w.temperature = 2
@@ -55,8 +55,8 @@ def test_a_page_that_missed_a_message_gets_the_whole_state():
     w.comm.sent.clear()
     w._handle_custom_msg({"type": "resync"}, [])
     (state,) = w.comm.states()
-    assert state["_patch"]["from"] is None
-    assert state["_patch"]["revision"] == state["revision"] == w.revision
+    assert state["_change"]["from"] is None
+    assert state["_change"]["revision"] == state["revision"] == w.revision
     assert state["title"] == "masked"
     assert "error" in state
     np.testing.assert_array_equal(unpack(state["mask"]), w.mask)
@@ -67,8 +67,8 @@ def test_a_page_that_missed_a_message_gets_the_whole_state():
 
 def test_each_edit_is_done_refused_or_void():
     w = sentence()
-    w.set_state(edits(w, PAINT, REFUSED, VOID, {**PAINT, "move": "sideways"}))
-    answer = page(w)["_patch"]
+    w.set_state(commands(w.mask.shape, PAINT, REFUSED, VOID, {**PAINT, "do": "sideways"}))
+    answer = page(w)["_change"]
     assert answer["acks"] == {"p": 4}
     assert list(answer["refused"]) == ["p"]
     assert list(answer["refused"]["p"]) == ["2", "4"]
@@ -79,14 +79,14 @@ def test_each_edit_is_done_refused_or_void():
 
 def test_a_refusal_is_said_until_the_page_has_heard_it():
     w = sentence()
-    w.set_state(edits(w, REFUSED))
-    words = page(w)["_patch"]["refused"]
-    w.set_state(edits(w, REFUSED, PAINT))  # the answer was lost
-    assert page(w)["_patch"]["refused"] == words
-    w.set_state(edits(w, {**PAINT, "seq": 1}, client="q"))
-    assert page(w)["_patch"]["refused"] == words, "another page has not heard it"
-    w.set_state(edits(w, {**PAINT, "seq": 3}))
-    assert page(w)["_patch"]["refused"] == {}
+    w.set_state(commands(w.mask.shape, REFUSED))
+    words = page(w)["_change"]["refused"]
+    w.set_state(commands(w.mask.shape, REFUSED, PAINT))  # the answer was lost
+    assert page(w)["_change"]["refused"] == words
+    w.set_state(commands(w.mask.shape, {**PAINT, "seq": 1}, client="q"))
+    assert page(w)["_change"]["refused"] == words, "another page has not heard it"
+    w.set_state(commands(w.mask.shape, {**PAINT, "seq": 3}))
+    assert page(w)["_change"]["refused"] == {}
 
 
 def test_an_edit_that_fails_is_answered_and_costs_no_other(monkeypatch):
@@ -96,8 +96,8 @@ def test_an_edit_that_fails_is_answered_and_costs_no_other(monkeypatch):
     monkeypatch.setattr(LabSource, "reset", fail)
     w = sentence()
     with pytest.raises(RuntimeError, match="out of memory"):
-        w.set_state(edits(w, {"move": "reset"}, PAINT))
-    answer = page(w)["_patch"]
+        w.set_state(commands(w.mask.shape, {"do": "reset"}, PAINT))
+    answer = page(w)["_change"]
     assert answer["acks"] == {"p": 2}
     assert answer["refused"] == {"p": {"1": "RuntimeError: out of memory"}}
     assert w.mask.sum() == 1
@@ -105,8 +105,8 @@ def test_an_edit_that_fails_is_answered_and_costs_no_other(monkeypatch):
 
 def test_an_interrupted_edit_has_no_answer_and_is_done_the_next_time(monkeypatch):
     session = Session(LabSource.create("a b c"))
-    pages = PageEdits(session)
-    ops = [{"seq": seq, "on": [seq, 1], "off": [], "shape": [3, 3]} for seq in (1, 2)]
+    pages = PageCommands(session)
+    sent = commands((3, 3), {"on": [1, 1]}, {"on": [2, 1]})["_commands"]
     do, count = session.do, iter([None, KeyboardInterrupt])
 
     def interrupted(*arguments, **keywords):
@@ -117,9 +117,9 @@ def test_an_interrupted_edit_has_no_answer_and_is_done_the_next_time(monkeypatch
 
     monkeypatch.setattr(session, "do", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        pages.take({"client": "p", "ops": ops})
+        pages.take(sent)
     assert pages.answer()["acks"] == {"p": 1}
-    pages.take({"client": "p", "ops": ops})
+    pages.take(sent)
     assert pages.answer()["acks"] == {"p": 2}
     assert np.flatnonzero(session.now.maps.mask).tolist() == [1, 2]
 
@@ -132,9 +132,9 @@ def test_an_observer_s_value_error_is_no_refusal():
 
     w.observe(wrong, "mask")
     with pytest.raises(ValueError, match="observer"):
-        w.set_state(edits(w, PAINT))
+        w.set_state(commands(w.mask.shape, PAINT))
     assert not w.error
-    assert page(w)["_patch"]["acks"] == {"p": 1}
+    assert page(w)["_change"]["acks"] == {"p": 1}
 
 
 def test_a_large_map_that_is_opened_late_is_continued_from_its_opening(monkeypatch):
@@ -142,13 +142,13 @@ def test_a_large_map_that_is_opened_late_is_continued_from_its_opening(monkeypat
     w = given()
     w.toggle(0, 0)
     w.comm = RecordingComm()
-    opened = w.get_state()["_patch"]
+    opened = w.get_state()["_change"]
     w.toggle(0, 1)
     assert answers(w)[0]["from"] == opened["revision"]
 
 
 def test_a_number_that_is_refused_names_its_array():
     w = sentence()
-    w.set_state(edits(w, cell(w, "Q", (0, 0), 1e300)))
-    assert page(w)["_patch"]["refused"] == {"p": {"1": w.error}}
+    w.set_state(commands(w.mask.shape, number(w, "Q", (0, 0), 1e300)))
+    assert page(w)["_change"]["refused"] == {"p": {"1": w.error}}
     assert w.error.startswith("Q: ")

@@ -92,16 +92,16 @@ class Page:
 
     def receive(self, message):
         author, state = message
-        patch = state.get("_patch")
+        change = state.get("_change")
         before, pending = self.now, self.now["pending"]
         self.take(self.node.say(type="receive", page=self.name, state=state))
-        if patch is None or patch["from"] not in (None, self.revision):
+        if change is None or change["from"] not in (None, self.revision):
             return
-        is_others = patch["from"] != patch["revision"] and author != self.name
-        self.revision = patch["revision"]
-        if is_others or patch["refused"]:
+        is_others = change["from"] != change["revision"] and author != self.name
+        self.revision = change["revision"]
+        if is_others or change["refused"]:
             self.is_known = False
-            self.refusals += bool(patch["refused"])
+            self.refusals += bool(change["refused"])
         elif pending and not self.now["pending"] and self.is_known:
             self.compare(before["shown"], self.now["shown"])
 

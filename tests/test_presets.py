@@ -6,7 +6,7 @@ import json
 
 import numpy as np
 import pytest
-from byhand import edits, follows, state, unchanged
+from byhand import commands, follows, state, unchanged
 from recording import RecordingComm
 
 from attnwidget import AttentionWidget
@@ -59,7 +59,7 @@ def test_the_mask_is_the_sum(presets, way):
     if way == "page":
         on = np.flatnonzero(hidden(presets))
         runs = [n for cell in on for n in (int(cell), 1)]
-        w.set_state(edits(w, {"on": runs, "presets": presets}))
+        w.set_state(commands(w.mask.shape, {"on": runs, "presets": presets}))
     assert w.presets == presets
     np.testing.assert_array_equal(w.mask, hidden(presets))
     follows(w, w.embeddings)
@@ -178,7 +178,7 @@ def test_undo_and_redo_of_presets():
     w.comm = RecordingComm()
     w.presets = "causal"
     assert len(w.comm.states()) == 1
-    w.set_state(edits(w, {"off": [1, 1], "presets": {"causal": True}}))
+    w.set_state(commands(w.mask.shape, {"off": [1, 1], "presets": {"causal": True}}))
     w.presets = {"window": 1, "causal": True}
     assert w.history == (3, 0)
     w.undo()
@@ -227,7 +227,7 @@ def test_presets_that_cannot_be_are_said_and_nothing_changes(sent, says):
     with pytest.raises((TypeError, ValueError), match=says):
         AttentionWidget(TOKENS, presets=sent)
     unchanged(w, before)
-    w.set_state(edits(w, {"on": [0, 1], "presets": sent}, {"on": [1, 1]}))
+    w.set_state(commands(w.mask.shape, {"on": [0, 1], "presets": sent}, {"on": [1, 1]}))
     assert says in w.error
     assert not w.mask[0, 0]
     assert w.mask[0, 1], "the edit beside it counts"

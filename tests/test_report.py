@@ -219,7 +219,7 @@ def test_changed_inputs_are_reported_and_the_widget_keeps_its_own(w):
     ],
 )
 def test_what_cannot_be_compared_is_said(w, fn, says):
-    before = {n: v for n, v in state(w).items() if n not in ("report", "_patch")}
+    before = {n: v for n, v in state(w).items() if n not in ("report", "_change")}
     result = w.check(fn)
     assert not result
     assert w.report.message == result.message

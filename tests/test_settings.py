@@ -278,7 +278,7 @@ def test_a_setting_that_cannot_be_is_refused_and_nothing_changes(name, value, sa
     assert w.comm.sent == []
     w.set_state({name: value})  # from the page: said in words
     assert w.error
-    unchanged(w, {n: v for n, v in before.items() if n not in ("error", "_patch")})
+    unchanged(w, {n: v for n, v in before.items() if n not in ("error", "_change")})
 
 
 def test_rotary_wants_pairs():

@@ -7,7 +7,7 @@ import contextlib
 import numpy as np
 import pytest
 import traitlets
-from byhand import edits, unchanged
+from byhand import commands, unchanged
 from interacting import WEIGHTS, given, names, page, public, sentence
 
 from attnwidget import AttentionWidget
@@ -73,12 +73,12 @@ def test_an_observer_that_raises_does_not_keep_the_change_from_others():
     assert heard == ["attention"]
 
 
-@pytest.mark.parametrize("sent", ["layer", "_edits"])
+@pytest.mark.parametrize("sent", ["layer", "_commands"])
 def test_an_observer_that_raises_during_a_message_of_the_page_is_heard_of(sent):
     w = given()
     w.observe(fails, "attention")
     with pytest.raises(RuntimeError, match="of the observer"):
-        w.set_state({"layer": 2} if sent == "layer" else edits(w, {"on": [0, 1]}))
+        w.set_state({"layer": 2} if sent == "layer" else commands(w.mask.shape, {"on": [0, 1]}))
     assert w.error == ""
 
 
@@ -86,7 +86,7 @@ def test_an_observer_that_raises_does_not_send_every_array_again():
     w = sentence()
     w.observe(fails, "attention")
     with contextlib.suppress(RuntimeError):
-        w.set_state(edits(w, {"on": [0, 1]}))
+        w.set_state(commands(w.mask.shape, {"on": [0, 1]}))
     assert w.mask[0, 0]
     assert not set().union(*names(w)) & {"Q", "embeddings", "mask", "attention"}
 
@@ -200,11 +200,11 @@ def test_hold_sync_gathers_rows_and_names_and_holds_no_observer():
         w.toggle(2, 1)
         w.title = "held"
     (message,) = w.comm.states()
-    assert set(message) == {"_patch", "history", "revision", "title"}
-    assert np.frombuffer(message["_patch"]["rows"]["data"], "int32").tolist() == [0, 2]
+    assert set(message) == {"_change", "history", "revision", "title"}
+    assert np.frombuffer(message["_change"]["rows"]["data"], "int32").tolist() == [0, 2]
     assert sent == [0, 0]
     w.toggle(1, 1)
-    rows = w.comm.states()[-1]["_patch"]["rows"]
+    rows = w.comm.states()[-1]["_change"]["rows"]
     assert np.frombuffer(rows["data"], "int32").tolist() == [1]
 
 
@@ -254,12 +254,12 @@ def test_a_value_that_is_delivered_twice_changes_once(name, value):
 
 def test_edits_that_are_delivered_twice_are_done_once():
     w = sentence()
-    sent = edits(w, {"on": [0, 2]}, {"move": "undo"}, {"on": [4, 1]})
+    sent = commands(w.mask.shape, {"on": [0, 2]}, {"do": "undo"}, {"on": [4, 1]})
     for _ in range(2):
         w.set_state(sent)
         np.testing.assert_array_equal(np.argwhere(w.mask), [[1, 1]])
         assert w.history == (1, 0)
-        assert page(w)["_patch"]["acks"] == {"p": 3}
+        assert page(w)["_change"]["acks"] == {"p": 3}
     assert not w.error
 
 
@@ -273,7 +273,7 @@ def test_a_group_of_the_page_is_taken_whole_or_not_at_all():
 
 def test_a_refused_trait_in_the_same_message_costs_no_edit():
     w = given()
-    w.set_state({**edits(w, {"on": [0, 1]}), "layer": 77})
+    w.set_state({**commands(w.mask.shape, {"on": [0, 1]}), "layer": 77})
     assert w.mask[0, 0]
     assert w.layer == 0
     assert w.error

@@ -7,11 +7,11 @@ import threading
 import numpy as np
 import pytest
 import traitlets
-from byhand import edits
+from byhand import commands
 from interacting import recorded, sentence
 
 from attnwidget import AttentionWidget
-from attnwidget.wire.edits import EditLog
+from attnwidget.wire.commands import CommandLog
 
 
 class Noted(AttentionWidget):
@@ -194,7 +194,7 @@ def test_a_page_is_told_where_its_value_became_another(name, value, truth):
 def test_edits_are_told_apart_inside_the_lock(monkeypatch):
     # Else a second delivery could do later edits before the first delivery does the earlier edits.
     w, is_free = sentence(), []
-    fresh = EditLog.fresh
+    fresh = CommandLog.fresh
 
     def probed(log, message):
         thread = threading.Thread(target=lambda: is_free.append(w.store.lock.acquire(False)))
@@ -202,7 +202,7 @@ def test_edits_are_told_apart_inside_the_lock(monkeypatch):
         thread.join()
         return fresh(log, message)
 
-    monkeypatch.setattr(EditLog, "fresh", probed)
-    w.set_state(edits(w, {"on": [0, 1]}))
+    monkeypatch.setattr(CommandLog, "fresh", probed)
+    w.set_state(commands(w.mask.shape, {"on": [0, 1]}))
     assert is_free == [False]
     assert w.mask[0, 0]

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 import traitlets
+from byhand import commands, number
 from recording import RecordingComm
 
 from attnwidget import AttentionWidget, causal_mask
@@ -67,7 +68,7 @@ def test_a_toggle_sends_one_row_only():
     w.comm = RecordingComm()
     w.toggle(3, 5)
     (state,) = w.comm.states()
-    assert set(state) == {"_patch", "history", "revision"}
+    assert set(state) == {"_change", "history", "revision"}
     assert w.comm.bytes() < 96 * 5 + 100  # a row of the mask and one of float32 weights
     check(w)
 
@@ -127,24 +128,14 @@ def test_tokens_resize_and_masks_survive(w):
     check(w)
 
 
-def edits(*ops):
-    """What the browser sends: edits of a 6 by 6 map, with their numbers."""
-    return {
-        "_edits": {
-            "client": "p",
-            "ops": [{"on": [], "off": [], "shape": [6, 6], **op} for op in ops],
-        }
-    }
-
-
 def test_undo_and_redo_span_python_and_the_browser(w):
     w.mask = causal_mask(6)
     first = w.mask
-    w.set_state(edits({"seq": 1, "stroke": 1, "on": [6, 1]}))
+    w.set_state(commands((6, 6), {"seq": 1, "stroke": 1, "on": [6, 1]}))
     assert w.mask[1, 0]
     assert w.undo()
     np.testing.assert_array_equal(w.mask, first)
-    w.set_state(edits({"seq": 2, "stroke": 2, "move": "undo"}))
+    w.set_state(commands((6, 6), {"seq": 2, "stroke": 2, "do": "undo"}))
     assert not w.mask.any()
     assert w.history == (0, 2)
     assert w.redo()
@@ -155,27 +146,21 @@ def test_undo_and_redo_span_python_and_the_browser(w):
 
 
 def test_a_stroke_undoes_at_once_and_a_resent_edit_counts_once(w):
-    ops = [{"seq": i, "stroke": 9, "on": [i, 1]} for i in (1, 2, 3)]
-    w.set_state(edits(*ops[:2]))
-    w.set_state(edits(*ops))
+    sent = [{"stroke": 9, "on": [i, 1]} for i in (1, 2, 3)]
+    w.set_state(commands((6, 6), *sent[:2]))
+    w.set_state(commands((6, 6), *sent))
     assert w.mask.sum() == 3
     assert w.history == (1, 0)
-    w.set_state(edits(*ops))
+    w.set_state(commands((6, 6), *sent))
     assert w.history == (1, 0)
-    assert w.get_state("_patch")["_patch"]["acks"] == {"p": 3}
+    assert w.get_state("_change")["_change"]["acks"] == {"p": 3}
 
 
 @pytest.mark.parametrize(
-    "ops",
-    [
-        [{"seq": 1, "on": [35, 2], "off": []}],
-        [{"seq": 1, "on": [-1, 1], "off": []}],
-        [{"seq": 1, "on": [0], "off": []}],
-        [{"seq": 1, "off": [0]}],
-    ],
+    "sent", [{"on": [35, 2]}, {"on": [-1, 1]}, {"on": [0]}, {"off": [0]}, {"on": 0}]
 )
-def test_a_wrong_edit_is_said_and_changes_nothing(w, ops):
-    w.set_state(edits(*ops))
+def test_a_wrong_edit_is_said_and_changes_nothing(w, sent):
+    w.set_state(commands((6, 6), sent))
     assert w.error
     assert not w.mask.any()
 
@@ -234,9 +219,9 @@ def page_after(w):
     page = {}
     for state in w.comm.states():
         page |= {k: unpack(v) for k, v in state.items() if k in ("mask", "attention", "output")}
-        if patch := state.get("_patch"):
+        if change := state.get("_change"):
             for name in ("mask", "attention", "output"):
-                page[name][unpack(patch["rows"])] = unpack(patch[name])
+                page[name][unpack(change["rows"])] = unpack(change[name])
     return page
 
 
@@ -272,10 +257,10 @@ def test_one_message_of_many_changes_leaves_the_page_right(w, change):
 
 def test_a_click_on_a_map_that_is_gone_changes_nothing(w):
     w.tokens = "eight tokens are more than six of them"
-    w.set_state(edits({"seq": 1, "on": [28, 1]}))
+    w.set_state(commands((6, 6), {"seq": 1, "on": [28, 1]}))
     assert not w.mask.any()
     assert not w.error
-    assert w.get_state("_patch")["_patch"]["acks"] == {"p": 1}
+    assert w.get_state("_change")["_change"]["acks"] == {"p": 1}
 
 
 def test_an_observer_that_raises_leaves_nothing_half_sent(w):
@@ -292,11 +277,11 @@ def test_an_observer_that_raises_leaves_nothing_half_sent(w):
     assert w.history == (2, 0)
     w.comm = RecordingComm()
     with pytest.raises(RuntimeError, match="mine"):
-        w.set_state(edits({"seq": 1, "on": [0, 1]}, {"seq": 2, "on": [1, 1]}))
+        w.set_state(commands((6, 6), {"seq": 1, "on": [0, 1]}, {"seq": 2, "on": [1, 1]}))
     assert w.mask[0, :2].all()
     assert not w.error  # nothing was refused
     (state,) = w.comm.states()
-    assert set(state) == {"_patch", "history", "revision"}
+    assert set(state) == {"_change", "history", "revision"}
 
 
 @pytest.mark.parametrize(
@@ -353,8 +338,8 @@ def test_two_threads_may_edit_at_once(w):
     # JupyterLab hands widget messages to a thread beside the one that runs cells.
     def click(row):
         for i in range(60):
-            message = edits({"seq": i + 1, "stroke": i, "on": [row * 6 + i % 6, 1]})
-            w.set_state({"_edits": {**message["_edits"], "client": f"page{row}"}})
+            paint = {"seq": i + 1, "on": [row * 6 + i % 6, 1]}
+            w.set_state(commands((6, 6), paint, client=f"page{row}"))
             w.toggle(row + 3, i % 6)
 
     threads = [threading.Thread(target=click, args=(row,)) for row in range(3)]
@@ -382,15 +367,13 @@ def test_threads_may_set_numbers_settings_and_sentences_at_once(w):
             w.seed = i
             w.d_k = 2 + i % 3
 
-    def number(i):
-        cell = {"name": "Q", "at": [0, 0], "value": float(i), "shape": list(w.Q.shape)}
-        cell["shown"] = [0, 0, "self"]
-        op = {"seq": i + 1, "stroke": i, "on": [], "off": [], "shape": list(w.mask.shape)}
-        w.set_state({"_edits": {"client": "page", "ops": [{**op, "cell": cell}]}})
+    def type_in(i):
+        sent = {**number(w, "Q", (0, 0), float(i)), "seq": i + 1}
+        w.set_state(commands(w.mask.shape, sent))
 
     acts = [
         group,
-        number,
+        type_in,
         lambda i: setattr(w, "tokens", ["t"] * (3 + i % 4)),
         lambda i: w.undo(),
         lambda i: w.output_shift,

@@ -1,7 +1,7 @@
 /** Update rows of attention and output: recompute them from the scores, or copy them from Python. */
 
 import { decode } from "../wire/codec";
-import type { Patch } from "../wire/schema";
+import type { ChangeMessage } from "../wire/schema";
 import { outputRow, softmaxRow } from "./softmax";
 
 /** The arrays that an edit of the mask reads or changes. Where there are several heads, the first axis is the head. */
@@ -36,15 +36,15 @@ export function recomputeRows(maps: Maps, rows: Iterable<number>): void {
   }
 }
 
-/** Copy Python's rows into the maps. Return the row numbers, or none if the patch is of another shape. */
-export function copyRows(maps: Maps, patch: Patch): readonly number[] {
+/** Copy Python's rows into the maps. The rows copied: none where the message is of another shape. */
+export function copyRows(maps: Maps, change: ChangeMessage): readonly number[] {
   const { n, nK, heads, d } = maps;
-  const rows = [...decode(patch.rows)];
-  if (patch.mask.shape[1] !== nK || rows.some((row) => row >= n)) return [];
+  const rows = [...decode(change.rows)];
+  if (change.mask.shape[1] !== nK || rows.some((row) => row >= n)) return [];
   const parts = [
-    [maps.mask, patch.mask, 1, nK],
-    [maps.attention, patch.attention, heads, nK],
-    [maps.output, patch.output, heads, d],
+    [maps.mask, change.mask, 1, nK],
+    [maps.attention, change.attention, heads, nK],
+    [maps.output, change.output, heads, d],
   ] as const;
   for (const [target, packed, count, width] of parts) {
     if (!target || !packed) continue;

@@ -1,17 +1,24 @@
 /** Edits made in this page: shown at once, told to Python, and replayed until Python answers. */
 import { copyRows } from "../maths/rows";
-import { cells, toRuns } from "../wire/cell-runs";
-import type { Editable, Edits, Op, Patch, Presets, Setting } from "../wire/schema";
-import type { Down } from "../wire/transport";
-import { createHistory, type Step } from "./history";
+import { sortedRuns } from "../wire/cell-runs";
+import type {
+  ChangeMessage,
+  CommandsMessage,
+  Editable,
+  Presets,
+  SetInput,
+  SetNumber,
+  Setting,
+} from "../wire/schema";
+import type { Down, Up } from "../wire/transport";
+import { createHistory } from "./history";
 import type { Mirror } from "./mirror";
 import { createOverlay, type Renewed } from "./overlay";
 import { hides } from "./presets";
 import {
-  type Command,
+  type Action,
   confirmedState,
   createReduce,
-  type Factor,
   flatIndex,
   isFactor,
   type PageState,
@@ -27,7 +34,7 @@ export interface Outlet {
   named(trait: string): void;
   /** Show all of it now. */
   flush(): void;
-  send(edits: Edits): void;
+  send(message: CommandsMessage): void;
   /** Ask Python for the whole state. */
   resync(): void;
 }
@@ -42,8 +49,11 @@ export function createEdits(mirror: Mirror, outlet: Outlet) {
   const reduce = createReduce(mirror);
   let hear: (down: Down<PageState>) => boolean = () => false;
   const transport = {
-    push: ({ commands }: { commands: readonly { seq: number; command: Command }[] }) =>
-      outlet.send({ client, ops: commands.map(({ seq, command }) => onWire(seq, command)) }),
+    push: ({ commands }: Up<Action>) =>
+      outlet.send({
+        client,
+        commands: commands.map(({ seq, command: action }) => ({ seq, ...action.command })),
+      }),
     onState(listener: typeof hear) {
       hear = listener;
       return () => {};
@@ -51,32 +61,32 @@ export function createEdits(mirror: Mirror, outlet: Outlet) {
     resync: outlet.resync,
   };
   const opened = confirmedState(mirror, get("revision"), 0);
-  const sync = createSync<PageState, Command>(transport, reduce, opened, client);
+  const sync = createSync<PageState, Action>(transport, reduce, opened, client);
   const overlay = createOverlay(mirror, opened);
   let strokes = 0;
   /** A number under the hand: an edit that is not sent yet. */
-  let draft: Command | null = null;
+  let draft: SetNumber | null = null;
   // What has come from Python since the last look.
   let isStale = false;
   let isAnswer = false;
   let isDropped = false;
   let renewed: Renewed = new Set();
 
-  const state = () => (draft ? reduce(sync.state, draft) : sync.state);
+  const state = () => (draft ? reduce(sync.state, { command: draft }) : sync.state);
   const shapeOf = (name: Editable) => mirror.packed(name)?.shape ?? [];
-  const empty = (): Command => ({ stroke: ++strokes, on: [], off: [], shape: [nQ(), nK()] });
+  const mapShape = (): [number, number] => [nQ(), nK()];
 
   /** Take a message of Python's: its rows go into the confirmed arrays. */
-  function receive(patch: Patch) {
-    const { from = null, revision, acks, refused = {} } = patch;
+  function receive(change: ChangeMessage) {
+    const { from = null, revision, acks, refused = {}, by } = change;
     const waiting = sync.pending.length;
-    const isOwn = patch.origin === client && !refused[client];
+    const isOwn = by === client && !refused[client];
     const isNews = from === null || from !== revision;
     const isTaken = hear({
       ...{ from, acks, refused },
       apply(confirmed) {
         // Rows of a map that has changed its shape since are not taken: whole arrays come with them.
-        const rows = copyRows(mirror.flow(mirror.flat, confirmed), patch);
+        const rows = copyRows(mirror.flow(mirror.flat, confirmed), change);
         if (renewed !== "all") renewed = new Set([...renewed, ...rows]);
         const era = confirmed.era + Number(!isOwn && isNews);
         return { ...confirmed, era, revision: revision ?? get("revision") };
@@ -112,8 +122,8 @@ export function createEdits(mirror: Mirror, outlet: Outlet) {
   }
 
   /** Show an edit here and now, and tell Python, with all that it has not answered yet. */
-  function send(command: Command) {
-    sync.do(command);
+  function send(action: Action) {
+    sync.do(action);
     outlet.flush();
   }
 
@@ -136,27 +146,17 @@ export function createEdits(mirror: Mirror, outlet: Outlet) {
       (masked ? on : off).push(cell);
     }
     if (on.length + off.length === 0 && !named) return;
-    const [hide, free] = [sorted(on), sorted(off)];
-    const step = { stroke, on: hide, off: free, ...(named && { presets: named }) };
-    const back = { stroke, on: free, off: hide, ...(named && { presets: present() }) };
-    history.push({ step, back });
-    send({ ...step, shape: [nQ(), nK()] });
+    const [hide, free] = [sortedRuns(on), sortedRuns(off)];
+    const step = { on: hide, off: free, ...(named && { presets: named }) };
+    const back = { on: free, off: hide, ...(named && { presets: present() }) };
+    history.push({ stroke, step, back });
+    send({ command: { do: "paint", shape: mapShape(), stroke, ...step } });
   }
 
   function travel(move: "undo" | "redo") {
-    // Older than this page, if there is no step: only Python knows it.
-    const merged = new Map<number, boolean>();
-    let last: Partial<Step> = {};
-    for (const { on, off, presets, factor, inputs, hand } of history[move]()) {
-      for (const cell of cells(on)) merged.set(cell, true);
-      for (const cell of cells(off)) merged.set(cell, false);
-      const set = { ...(presets && { presets }), ...(factor && { factor }) };
-      last = { ...last, ...set, ...(inputs && { inputs, hand }) };
-    }
-    const those = (value: boolean) =>
-      sorted([...merged].filter(([, masked]) => masked === value).map(([cell]) => cell));
+    const { on, off, ...values } = history[move]();
     const { era } = sync.confirmed;
-    send({ ...empty(), ...last, on: those(true), off: those(false), move, era });
+    send({ command: { do: move, shape: mapShape(), on, off }, preview: { ...values, era } });
   }
 
   /** The numbers of the draft are let go: they are an edit now. */
@@ -164,7 +164,7 @@ export function createEdits(mirror: Mirror, outlet: Outlet) {
     if (!draft) return;
     const [command, before] = [draft, sync.state];
     draft = null;
-    const after = reduce(before, command);
+    const after = reduce(before, { command });
     const names = [...after.inputs.keys()].filter(
       (name) => after.inputs.get(name) !== before.inputs.get(name),
     );
@@ -174,14 +174,14 @@ export function createEdits(mirror: Mirror, outlet: Outlet) {
           (name) => [name, (inputs.get(name) ?? mirror.flat(name)) as Float32Array] as const,
         ),
       );
-    const none = { stroke: command.stroke, on: [], off: [] };
     if (names.length) {
       history.push({
-        step: { ...none, inputs: of(after), hand: after.hand },
-        back: { ...none, inputs: of(before), hand: before.hand },
+        stroke: command.stroke,
+        step: { numbers: { inputs: of(after), hand: after.hand } },
+        back: { numbers: { inputs: of(before), hand: before.hand } },
       });
     }
-    send(command);
+    send({ command });
   }
 
   return {
@@ -199,7 +199,7 @@ export function createEdits(mirror: Mirror, outlet: Outlet) {
       return sync.pending.length;
     },
     get asking() {
-      return sync.pending.some(({ command }) => command.setting);
+      return sync.pending.some(({ command: action }) => action.command.do === "set");
     },
     get depth() {
       return history.depth;
@@ -218,7 +218,10 @@ export function createEdits(mirror: Mirror, outlet: Outlet) {
     },
     /** Edits of a map of another shape are about nothing that is there. */
     dropOfOtherShape() {
-      sync.drop(({ setting, shape }) => !setting && (shape[0] !== nQ() || shape[1] !== nK()));
+      sync.drop(
+        ({ command }) =>
+          command.do !== "set" && (command.shape[0] !== nQ() || command.shape[1] !== nK()),
+      );
     },
 
     stroke: () => ++strokes,
@@ -239,8 +242,8 @@ export function createEdits(mirror: Mirror, outlet: Outlet) {
     },
     clear: () => mask(Array(nQ() * nK()).keys(), () => false, ++strokes, {}),
     draft(name: Editable, at: number[], value: number) {
-      const cell = { name, at, value, shape: shapeOf(name), shown: get("shown") };
-      draft = { ...empty(), cell };
+      const made = { shape: mapShape(), array_shape: shapeOf(name), shown: get("shown") };
+      draft = { do: "number", stroke: ++strokes, name, at, value, ...made };
       outlet.flush();
     },
     settle,
@@ -268,31 +271,20 @@ export function createEdits(mirror: Mirror, outlet: Outlet) {
      * numbers on the page are of the old one. A factor of the scores is computed here at once.
      */
     ask(name: Setting, value: string | number | null) {
-      const command = { ...empty(), setting: { name, value }, replaces: name };
-      const { setting } = command;
-      if (isFactor(setting)) {
-        const stroke = name === "temperature" ? SLIDER : command.stroke;
-        const none = { stroke, on: [], off: [] };
-        const factor: Factor = { name: setting.name, value: state()[setting.name] };
-        history.push({ step: { ...none, factor: setting }, back: { ...none, factor } });
+      const command: SetInput = { do: "set", name, value };
+      if (isFactor(command)) {
+        const stroke = name === "temperature" ? SLIDER : ++strokes;
+        const factor = { name: command.name, value: command.value };
+        const before = { ...factor, value: state()[factor.name] };
+        history.push({ stroke, step: { factor }, back: { factor: before } });
       } else history.reset(); // only Python knows what undo takes back
       // The newest value is what counts: older values on their way are not waited for.
-      send(command);
+      send({ command, replaces: name });
     },
     /** Take back every number set by hand: Python knows what they were. */
     reset() {
       history.reset();
-      send({ ...empty(), move: "reset" });
+      send({ command: { do: "reset", shape: mapShape() } });
     },
   };
-}
-
-/** An edit as it goes up, without what the page alone knows of it. */
-function onWire(seq: number, command: Command): Op {
-  const { replaces: _, era: __, factor: ___, inputs: ____, hand: _____, ...op } = command;
-  return { seq, ...op };
-}
-
-function sorted(list: number[]) {
-  return toRuns(list.sort((a, b) => a - b));
 }

@@ -1,37 +1,33 @@
 /**
  * The steps that this page can undo by itself, in the frame of the click or without a kernel.
- * Python keeps the history that counts; this one is a preview of it.
+ * Python keeps the history that counts; this history is a preview of it.
  */
-import type { Editable, Presets, Runs } from "../wire/schema";
-import type { Factor, Marks } from "./reduce";
+import { cells, sortedRuns } from "../wire/cell-runs";
+import type { Runs } from "../wire/schema";
+import type { SetBack } from "./reduce";
 
-export interface Step {
-  stroke: number;
-  /** Cells of the mask that it hides and frees. */
-  on: Runs;
-  off: Runs;
-  /** The presets in force after it. */
-  presets?: Presets;
-  /** The scale or the temperature that it sets. */
-  factor?: Factor;
-  /** The inputs that it sets, whole: arrays that are never changed in place. */
-  inputs?: ReadonlyMap<Editable, Float32Array>;
-  /** The cells marked as set by hand after it, beside those that Python marks. */
-  hand?: Marks;
+/** What a step does: the cells that it masks and frees, and the values that it sets. */
+export interface Step extends SetBack {
+  readonly on?: Runs;
+  readonly off?: Runs;
 }
 
-/** A step and its way back. */
+/** A step and its way back; pairs of one stroke undo together. */
 export interface Pair {
-  step: Step;
-  back: Step;
+  readonly stroke: number;
+  readonly step: Step;
+  readonly back: Step;
 }
+
+type Painted = Step & { readonly on: Runs; readonly off: Runs };
 
 const LIMIT = 100;
 
 export interface History {
   push(pair: Pair): void;
-  undo(): Step[];
-  redo(): Step[];
+  /** Go back a stroke; what that does. Older than this page, it does nothing: only Python knows it. */
+  undo(): Painted;
+  redo(): Painted;
   reset(): void;
   readonly depth: [number, number];
 }
@@ -44,21 +40,19 @@ export function createHistory(): History {
     push(pair) {
       future = [];
       const last = past[past.length - 1];
-      if (last?.[0] && last[0].step.stroke === pair.step.stroke) last.push(pair);
+      if (last?.[0] && last[0].stroke === pair.stroke) last.push(pair);
       else past.push([pair]);
       if (past.length > LIMIT) past = past.slice(-LIMIT);
     },
     undo() {
-      const entry = past.pop();
-      if (!entry) return [];
-      future.push(entry);
-      return [...entry].reverse().map((pair) => pair.back);
+      const entry = past.pop() ?? [];
+      if (entry.length) future.push(entry);
+      return merged([...entry].reverse().map((pair) => pair.back));
     },
     redo() {
-      const entry = future.pop();
-      if (!entry) return [];
-      past.push(entry);
-      return entry.map((pair) => pair.step);
+      const entry = future.pop() ?? [];
+      if (entry.length) past.push(entry);
+      return merged(entry.map((pair) => pair.step));
     },
     reset() {
       past = [];
@@ -68,4 +62,16 @@ export function createHistory(): History {
       return [past.length, future.length];
     },
   };
+}
+
+/** Several steps as one: of each cell and each value, the last step counts. */
+function merged(steps: readonly Step[]): Painted {
+  const masked = new Map<number, boolean>();
+  for (const { on = [], off = [] } of steps) {
+    for (const cell of cells(on)) masked.set(cell, true);
+    for (const cell of cells(off)) masked.set(cell, false);
+  }
+  const runs = (value: boolean) =>
+    sortedRuns([...masked.keys()].filter((cell) => masked.get(cell) === value));
+  return { ...Object.assign({}, ...steps), on: runs(true), off: runs(false) };
 }

@@ -59,9 +59,9 @@ export function createQuestions(
      * its answer, with an AbortError when `until` does, or with `NotSaved` where there is no Python.
      */
     async ask(content: object, until: AbortSignal): Promise<Answer> {
-      const ahead = model.get("_ahead");
-      if (ahead && Object.entries(content).every(([key, value]) => ahead.asked[key] === value)) {
-        return { content: ahead.answer, buffers: ahead.buffers };
+      const early = model.get("_early_answer");
+      if (early && Object.entries(content).every(([key, value]) => early.asked[key] === value)) {
+        return { content: early.answer, buffers: early.buffers };
       }
       if (until.aborted) throw until.reason;
       if (!waiting().live) throw new NotSaved();

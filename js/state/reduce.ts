@@ -1,7 +1,7 @@
 /** What a command changes in the page, without the maps that follow from it. */
 import { changed, reproject } from "../maths/flow";
 import { cells } from "../wire/cell-runs";
-import type { CellValue, Editable, Op, Presets, Runs } from "../wire/schema";
+import type { Command, Editable, Paint, Presets, SetInput, SetNumber } from "../wire/schema";
 import type { Factors, Mirror } from "./mirror";
 
 /**
@@ -26,16 +26,26 @@ export interface PageState extends Factors {
 export type Marks = ReadonlyMap<Editable, ReadonlySet<number>>;
 export type Factor = { name: "scale" | "temperature"; value: number | null };
 
-/** An edit as it goes up, and what the page alone knows of it. */
-export interface Command extends Omit<Op, "seq"> {
-  /** A newer command of the same name makes this one void. */
-  replaces?: string;
-  /** When an undo was asked for: after a later change of others only Python knows what it does. */
-  era?: number;
-  /** What an undo or a redo sets back. */
-  factor?: Factor;
-  inputs?: ReadonlyMap<Editable, Float32Array>;
-  hand?: Marks;
+/** A command as it goes up, and what the page alone knows of it. */
+export interface Action {
+  readonly command: Command;
+  /** A newer action that replaces the same name makes this one void. */
+  readonly replaces?: string;
+  /** What an undo or a redo sets back, beside the cells that it paints. */
+  readonly preview?: Preview;
+}
+
+export interface Preview extends SetBack {
+  /** When it was asked for: after a later change of others only Python knows what it does. */
+  readonly era: number;
+}
+
+/** Values that were in force. */
+export interface SetBack {
+  readonly presets?: Presets;
+  readonly factor?: Factor;
+  /** Whole inputs, and the marks that belong to them. */
+  readonly numbers?: Pick<PageState, "inputs" | "hand">;
 }
 
 const NO_ROWS: PageState["rows"] = new Map();
@@ -51,8 +61,8 @@ export function confirmedState({ get }: Mirror, revision: number, era: number): 
   };
 }
 
-export function isFactor(setting: Op["setting"]): setting is Factor {
-  return setting?.name === "scale" || setting?.name === "temperature";
+export function isFactor(command: SetInput): command is SetInput & Factor {
+  return command.name === "scale" || command.name === "temperature";
 }
 
 export function flatIndex(at: readonly number[], shape: readonly number[]): number {
@@ -63,12 +73,16 @@ export function flatIndex(at: readonly number[], shape: readonly number[]): numb
 export function createReduce(mirror: Mirror) {
   const { get, nQ, nK } = mirror;
 
-  function painted(rows: PageState["rows"], sets: readonly (readonly [Runs, number])[]) {
+  function painted(state: PageState, { on, off }: Pick<Paint, "on" | "off">): PageState {
+    if (on.length + off.length === 0) return state;
     const mask = mirror.flat("mask") as Uint8Array;
     const locked = mirror.flat("locked");
-    const next = new Map(rows);
+    const next = new Map(state.rows);
     const width = nK();
-    for (const [runs, value] of sets) {
+    for (const [runs, value] of [
+      [on, 1],
+      [off, 0],
+    ] as const) {
       // The rows that these cells have made new.
       const fresh = new Map<number, Uint8Array>();
       for (const cell of cells(runs)) {
@@ -83,11 +97,12 @@ export function createReduce(mirror: Mirror) {
         bits[cell - row * width] = value;
       }
     }
-    return next;
+    return { ...state, rows: next };
   }
 
   /** The state with a number of an array set, with Q, K and V as they follow from it. */
-  function withNumber(state: PageState, { name, at, value, shape, shown }: CellValue): PageState {
+  function withNumber(state: PageState, command: SetNumber): PageState {
+    const { name, at, value, array_shape: shape, shown } = command;
     if (String(shape) !== String(mirror.packed(name)?.shape)) return state;
     // Of a model, another head's numbers look the same.
     if (shape.length === 2 && String(shown) !== String(get("shown"))) return state;
@@ -111,29 +126,40 @@ export function createReduce(mirror: Mirror) {
     };
   }
 
-  const fits = (inputs: NonNullable<Command["inputs"]>) =>
+  const fits = ({ inputs }: NonNullable<SetBack["numbers"]>) =>
     [...inputs].every(([name, values]) => values.length === mirror.flat(name)?.length);
 
-  return (state: PageState, command: Command): PageState => {
-    const { setting, cell, on, off, presets, move, era, factor, inputs, hand, shape } = command;
-    if (isFactor(setting)) return { ...state, [setting.name]: setting.value };
-    if (shape[0] !== nQ() || shape[1] !== nK()) return state;
-    if (move && era !== state.era) return state;
-    let next = state;
-    if (cell) next = withNumber(next, cell);
-    if (factor) next = { ...next, [factor.name]: factor.value };
-    if (inputs && fits(inputs)) {
-      next = { ...next, inputs: new Map([...next.inputs, ...inputs]), hand: hand ?? NO_MARKS };
+  function withSetBack(state: PageState, { presets, factor, numbers }: SetBack): PageState {
+    return {
+      ...state,
+      ...(presets && { presets }),
+      ...(factor && { [factor.name]: factor.value }),
+      ...(numbers &&
+        fits(numbers) && {
+          inputs: new Map([...state.inputs, ...numbers.inputs]),
+          hand: numbers.hand,
+        }),
+    };
+  }
+
+  return (state: PageState, { command, preview }: Action): PageState => {
+    if (command.do === "set") {
+      return isFactor(command) ? { ...state, [command.name]: command.value } : state;
     }
-    if (on.length + off.length > 0) {
-      next = {
-        ...next,
-        rows: painted(next.rows, [
-          [on, 1],
-          [off, 0],
-        ]),
-      };
+    const [n, width] = command.shape;
+    if (n !== nQ() || width !== nK()) return state;
+    switch (command.do) {
+      case "paint": {
+        const { presets } = command;
+        return painted(presets ? { ...state, presets } : state, command);
+      }
+      case "number":
+        return withNumber(state, command);
+      case "undo":
+      case "redo":
+        return preview?.era === state.era ? painted(withSetBack(state, preview), command) : state;
+      case "reset":
+        return state; // only Python knows what the numbers were
     }
-    return presets ? { ...next, presets } : next;
   };
 }

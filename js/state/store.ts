@@ -56,7 +56,7 @@ export function createStore(model: AnyModel<Traits>, signal: AbortSignal) {
     flush,
     send(value) {
       refusal = "";
-      model.set("_edits", value);
+      model.set("_commands", value);
       save();
     },
     resync: () => waiting.live && model.send({ type: "resync" }),
@@ -166,9 +166,9 @@ export function createStore(model: AnyModel<Traits>, signal: AbortSignal) {
     });
   }
   // Its rows are taken at once, because whole arrays of a later message would be newer than they are.
-  listen("_patch", () => {
-    const patch = get("_patch");
-    if (patch) edits.receive(patch);
+  listen("_change", () => {
+    const change = get("_change");
+    if (change) edits.receive(change);
     enqueue();
   });
 

@@ -1,6 +1,9 @@
 /** Sets of mask cells as runs over flat indices: small on the wire, exact for any shape. */
 import type { Runs } from "./schema";
 
+/** Flat indices in any order -> start, length, ... */
+export const sortedRuns = (list: number[]): Runs => toRuns(list.sort((a, b) => a - b));
+
 /** Sorted flat indices -> start, length, ... */
 export function toRuns(sorted: readonly number[]): Runs {
   const runs: Runs = [];

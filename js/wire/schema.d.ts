@@ -20,23 +20,54 @@ export interface LayerInfo {
 /** Cells of the mask as runs over flat indices: start, length, start, length, ... */
 export type Runs = number[];
 
-/** One edit of the mask, idempotent: these cells masked, those freed. */
-export interface Op {
-  seq: number;
-  /** Ops of one stroke (a drag) undo together. */
+/** What a page asks of Python. A command that is done twice does what it does once. */
+export type Command = Paint | SetNumber | SetInput | Travel | Reset;
+
+interface OnMap {
+  /** The shape of the map that it was made on: on a map of another shape it changes nothing. */
+  shape: [number, number];
+}
+
+/** Mask the cells `on` and free the cells `off`. */
+export interface Paint extends OnMap {
+  do: "paint";
+  /** Commands of one stroke (a drag) undo together. */
   stroke: number;
   on: Runs;
   off: Runs;
-  /** The map that it was made on: an edit of a map that is gone changes nothing. */
-  shape: [number, number];
-  /** "undo" and "redo" move through Python's history; on/off say what the browser showed. */
-  move?: "undo" | "redo" | "reset";
   /** The presets in force after it, where it changes them. */
   presets?: Presets;
-  /** A number set by hand. */
-  cell?: CellValue;
-  /** A trait that Python computes with, set here: a sentence as it was typed, a size, a factor. */
-  setting?: { name: Setting; value: string | number | null };
+}
+
+/** Set one number of one array by hand. */
+export interface SetNumber extends OnMap {
+  do: "number";
+  stroke: number;
+  name: Editable;
+  at: number[];
+  value: number;
+  array_shape: number[];
+  /** The head that it was made on: of a model, another head's numbers look the same. */
+  shown: [number, number, string];
+}
+
+/** Set what Python computes with: a sentence as it was typed, a size, a factor. */
+export interface SetInput {
+  do: "set";
+  name: Setting;
+  value: string | number | null;
+}
+
+/** Move through Python's history; `on` and `off` are the cells that the page has painted already. */
+export interface Travel extends OnMap {
+  do: "undo" | "redo";
+  on: Runs;
+  off: Runs;
+}
+
+/** Take back every number that was set by hand. */
+export interface Reset extends OnMap {
+  do: "reset";
 }
 
 export type Setting =
@@ -52,16 +83,6 @@ export type Setting =
   | "scale"
   | "temperature"
   | "mistake";
-
-/** One number of one array. */
-export interface CellValue {
-  name: Editable;
-  at: number[];
-  value: number;
-  shape: number[];
-  /** The head that it was made on: of a model, another head's numbers look the same. */
-  shown: [number, number, string];
-}
 
 export type Editable = "embeddings" | "key_embeddings" | "W_q" | "W_k" | "W_v" | "Q" | "K" | "V";
 
@@ -88,24 +109,25 @@ export interface Report {
   got: Packed | null;
 }
 
-/** Every op that Python has not yet answered; sent whole, so a lost message costs nothing. */
-export interface Edits {
+/** Every command that Python has not answered; sent whole, so a lost message costs nothing. */
+export interface CommandsMessage {
+  /** The page. */
   client: string;
-  ops: Op[];
+  commands: (Command & { seq: number })[];
 }
 
-/** Python's answer: the rows that changed. */
-export interface Patch {
+/** A change of the state: the commands that it answers, and the rows that changed. */
+export interface ChangeMessage {
   /** The revision that it continues; null where the whole state comes with it. */
   from?: number | null;
   /** The revision that it leads to. */
   revision?: number;
-  /** The last op that is answered, by client: done, refused or void. */
+  /** The last command that is answered, by page: done, refused or void. */
   acks: Record<string, number>;
-  /** Why an op was refused, by client and number. */
+  /** Why a command was refused, by page and number. */
   refused?: Record<string, Record<string, string>>;
-  /** The page that made the edit, or "python". */
-  origin: string;
+  /** The page that made the change, or "python". */
+  by: string;
   rows: Packed;
   mask: Packed;
   attention: Packed;
@@ -186,7 +208,8 @@ export interface Traits {
   revision: number;
   /** How many steps Python can undo and redo. */
   history: [number, number];
-  _edits: Edits;
-  _patch: Patch | null;
-  _ahead: { asked: Record<string, unknown>; answer: object; buffers: DataView[] } | null;
+  _commands: CommandsMessage;
+  _change: ChangeMessage | null;
+  /** The answer to a question that the page asks at once, sent before it is asked. */
+  _early_answer: { asked: Record<string, unknown>; answer: object; buffers: DataView[] } | null;
 }

@@ -1,20 +1,20 @@
 /** What Python's answers do to the edits of a page: done, refused, or missed. */
 import { describe, expect, it } from "vitest";
 import { decode } from "../../js/wire/codec";
-import type { Patch } from "../../js/wire/schema";
-import { arraysOf, pack, patchOf, weightsOf } from "./model";
+import type { ChangeMessage } from "../../js/wire/schema";
+import { arraysOf, changeOf, pack, weightsOf } from "./model";
 import { expectClose, expectMasked, type Opened, opened } from "./opened";
 
 /** The answer to the page's edits up to `seq`, from revision 1 to 2. */
 function answer(
   page: Opened,
   seq: number,
-  masked: Parameters<typeof patchOf>[3],
-  more: Partial<Patch> = {},
-): Patch {
+  masked: Parameters<typeof changeOf>[3],
+  more: Partial<ChangeMessage> = {},
+): ChangeMessage {
   const rows = [...new Set(masked.map(([q]) => q))];
-  const patch = patchOf({ [page.client()]: seq }, page.client(), rows, masked);
-  return { ...patch, from: 1, revision: 2, ...more };
+  const change = changeOf({ [page.client()]: seq }, page.client(), rows, masked);
+  return { ...change, from: 1, revision: 2, ...more };
 }
 
 const confirmed = ({ model }: Opened, name: "mask" | "attention" | "Q") => [
@@ -30,7 +30,7 @@ describe("Python's arrays", () => {
     expectClose(confirmed(page, "attention"), weightsOf().flat());
     expect(confirmed(page, "Q")).toEqual([1, 2]);
     page.store.abandon();
-    await page.receive({ _patch: answer(page, 1, [[0, 1]]) });
+    await page.receive({ _change: answer(page, 1, [[0, 1]]) });
     expect(confirmed(page, "mask")).toEqual([0, 1, 0, 0, 0, 0]);
     expectMasked(page, [[0, 1]]);
   });
@@ -60,7 +60,7 @@ describe("a refused edit", () => {
       [0, 1],
       [1, 1],
     ] as const;
-    await page.receive({ _patch: answer(page, 3, masked, { refused }) });
+    await page.receive({ _change: answer(page, 3, masked, { refused }) });
     expectMasked(page, masked);
     expect([page.store.get("temperature"), page.store.pending]).toEqual([1, 0]);
     expect(page.store.refusal).toBe("temperature: got -1");
@@ -70,8 +70,8 @@ describe("a refused edit", () => {
     const page = opened();
     page.store.ask("d_k", 0);
     const refused = { [page.client()]: { "1": "d_k: got 0" } };
-    const patch = answer(page, 1, [], { refused, revision: 1 });
-    await page.receive({ error: "d_k: got 0", _patch: patch });
+    const change = answer(page, 1, [], { refused, revision: 1 });
+    await page.receive({ error: "d_k: got 0", _change: change });
     expect([page.store.refusal, page.store.get("error")]).toEqual(["", "d_k: got 0"]);
   });
 
@@ -80,7 +80,7 @@ describe("a refused edit", () => {
     page.mask([0, 1]);
     page.store.undo();
     const refused = { [page.client()]: { "1": "no" } };
-    await page.receive({ _patch: answer(page, 1, [[1, 0]], { refused }) });
+    await page.receive({ _change: answer(page, 1, [[1, 0]], { refused }) });
     expectMasked(page, [[1, 0]]);
     expect(page.store.canUndo).toBe(false);
   });
@@ -91,12 +91,12 @@ describe("a missed message", () => {
     const page = opened();
     page.mask([0, 1]);
     const late = answer(page, 1, [[0, 1]], { from: 2, revision: 3 });
-    await page.receive({ _patch: late });
+    await page.receive({ _change: late });
     expect(page.fake.asked).toEqual([{ type: "resync" }]);
     expect(page.store.pending).toBe(1);
     expect(confirmed(page, "mask")).toEqual([0, 0, 0, 0, 0, 0]);
     const whole = answer(page, 1, [], { from: null, revision: 3 });
-    await page.receive({ ...arraysOf([[1, 1]]), revision: 3, _patch: whole });
+    await page.receive({ ...arraysOf([[1, 1]]), revision: 3, _change: whole });
     expectMasked(page, [[1, 1]]);
     expect(page.store.pending).toBe(0);
   });
@@ -104,20 +104,20 @@ describe("a missed message", () => {
   it("that brings whole arrays late is asked for again, because the arrays are older", async () => {
     const page = opened();
     page.mask([0, 1]);
-    await page.receive({ _patch: answer(page, 1, [[0, 1]]) });
+    await page.receive({ _change: answer(page, 1, [[0, 1]]) });
     const old = answer(page, 0, [], { from: 0, revision: 1 });
-    await page.receive({ ...arraysOf(), _patch: old });
+    await page.receive({ ...arraysOf(), _change: old });
     expect(page.fake.asked).toEqual([{ type: "resync" }]);
   });
 
   it("was none where an answer comes twice: nothing is asked, and undo stays the page's", async () => {
     const page = opened();
     page.mask([0, 1]);
-    const patch = answer(page, 1, [[0, 1]]);
-    await page.receive({ _patch: patch });
-    await page.receive({ _patch: { ...patch } });
-    const again = answer(page, 1, [], { from: 2, origin: "python" });
-    await page.receive({ _patch: again });
+    const change = answer(page, 1, [[0, 1]]);
+    await page.receive({ _change: change });
+    await page.receive({ _change: { ...change } });
+    const again = answer(page, 1, [], { from: 2, by: "python" });
+    await page.receive({ _change: again });
     expect(page.fake.asked).toEqual([]);
     page.store.undo();
     expectMasked(page, []);
@@ -128,15 +128,15 @@ describe("two pages", () => {
   it("an undo that another page's edit has overtaken is left to Python", async () => {
     const page = opened();
     page.mask([0, 1]);
-    await page.receive({ _patch: answer(page, 1, [[0, 1]]) });
+    await page.receive({ _change: answer(page, 1, [[0, 1]]) });
     page.store.undo();
     expectMasked(page, []);
     const both = [
       [0, 1],
       [1, 0],
     ] as const;
-    const other = answer(page, 1, both, { from: 2, revision: 3, origin: "other" });
-    await page.receive({ _patch: other });
+    const other = answer(page, 1, both, { from: 2, revision: 3, by: "other" });
+    await page.receive({ _change: other });
     expectMasked(page, both);
     expect(page.store.pending).toBe(1);
   });
@@ -145,8 +145,8 @@ describe("two pages", () => {
     const page = opened();
     page.store.draft("Q", 0, 0, 0);
     page.store.settle();
-    const patch = answer(page, 0, [], { origin: "other" });
-    await page.receive({ Q: pack([[5], [1]]), ...arraysOf(), _patch: patch });
+    const change = answer(page, 0, [], { by: "other" });
+    await page.receive({ Q: pack([[5], [1]]), ...arraysOf(), _change: change });
     expectClose(page.store.matrix("Q")!.data, [0, 1]);
     expectClose(page.store.attention.data.subarray(0, 3), [1 / 3, 1 / 3, 1 / 3]);
     expect(confirmed(page, "Q")).toEqual([5, 1]);

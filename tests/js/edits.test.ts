@@ -1,6 +1,6 @@
 /** This page's edits, from the click to Python's answer, on a model that records what is sent. */
 import { describe, expect, it } from "vitest";
-import { arraysOf, pack, patchOf, V, weightsOf } from "./model";
+import { arraysOf, changeOf, pack, V, weightsOf } from "./model";
 import { expectClose, expectMasked, opened } from "./opened";
 
 describe("an edit of the mask", () => {
@@ -12,16 +12,18 @@ describe("an edit of the mask", () => {
       [1, 1],
     ]);
     expect(page.store.pending).toBe(1);
-    expect(page.fake.ops).toEqual([{ seq: 1, stroke: 1, on: [3, 2], off: [], shape: [2, 3] }]);
+    expect(page.fake.commands).toEqual([
+      { seq: 1, do: "paint", stroke: 1, on: [3, 2], off: [], shape: [2, 3] },
+    ]);
   });
 
   it("is no longer pending when Python has answered, and Python's numbers replace the page's", async () => {
     const page = opened();
     page.mask([0, 2]);
-    const patch = patchOf({ [page.client()]: 1 }, page.client(), [0], [[0, 2]]);
+    const change = changeOf({ [page.client()]: 1 }, page.client(), [0], [[0, 2]]);
     // Python computes in other precision: its last digits count.
-    patch.attention = pack([[0.3335, 0.6665, 0]]);
-    await page.receive({ _patch: patch });
+    change.attention = pack([[0.3335, 0.6665, 0]]);
+    await page.receive({ _change: change });
     expect(page.store.pending).toBe(0);
     expectClose(page.store.attention.data, [0.3335, 0.6665, 0, ...weightsOf()[1]!]);
   });
@@ -30,8 +32,8 @@ describe("an edit of the mask", () => {
     const page = opened();
     page.mask([1, 0]);
     page.mask([1, 2]);
-    const patch = patchOf({ [page.client()]: 1 }, page.client(), [1], [[1, 0]]);
-    await page.receive({ _patch: patch });
+    const change = changeOf({ [page.client()]: 1 }, page.client(), [1], [[1, 0]]);
+    await page.receive({ _change: change });
     expectMasked(page, [
       [1, 0],
       [1, 2],
@@ -66,7 +68,9 @@ describe("an edit of the mask", () => {
     expect(page.store.pending).toBe(0);
     expect([...page.store.mask]).toEqual(none.flat());
     page.mask([2, 2]);
-    expect(page.fake.ops).toEqual([{ seq: 2, stroke: 2, on: [8, 1], off: [], shape: [3, 3] }]);
+    expect(page.fake.commands).toEqual([
+      { seq: 2, do: "paint", stroke: 2, on: [8, 1], off: [], shape: [3, 3] },
+    ]);
   });
 
   it("leaves locked cells and cells that are so already alone", () => {
@@ -90,20 +94,20 @@ describe("answers that are lost, late or doubled", () => {
     page.mask([0, 0]);
     page.mask([0, 1]);
     page.mask([1, 1]);
-    expect(page.fake.ops.map(({ seq, on }) => [seq, on])).toEqual([
-      [1, [0, 1]],
-      [2, [1, 1]],
-      [3, [4, 1]],
+    expect(page.fake.commands).toMatchObject([
+      { seq: 1, on: [0, 1] },
+      { seq: 2, on: [1, 1] },
+      { seq: 3, on: [4, 1] },
     ]);
   });
 
   it("an answer that comes twice and late takes nothing back", async () => {
     const page = opened();
     page.mask([0, 0]);
-    const patch = patchOf({ [page.client()]: 1 }, page.client(), [0], [[0, 0]]);
-    await page.receive({ _patch: patch });
+    const change = changeOf({ [page.client()]: 1 }, page.client(), [0], [[0, 0]]);
+    await page.receive({ _change: change });
     page.mask([0, 1]);
-    await page.receive({ _patch: { ...patch } });
+    await page.receive({ _change: { ...change } });
     expectMasked(page, [
       [0, 0],
       [0, 1],
@@ -114,9 +118,9 @@ describe("answers that are lost, late or doubled", () => {
   it("rows of a map of another shape change nothing, and what they answer is answered", async () => {
     const page = opened();
     page.mask([0, 0]);
-    const patch = patchOf({ [page.client()]: 1 }, page.client(), [0], []);
-    const stale = { ...patch, mask: pack([[1, 1, 1, 1]], "uint8") };
-    await page.receive({ _patch: stale });
+    const change = changeOf({ [page.client()]: 1 }, page.client(), [0], []);
+    const stale = { ...change, mask: pack([[1, 1, 1, 1]], "uint8") };
+    await page.receive({ _change: stale });
     expectMasked(page, []);
     expect(page.store.pending).toBe(0);
   });
@@ -125,13 +129,13 @@ describe("answers that are lost, late or doubled", () => {
     const page = opened();
     page.mask([0, 0]);
     page.mask([1, 2]);
-    await page.receive({ ...arraysOf(), revision: 1, _patch: patchOf({}, "python", [], []) });
+    await page.receive({ ...arraysOf(), revision: 1, _change: changeOf({}, "python", [], []) });
     expectMasked(page, [
       [0, 0],
       [1, 2],
     ]);
     page.mask([1, 1]);
-    expect(page.fake.ops.map(({ seq }) => seq)).toEqual([1, 2, 3]);
+    expect(page.fake.commands.map(({ seq }) => seq)).toEqual([1, 2, 3]);
   });
 });
 
@@ -140,7 +144,7 @@ describe("two pages", () => {
     const page = opened();
     page.mask([1, 0]);
     await page.receive({
-      _patch: patchOf(
+      _change: changeOf(
         { other: 4 },
         "other",
         [0, 1],
@@ -163,7 +167,7 @@ describe("two pages", () => {
     page.mask([0, 1]);
     expect(page.store.canUndo).toBe(true);
     await page.receive({
-      _patch: patchOf(
+      _change: changeOf(
         { [page.client()]: 1 },
         "other",
         [0, 1],
@@ -180,19 +184,19 @@ describe("two pages", () => {
       [0, 1],
       [1, 1],
     ]);
-    expect(page.fake.ops).toMatchObject([{ seq: 2, on: [], off: [], move: "undo" }]);
+    expect(page.fake.commands).toMatchObject([{ seq: 2, do: "undo", on: [], off: [] }]);
   });
 
   it("its own edit can be taken back in the same frame, by the page itself", async () => {
     const page = opened();
     page.mask([0, 1]);
-    await page.receive({ _patch: patchOf({ [page.client()]: 1 }, page.client(), [0], [[0, 1]]) });
+    await page.receive({ _change: changeOf({ [page.client()]: 1 }, page.client(), [0], [[0, 1]]) });
     page.store.undo();
     expectMasked(page, []);
-    expect(page.fake.ops).toMatchObject([{ seq: 2, on: [], off: [1, 1], move: "undo" }]);
+    expect(page.fake.commands).toMatchObject([{ seq: 2, do: "undo", on: [], off: [1, 1] }]);
     page.store.redo();
     expectMasked(page, [[0, 1]]);
-    expect(page.fake.ops).toMatchObject([{ move: "undo" }, { seq: 3, on: [1, 1], move: "redo" }]);
+    expect(page.fake.commands).toMatchObject([{ do: "undo" }, { seq: 3, do: "redo", on: [1, 1] }]);
   });
 });
 
@@ -216,8 +220,12 @@ describe("a number that is dragged", () => {
     page.store.draft("Q", 0, 0, 0);
     page.store.settle();
     expect(page.store.drafting).toBe(false);
-    const cell = { name: "Q", at: [0, 0], value: 0, shape: [2, 1], shown: [0, 0, "cross"] };
-    expect(page.fake.ops).toMatchObject([{ seq: 1, on: [], off: [], cell }]);
+    expect(page.fake.commands).toEqual([
+      {
+        ...{ seq: 1, do: "number", stroke: 2, name: "Q", at: [0, 0], value: 0 },
+        ...{ shape: [2, 3], array_shape: [2, 1], shown: [0, 0, "cross"] },
+      },
+    ]);
     page.store.undo();
     expectMasked(page, []);
     expect(page.store.isByHand("Q", 0, 0)).toBe(false);
@@ -257,8 +265,8 @@ describe("a number that is dragged", () => {
     page.store.draft("K", 2, 0, 4);
     page.store.settle();
     expect(page.store.isByHand("K", 2, 0)).toBe(true);
-    const patch = patchOf({ [page.client()]: 1 }, page.client(), [], []);
-    await page.receive({ overridden: { Q: [1, 1] }, _patch: patch });
+    const change = changeOf({ [page.client()]: 1 }, page.client(), [], []);
+    await page.receive({ overridden: { Q: [1, 1] }, _change: change });
     expect(page.store.isByHand("K", 2, 0)).toBe(false);
     expect([0, 1].map((q) => page.store.isByHand("Q", q, 0))).toEqual([false, true]);
   });
@@ -269,9 +277,12 @@ describe("settings and presets", () => {
     const page = opened();
     page.store.ask("seed", 3);
     page.store.ask("seed", 7);
-    expect(page.fake.ops).toMatchObject([{ seq: 2, setting: { name: "seed", value: 7 } }]);
+    expect(page.fake.commands).toMatchObject([{ seq: 2, do: "set", name: "seed", value: 7 }]);
     expect(page.store.asking).toBe(true);
-    await page.receive({ seed: 7, _patch: patchOf({ [page.client()]: 2 }, page.client(), [], []) });
+    await page.receive({
+      seed: 7,
+      _change: changeOf({ [page.client()]: 2 }, page.client(), [], []),
+    });
     expect(page.store.asking).toBe(false);
   });
 
@@ -293,11 +304,11 @@ describe("settings and presets", () => {
       [0, 2],
       [1, 2],
     ]);
-    expect(page.fake.ops).toMatchObject([{ on: [1, 2, 5, 1], presets: { causal: true } }]);
+    expect(page.fake.commands).toMatchObject([{ on: [1, 2, 5, 1], presets: { causal: true } }]);
     await page.receive({ presets: {} });
     expect(page.store.presets).toEqual({ causal: true });
-    const patch = patchOf({ [page.client()]: 1 }, page.client(), [], []);
-    await page.receive({ presets: { causal: true }, _patch: patch });
+    const change = changeOf({ [page.client()]: 1 }, page.client(), [], []);
+    await page.receive({ presets: { causal: true }, _change: change });
     expect(page.store.presets).toEqual({ causal: true });
     expect(page.store.pending).toBe(0);
     await page.receive({ presets: { window: 1 } });

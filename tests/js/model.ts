@@ -1,6 +1,6 @@
 /** A stand-in for the anywidget model: traits, what the page sent, and messages of Python's. */
 import type { AnyModel } from "@anywidget/types";
-import type { Edits, Packed, Patch, Traits } from "../../js/wire/schema";
+import type { ChangeMessage, CommandsMessage, Packed, Traits } from "../../js/wire/schema";
 
 type Rows = readonly (readonly number[])[];
 
@@ -56,12 +56,12 @@ export function arraysOf(masked: readonly (readonly [number, number])[] = []) {
 }
 
 /** Python's answer: these rows, with these cells masked. */
-export function patchOf(
+export function changeOf(
   acks: Record<string, number>,
-  origin: string,
+  by: string,
   rows: readonly number[],
   masked: readonly (readonly [number, number])[],
-): Patch {
+): ChangeMessage {
   const weights = weightsOf(masked);
   const pick = <T>(all: readonly T[]) => rows.map((row) => all[row] as T);
   const bits = [0, 1].map((q) =>
@@ -69,7 +69,7 @@ export function patchOf(
   );
   return {
     acks,
-    origin,
+    by,
     rows: vector(rows, "int32"),
     mask: pack(pick(bits), "uint8"),
     attention: pack(pick(weights)),
@@ -98,7 +98,7 @@ export function traitsOf(): Traits {
     ...{ view: "heatmap", cmap: "viridis", color_scale: "unit", quantity: "attention" },
     ...{ mistake: null, report: null, selection: null, bertviz_views: [], title: "", subtitle: "" },
     ...{ notice: "", error: "", revision: 1, history: [0, 0] },
-    ...{ _edits: { client: "", ops: [] }, _patch: null, _ahead: null },
+    ...{ _commands: { client: "", commands: [] }, _change: null, _early_answer: null },
   };
 }
 
@@ -156,10 +156,10 @@ export function fakeModel(more: Partial<Traits> = {}, options: FakeOptions = {})
     asked,
     fire,
     handlers,
-    /** The edits of the last message that went up. */
-    get ops() {
-      const last = sent.filter((message) => message._edits).at(-1);
-      return (last?._edits as Edits | undefined)?.ops ?? [];
+    /** The commands of the last message that went up. */
+    get commands() {
+      const last = sent.filter((message) => message._commands).at(-1);
+      return (last?._commands as CommandsMessage | undefined)?.commands ?? [];
     },
     /** One message of Python's: each trait is set and told of, one after the other. */
     async receive(message: Partial<Traits>) {

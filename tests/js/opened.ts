@@ -1,7 +1,7 @@
 /** A store on a model that records what is sent, and the state that it shows. */
 import { expect } from "vitest";
 import { createStore } from "../../js/state/store";
-import type { Edits, Traits } from "../../js/wire/schema";
+import type { CommandsMessage, Traits } from "../../js/wire/schema";
 import { type FakeOptions, fakeModel, outputOf, unending, weightsOf } from "./model";
 
 type Cells = readonly (readonly [number, number])[];
@@ -15,7 +15,7 @@ export function opened(more: Partial<Traits> = {}, options: FakeOptions = {}) {
       true,
       store.stroke(),
     );
-  const client = () => (fake.sent.at(-1)!._edits as Edits).client;
+  const client = () => (fake.sent.at(-1)!._commands as CommandsMessage).client;
   return { ...fake, store, mask, client, fake };
 }
 

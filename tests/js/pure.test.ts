@@ -81,8 +81,9 @@ describe("runs", () => {
 
 describe("history", () => {
   const pair = (stroke: number, cell: number) => ({
-    step: { stroke, on: [cell, 1], off: [] },
-    back: { stroke, on: [], off: [cell, 1] },
+    stroke,
+    step: { on: [cell, 1], off: [] },
+    back: { on: [], off: [cell, 1] },
   });
   it("takes back a stroke at once, and gives it again", () => {
     const history = createHistory();
@@ -90,18 +91,21 @@ describe("history", () => {
     history.push(pair(1, 1));
     history.push(pair(2, 5));
     expect(history.depth).toEqual([2, 0]);
-    expect(history.undo()).toEqual([{ stroke: 2, on: [], off: [5, 1] }]);
-    expect(history.undo().map((s) => s.off)).toEqual([
-      [1, 1],
-      [0, 1],
-    ]);
-    expect(history.undo()).toEqual([]);
-    expect(history.redo().map((s) => s.on)).toEqual([
-      [0, 1],
-      [1, 1],
-    ]);
+    expect(history.undo()).toEqual({ on: [], off: [5, 1] });
+    expect(history.undo()).toEqual({ on: [], off: [0, 2] });
+    expect(history.undo()).toEqual({ on: [], off: [] });
+    expect(history.redo()).toEqual({ on: [0, 2], off: [] });
     history.push(pair(3, 2));
-    expect(history.redo()).toEqual([]);
+    expect(history.redo()).toEqual({ on: [], off: [] });
+  });
+
+  it("gives a cell and a value as the last step of a stroke left them", () => {
+    const history = createHistory();
+    const causal: Presets = { causal: true };
+    history.push({ stroke: 1, step: { on: [4, 1], presets: {} }, back: { presets: causal } });
+    history.push({ stroke: 1, step: { off: [4, 1], presets: causal }, back: { presets: {} } });
+    expect(history.undo()).toEqual({ on: [], off: [], presets: causal });
+    expect(history.redo()).toEqual({ on: [], off: [4, 1], presets: causal });
   });
 });
 

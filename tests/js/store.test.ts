@@ -14,8 +14,8 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-function opened(ahead: Traits["_ahead"] = null, options: FakeOptions = {}) {
-  const fake = fakeModel({ _ahead: ahead }, options);
+function opened(ahead: Traits["_early_answer"] = null, options: FakeOptions = {}) {
+  const fake = fakeModel({ _early_answer: ahead }, options);
   return { ...fake, fake, store: createStore(fake.model, unending) };
 }
 

@@ -40,7 +40,7 @@ function authority(tell: (down: Down<State>) => void) {
     const after = now;
     tell({
       ...{ from, acks: { ...acks }, refused: structuredClone(refused) },
-      // A patch has what changed and nothing else: on another state it makes a wrong state.
+      // A change has what changed and nothing else: on another state it makes a wrong state.
       apply: (confirmed) => ({
         revision: after.revision,
         cells: {

@@ -3,9 +3,9 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { NO_PYTHON } from "../../js/card/status";
 import { NO_ANSWER } from "../../js/state/waiting";
 import { decode } from "../../js/wire/codec";
-import type { Edits, LayerInfo, Traits } from "../../js/wire/schema";
+import type { CommandsMessage, LayerInfo, Traits } from "../../js/wire/schema";
 import { openCard } from "./card";
-import { arraysOf, patchOf } from "./model";
+import { arraysOf, changeOf } from "./model";
 
 const NONE = { commLive: false };
 const LAYERS: LayerInfo[] = [0, 1, 2].map((index) => ({
@@ -38,8 +38,8 @@ function pick(card: Card, name: string, value: string | number) {
 }
 
 async function answer({ fake }: Card, seq: number) {
-  const { client } = fake.model.get("_edits") as Edits;
-  await fake.receive({ _patch: patchOf({ [client]: seq }, client, [0], [[0, 0]]) });
+  const { client } = fake.model.get("_commands") as CommandsMessage;
+  await fake.receive({ _change: changeOf({ [client]: seq }, client, [0], [[0, 0]]) });
 }
 
 describe("a click", () => {
@@ -97,7 +97,7 @@ describe("a page whose kernel comes back", () => {
     layout.comm_live = true;
     card.fake.fire("comm_live_update");
     await vi.advanceTimersByTimeAsync(0);
-    expect(card.fake.ops).toMatchObject([{ seq: 1, on: [0, 1] }]);
+    expect(card.fake.commands).toMatchObject([{ seq: 1, on: [0, 1] }]);
     expect(said(card)).toBe("");
     await vi.advanceTimersByTimeAsync(3000);
     expect(said(card)).toBe(NO_ANSWER);

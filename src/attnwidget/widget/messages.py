@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 # Bytes of an answer that go with the first state, and stay in a saved notebook: a page that does
 # not have to ask draws a quarter sooner.
-_AHEAD = 1_000_000
+_EARLY_BYTES = 1_000_000
 
 
 def answer(now: Snapshot, question: dict[str, Any]) -> Message | None:
@@ -36,21 +36,21 @@ def answer(now: Snapshot, question: dict[str, Any]) -> Message | None:
     return None if function is None else function(now, question)
 
 
-def may_be_ahead(now: Snapshot) -> bool:
+def asks_at_once(now: Snapshot) -> bool:
     """Whether the page of a widget in this state asks for lines at once."""
     return now.revision == 1 and now.view == "lines" and now.source.is_model
 
 
-def first_answer(now: Snapshot) -> dict[str, Any] | None:
+def early_answer(now: Snapshot) -> dict[str, Any] | None:
     """Return the answer to what the page of a new widget asks at once, with the question."""
-    if not may_be_ahead(now):
+    if not asks_at_once(now):
         return None
     asked = {"type": "lines", "layer": now.layer, "kind": now.source.kind}
     try:
         content, buffers = _lines(now, asked)
     except Exception:  # the page will ask, and hear why
         return None
-    if sum(part.nbytes for part in buffers) > _AHEAD:
+    if sum(part.nbytes for part in buffers) > _EARLY_BYTES:
         return None
     return {"asked": asked, "answer": content, "buffers": buffers}
 

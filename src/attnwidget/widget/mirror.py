@@ -1,4 +1,4 @@
-"""The mirror of a session in Jupyter: messages to the page, and the edits and questions of it."""
+"""The mirror of a session in Jupyter: messages to the page, its commands and questions."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import traitlets
 
 from attnwidget.session.commands import Set
 from attnwidget.session.size import LARGEST, cells
-from attnwidget.widget.messages import answer, first_answer, may_be_ahead
-from attnwidget.widget.page_edits import PageEdits
+from attnwidget.widget.messages import answer, asks_at_once, early_answer
+from attnwidget.widget.page_commands import PageCommands
 from attnwidget.widget.store_widget import StoreWidget
-from attnwidget.wire.edits import EDITABLE
+from attnwidget.wire.commands import EDITABLE
 from attnwidget.wire.schema import SCHEMA
 
 if TYPE_CHECKING:
@@ -25,25 +25,25 @@ if TYPE_CHECKING:
 class SessionMirror(StoreWidget):
     """A widget that mirrors a session.
 
-    Edits of a page come in `_edits`, until they are answered in `_patch`; questions come as
-    messages, and each gets an answer.
+    Commands of a page come in `_commands`, until they are answered in `_change`; questions come
+    as messages, and each gets an answer.
     """
 
     store: Session
     announced: ClassVar[Mapping[str, Callable[[Any], Any]]] = {
         "output_shift": attrgetter("output_shift")
     }
-    _edits = traitlets.Dict().tag(sync=True, echo_update=False)
-    _patch = traitlets.Any().tag(
+    _commands = traitlets.Dict().tag(sync=True, echo_update=False)
+    _change = traitlets.Any().tag(
         sync=True, echo_update=False, to_json=lambda _, w: w._page.answer()
     )
-    # The answer to the first question of a new widget's page.
-    _ahead = traitlets.Any().tag(
-        sync=True, echo_update=False, to_json=lambda _, w: first_answer(w.store.now)
+    # The answer to what the page of a new widget asks at once, sent before it is asked for.
+    _early_answer = traitlets.Any().tag(
+        sync=True, echo_update=False, to_json=lambda _, w: early_answer(w.store.now)
     )
 
     def __init__(self, session: Session) -> None:
-        self._page = PageEdits(session)
+        self._page = PageCommands(session)
         # The comm of a large map is opened, which sends the state, when the widget is displayed.
         self._is_held_back = cells(session.now.source) > LARGEST
         super().__init__(session)
@@ -59,37 +59,37 @@ class SessionMirror(StoreWidget):
         return "it is computed from Q, K, V, scale and mask: set one of those"
 
     def send_change(self, change: Change[Snapshot]) -> None:
-        """Send what changed in one message: of an edit of the mask, the rows that changed."""
+        """Send what changed in one message: of a change of the mask, the rows that changed."""
         names = self.changed_names(change)
         if change.after.revision != change.before.revision:
             is_by_row = self._page.note(change)
             names = [n for n in names if not (is_by_row and SCHEMA[n].by_row)]
-            names += ["_patch"] + ["_ahead"] * may_be_ahead(change.before)
+            names += ["_change"] + ["_early_answer"] * asks_at_once(change.before)
         self.send_fields(names)
 
     def get_state(self, key: Any = None, drop_defaults: bool = False) -> dict[str, Any]:
         """Return these traits packed, all of them where `key` is None."""
         state: dict[str, Any] = super().get_state(key, drop_defaults)
-        if "_patch" in state and self.fields().keys() <= state.keys():
-            state["_patch"]["from"] = None  # the whole state continues no other
+        if "_change" in state and self.fields().keys() <= state.keys():
+            state["_change"]["from"] = None  # the whole state continues no other
         return state
 
     def send_state(self, key: Any = None) -> None:
         """Send these traits, all of them where `key` is None."""
         with self.store.lock:
             super().send_state(key)
-            if key is None or "_patch" in key:
+            if key is None or "_change" in key:
                 self._page.sent()
 
     def _taken(self, sync_data: dict[str, Any]) -> Exception | None:
-        # Edits are taken first and apart: a refused trait beside them takes back none of them.
-        if "_edits" in sync_data:
-            rest = {name: value for name, value in sync_data.items() if name != "_edits"}
+        # Commands are taken first and apart: a refused trait beside them takes back none of them.
+        if "_commands" in sync_data:
+            rest = {name: value for name, value in sync_data.items() if name != "_commands"}
             try:
-                refusal: Exception | None = self._page.take(sync_data["_edits"])
+                refusal: Exception | None = self._page.take(sync_data["_commands"])
             finally:
                 # An observer may have raised: the page gets its answer, and the rest is taken.
-                self.send_fields(["_patch"])
+                self.send_fields(["_change"])
                 other = self._taken(rest) if rest else None
             return refusal or other
         selection = sync_data.get("selection")
@@ -98,16 +98,16 @@ class SessionMirror(StoreWidget):
         return super()._taken(sync_data)
 
     def _truth(self, sync_data: dict[str, Any]) -> list[str]:
-        names = super()._truth({n: v for n, v in sync_data.items() if n != "_edits"})
-        if not {"_edits", "scale", "temperature"}.isdisjoint(sync_data):
+        names = super()._truth({n: v for n, v in sync_data.items() if n != "_commands"})
+        if not {"_commands", "scale", "temperature"}.isdisjoint(sync_data):
             # The page has drawn what was refused: it gets every number back.
-            names += [*EDITABLE, "scores", "mask", "attention", "output", "_patch"]
+            names += [*EDITABLE, "scores", "mask", "attention", "output", "_change"]
         return names
 
     def _answer(self, _widget: object, question: dict[str, Any], _buffers: object) -> None:
         if question.get("type") == "resync":
             # A page has missed a message. Its module and stylesheet are not sent again.
-            self.send_state({*self.fields(), "error", "_patch"})
+            self.send_state({*self.fields(), "error", "_change"})
             return
         reply = {"id": question.get("id")}
         try:

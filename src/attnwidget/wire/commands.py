@@ -1,4 +1,4 @@
-"""A page's edits of the mask and of numbers, as they come over the wire."""
+"""A page's commands, as they come over the wire."""
 
 from __future__ import annotations
 
@@ -21,43 +21,49 @@ SETTINGS = (
     "scale", "temperature", "mistake",
 )  # fmt: skip
 EDITABLE = ("embeddings", "key_embeddings", "W_q", "W_k", "W_v", "Q", "K", "V")
+# What a page's command may do to the map that it was made on.
+_ON_A_MAP = ("paint", "number", "undo", "redo", "reset")
+_NO_ROWS: NDArray[np.intp] = np.empty(0, np.intp)
 
 
 def command_of(
-    client: str, op: Any, shape: tuple[int, int]
+    client: str, sent: Any, shape: tuple[int, int]
 ) -> tuple[Command[Any] | None, NDArray[np.intp], str]:
-    """Return what an edit of a page asks for, on a mask of `shape`.
+    """Return the session's command for a page's command, on a mask of `shape`.
 
-    That is the command, None for an edit without effect; the query rows that the page has redrawn
-    already; and who the change is by: the page itself where it has drawn all of it, else "page". An
-    edit that was made on a map of another shape (new tokens were under way) has no effect. Raises
-    ValueError where it is malformed.
+    The parts are the command, None for a command without effect; the query rows that the page has
+    redrawn already; and who the change is by: the page itself where it has drawn all of it, else
+    "page". A command that was made on a map of another shape (new tokens were under way) has no
+    effect. Raises ValueError where the page's command is malformed.
     """
     try:
-        fits = tuple(op["shape"]) == shape
-        cells, stroke = shape[0] * shape[1], (client, int(op.get("stroke", 0)))
-        on = runs_to_cells(op["on"] if fits else (), cells)
-        off = runs_to_cells(op["off"] if fits else (), cells)
+        kind = sent["do"]
+        if kind == "set":
+            return _setting(sent), _NO_ROWS, "page"
+        if kind not in _ON_A_MAP:
+            raise ValueError(f"do: got {kind!r}, want set, {', '.join(_ON_A_MAP)}")
+        if tuple(sent["shape"]) != shape:
+            return None, _NO_ROWS, client
+        if kind == "reset":
+            return Reset(), _NO_ROWS, client
+        stroke = client, int(sent.get("stroke", 0))
+        if kind == "number":
+            return _number(sent, stroke), _NO_ROWS, client
+        on, off = (runs_to_cells(sent[name], shape[0] * shape[1]) for name in ("on", "off"))
         rows = np.unique(np.concatenate([on, off]) // shape[1])
-        if fits and op.get("move") is not None:
-            return _move(op["move"]), rows, client
-        if op.get("setting"):
-            return _setting(op["setting"]), rows, "page"
-        if not fits:
-            return None, rows, client
-        if op.get("cell") is not None:
-            return _number(op["cell"], stroke), rows, client
-        return PaintCells(on, off, op.get("presets"), stroke), rows, client
+        if kind == "paint":
+            return PaintCells(on, off, sent.get("presets"), stroke), rows, client
+        return UNDO if kind == "undo" else REDO, rows, client
     except (TypeError, KeyError, AttributeError, OverflowError) as error:
-        raise ValueError(f"the page sent an edit that can't be read ({error!r})") from None
+        raise ValueError(f"the page sent a command that can't be read ({error!r})") from None
 
 
-class EditLog:
-    """Which edits are answered, by browser page, and why an edit was refused.
+class CommandLog:
+    """Which commands are answered, by browser page, and why a command was refused.
 
-    A page sends every edit that has no answer, again and again: a lost message costs nothing, and
-    an edit is done once. `acks` has the number of the last answered edit, `refused` the words for
-    each refused edit that its page may not have heard of.
+    A page sends every command that has no answer, again and again: a lost message costs nothing,
+    and a command is done once. `acks` has the number of the last answered command, `refused` the
+    words for each refused command that its page may not have heard of.
     """
 
     def __init__(self) -> None:
@@ -65,38 +71,31 @@ class EditLog:
         self.refused: dict[str, dict[int, str]] = {}
 
     def fresh(self, message: Any) -> tuple[str, list[tuple[int, Any]]]:
-        """Return the page, and those of its edits that are not answered yet, with their numbers.
+        """Return the page, and those of its commands that have no answer yet, with their numbers.
 
-        Raises ValueError for a message that cannot be read, or edits without numbers.
+        Raises ValueError for a message that cannot be read, or commands without numbers.
         """
         if not isinstance(message, Mapping):
-            raise ValueError(f"the page sent edits that can't be read (got {message!r})")
+            raise ValueError(f"the page sent commands that can't be read (got {message!r})")
         client = str(message.get("client", ""))
         last = self.acks.setdefault(client, 0)
         try:
-            numbered = [(int(op["seq"]), op) for op in message.get("ops", ())]
+            numbered = [(int(sent["seq"]), sent) for sent in message.get("commands", ())]
         except (TypeError, KeyError, OverflowError) as error:
-            raise ValueError(f"the page sent edits that can't be read ({error!r})") from None
-        # The page has heard of an edit that it does not send any more.
+            raise ValueError(f"the page sent commands that can't be read ({error!r})") from None
+        # The page has heard of a command that it does not send any more.
         waiting = {seq for seq, _ in numbered}
         refused = self.refused.pop(client, {})
         kept = {seq: words for seq, words in refused.items() if seq in waiting}
         if kept:
             self.refused[client] = kept
-        return client, [(seq, op) for seq, op in numbered if seq > last]
+        return client, [(seq, sent) for seq, sent in numbered if seq > last]
 
     def answer(self, client: str, seq: int, refusal: str = "") -> None:
-        """Note that an edit is done, void, or refused in words."""
+        """Note that a command is done, void, or refused in words."""
         self.acks[client] = max(self.acks.get(client, 0), seq)
         if refusal:
             self.refused.setdefault(client, {})[seq] = refusal
-
-
-def _move(name: Any) -> Command[Any]:
-    moves: dict[Any, Command[Any]] = {"undo": UNDO, "redo": REDO, "reset": Reset()}
-    if name not in moves:
-        raise ValueError(f"move: got {name!r}, want undo, redo or reset")
-    return moves[name]
 
 
 def _setting(sent: Mapping[str, Any]) -> Set:
@@ -110,7 +109,7 @@ def _number(sent: Mapping[str, Any], stroke: Any) -> SetNumber:
     name = sent["name"]
     if name not in EDITABLE:
         raise ValueError(f"{name}: it can't be edited, want one of {', '.join(EDITABLE)}")
-    shape = tuple(size("shape", n, at_least=0) for n in sent["shape"])
+    shape = tuple(size("array_shape", n, at_least=0) for n in sent["array_shape"])
     at = tuple(size(name, i, at_least=0) for i in sent["at"])
     if len(at) != len(shape) or any(i >= n for i, n in zip(at, shape, strict=True)):
         raise ValueError(f"{name}: there is no cell {at} in shape {shape}")

@@ -1,4 +1,4 @@
-"""A page's edits: each is done once, and each message of them is answered."""
+"""A page's commands: each is done once, and each message of them is answered."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from attnwidget.session.maps import changed_rows
 from attnwidget.session.store import RefusedError
-from attnwidget.wire.edits import EditLog, command_of
+from attnwidget.wire.commands import CommandLog, command_of
 from attnwidget.wire.pack import pack
 
 if TYPE_CHECKING:
@@ -21,39 +21,39 @@ if TYPE_CHECKING:
 _NONE: NDArray[np.intp] = np.empty(0, np.intp)
 
 
-class PageEdits:
+class PageCommands:
     """What the pages of one session have sent, and the answer that is due to them.
 
-    The answer names the last edit of each page, the edits that were refused, the query rows that
-    changed, and who changed them: a page, or "python". It gathers until it is sent, and says which
-    revision it continues: a page that has another revision has missed a message.
+    The answer names the last command of each page, the commands that were refused, the query rows
+    that changed, and who changed them: a page, or "python". It gathers until it is sent, and says
+    which revision it continues: a page that has another revision has missed a message.
     """
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._log = EditLog()
+        self._log = CommandLog()
         self._rows = _NONE
-        self._origin: str | None = None
+        self._by: str | None = None
         self._sent_revision = session.now.revision
 
     def take(self, message: Any) -> RefusedError | None:
-        """Do the edits of a page's message that are new; return the first refusal.
+        """Do the commands of a page's message that are new; return the first refusal.
 
-        Each edit stands alone: a refused edit takes back no other. The error of a command that is
-        not a refusal is raised when the other edits are done.
+        Each command stands alone: a refused command takes back no other. The error of a command
+        that is not a refusal is raised when the other commands are done.
         """
         refusal: RefusedError | None = None
         failure: Exception | None = None
         with self._session.batch(atomic=False):
-            # Inside the lock: a second delivery of the message waits until these edits are done.
+            # Inside the lock: a second delivery of the message waits until these commands are done.
             try:
-                client, edits = self._log.fresh(message)
+                client, commands = self._log.fresh(message)
             except ValueError as error:
                 return RefusedError(str(error))
-            for seq, edit in edits:
+            for seq, sent in commands:
                 words = ""
                 try:
-                    self._do(client, edit)
+                    self._do(client, sent)
                 except (TypeError, ValueError) as error:
                     words = str(error)
                     refusal = refusal or RefusedError(words)
@@ -65,8 +65,8 @@ class PageEdits:
             raise failure
         return refusal
 
-    def _do(self, client: str, edit: Any) -> None:
-        command, rows, by = command_of(client, edit, self._session.now.shape)
+    def _do(self, client: str, sent: Any) -> None:
+        command, rows, by = command_of(client, sent, self._session.now.shape)
         self._add(rows, client)
         if command is not None:
             self._session.do(command, by=by)
@@ -85,23 +85,23 @@ class PageEdits:
         rows = self._rows[self._rows < maps.mask.shape[0]]
         parts = {"rows": rows.astype(np.int32), **maps.rows(rows)}
         refused = {
-            client: {str(seq): words for seq, words in edits.items()}
-            for client, edits in self._log.refused.items()
+            client: {str(seq): words for seq, words in refusals.items()}
+            for client, refusals in self._log.refused.items()
         }
         return {
             "from": self._sent_revision,
             "revision": self._session.now.revision,
             "acks": dict(self._log.acks),
             "refused": refused,
-            "origin": self._origin or "python",
+            "by": self._by or "python",
             **{name: pack(part) for name, part in parts.items()},
         }
 
     def sent(self) -> None:
         """Start a new answer, which continues the state that was sent."""
-        self._rows, self._origin = _NONE, None
+        self._rows, self._by = _NONE, None
         self._sent_revision = self._session.now.revision
 
     def _add(self, rows: NDArray[np.intp], by: str) -> None:
         self._rows = np.union1d(self._rows, rows)
-        self._origin = by if self._origin in {None, by} else "python"
+        self._by = by if self._by in {None, by} else "python"
