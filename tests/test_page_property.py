@@ -1,7 +1,7 @@
 """Two pages and a program on a bad network: all of them end with the same numbers.
 
 The widget is the real one, on a recording comm. The pages are the real state of the page
-(`js/state`), in one process of Node. Messages between them are lost, late or doubled.
+(`js/state`), in one process of Node. Messages between them, up and down, are lost, late or doubled.
 """
 
 from __future__ import annotations
@@ -72,6 +72,8 @@ class Page:
         self.revision = widget.revision  # that the page has confirmed, as its messages say
         self.is_known = True  # whether the page can compute all of its pending edits
         self.worst, self.compared, self.resyncs, self.refusals = 0.0, 0, 0, 0
+        # The revision and the arrays that the page had as Python's after each message.
+        self.seen = []
         self.take(node.say(type="open", page=name, state=widget.get_state(list(widget.fields()))))
 
     def take(self, now):
@@ -95,6 +97,7 @@ class Page:
         change = state.get("_change")
         before, pending = self.now, self.now["pending"]
         self.take(self.node.say(type="receive", page=self.name, state=state))
+        self.seen.append((self.now["revision"], self.now["confirmed"]))
         if change is None or change["from"] not in (None, self.revision):
             return
         is_others = change["from"] != change["revision"] and author != self.name
@@ -126,6 +129,8 @@ class World:
         self.widget.comm = RecordingComm()
         self.pages = [Page(node, f"{seed} {name}", self.widget) for name in "ab"]
         self.is_bad = True
+        # What Python had at each revision that it has sent.
+        self.sent = {self.widget.revision: packed(self.widget)}
 
     def times(self):
         return self.random.choice([0, 1, 1, 1, 1, 1, 1, 2]) if self.is_bad else 1
@@ -133,6 +138,7 @@ class World:
     def tell(self, author):
         """Put what the widget has sent on the wires of both pages."""
         states, self.widget.comm.sent = self.widget.comm.states(), []
+        self.sent[self.widget.revision] = packed(self.widget)
         for state in states:
             for page in self.pages:
                 page.down += [(author, state)] * self.times()
@@ -185,6 +191,12 @@ class World:
         else:
             name, *arguments = dice.choice(EDITS)(dice, self.widget)
             dice.choice(self.pages).act(name, *arguments)
+
+
+def packed(widget):
+    """The widget's arrays as the harness gives a page's."""
+    arrays = {name: pack(getattr(widget, name)) for name in MAPS}
+    return {name: array and _json(array["data"]) for name, array in arrays.items()}
 
 
 def number(dice):
@@ -248,11 +260,16 @@ def test_after_the_last_answer_the_pages_have_what_python_has(worlds):
             assert page.now["pending"] == 0, seed
             values = {name: page.now[name] for name in ("presets", "scale", "temperature")}
             assert values == {name: w.get_state(name)[name] for name in values}, seed
-            for name in MAPS:
-                packed = pack(getattr(w, name))
-                wanted = packed and base64.b64encode(packed["data"]).decode()
+            for name, wanted in packed(w).items():
                 assert page.now["shown"][name] == wanted, (seed, name)
                 assert page.now["confirmed"][name] == wanted, (seed, name)
+
+
+def test_a_page_never_has_arrays_of_two_revisions(worlds):
+    for seed, world in enumerate(worlds):
+        for revision, arrays in (seen for page in world.pages for seen in page.seen):
+            for name, wanted in world.sent[revision].items():
+                assert arrays[name] == wanted, (seed, revision, name)
 
 
 def test_what_a_page_showed_before_its_answer_was_right(worlds):

@@ -1,6 +1,6 @@
 /**
- * What Python has confirmed: the model's arrays as typed arrays over the model's own bytes. Only
- * Python's rows are written into them, so that a notebook is saved with what Python has said.
+ * What Python has confirmed: its traits, and their arrays as typed arrays over the model's own bytes.
+ * Only Python's rows are written into them, so that a notebook is saved with Python's numbers.
  */
 import type { AnyModel } from "@anywidget/types";
 import type { Flow } from "../maths/flow";
@@ -16,6 +16,18 @@ export const EDITABLE: readonly Editable[] = [
   "embeddings", "key_embeddings", "W_q", "W_k", "W_v", "Q", "K", "V",
 ]; // biome-ignore format: a table
 export type ArrayName = (typeof ARRAYS)[number];
+const VALUES = [
+  "tokens", "key_tokens", "scale", "temperature", "d_model", "d_k", "d_v", "n_heads", "seed", "init",
+  "positional", "given", "overridden", "presets", "layers", "layer", "head", "view", "cmap", "color_scale",
+  "quantity", "mistake", "report", "selection", "title", "subtitle", "notice", "error", "shown", "kind", "softcap", "bertviz_views",
+  "derived_layers", "special", "sentence_b_start", "merge", "hide_special",
+  "revision", "history",
+] as const; // biome-ignore format: a table
+/** The traits that a page shows. */
+export type Confirmed = ArrayName | (typeof VALUES)[number];
+export const CONFIRMED: readonly Confirmed[] = [...ARRAYS, ...VALUES];
+export const isArray = (name: Confirmed): name is ArrayName =>
+  (ARRAYS as readonly string[]).includes(name);
 
 /** What the page computes the scores and the weights with. */
 export interface Factors {
@@ -27,7 +39,9 @@ export type Mirror = ReturnType<typeof createMirror>;
 
 export function createMirror(model: AnyModel<Traits>) {
   const decoded = new Map<ArrayName, Flat | null>();
-  const get = <K extends keyof Traits>(name: K): Traits[K] => model.get(name);
+  // Not the model's traits, which are those of the last message, whether the page has taken it or not.
+  const values = new Map<Confirmed, unknown>(CONFIRMED.map((name) => [name, model.get(name)]));
+  const get = <K extends Confirmed>(name: K) => values.get(name) as Traits[K];
   const packed = (name: ArrayName) => get(name) as Packed | null;
   const flat = (name: ArrayName): Flat | null => {
     if (!decoded.has(name)) {
@@ -54,8 +68,18 @@ export function createMirror(model: AnyModel<Traits>) {
     scale,
     /** Which of the stacked heads is shown. */
     headIndex: () => (stack() > 1 ? get("head") : 0),
-    /** Decode anew at the next look: the model holds another buffer. */
-    forget: (name: ArrayName) => decoded.delete(name),
+    /** The values of the model that were not adopted. */
+    differing: () =>
+      new Map(
+        CONFIRMED.map((name) => [name, model.get(name)] as const).filter(
+          ([name, value]) => value !== values.get(name),
+        ),
+      ),
+    /** Take a value that Python has confirmed. */
+    adopt(name: Confirmed, value: unknown) {
+      values.set(name, value);
+      if (isArray(name)) decoded.delete(name);
+    },
     /** Where a cell of the matrix of one head lies in the whole array. */
     index(name: Editable, head: number, row: number, col: number): number[] {
       return shape(name).length > 2 ? [head, row, col] : [row, col];

@@ -38,6 +38,8 @@ export function createSync<S extends { revision: number }, C extends { replaces?
   let seq = 0;
   /** The missed message for which the whole state was asked: each missed message asks once. */
   let asked: number | null = null;
+  /** Whether values were left out: no message but the whole state continues from here. */
+  let isCut = false;
   /** The fold; null where it has to be made anew. */
   let folded: S | null = opened;
 
@@ -46,16 +48,18 @@ export function createSync<S extends { revision: number }, C extends { replaces?
     return folded;
   }
 
-  function hear({ from, acks, refused, apply }: Down<S>): boolean {
-    if (from !== null && from !== confirmed.revision) {
+  function hear({ from, acks, refused, hasValues = false, apply }: Down<S>): boolean {
+    if (from !== null && (isCut || from !== confirmed.revision)) {
       // A message that continues an older state is late or doubled. Another has overtaken a message.
-      if (from > confirmed.revision && from !== asked) {
+      isCut ||= hasValues;
+      if ((isCut || from > confirmed.revision) && from !== asked) {
         asked = from;
         transport.resync();
       }
       return false;
     }
     asked = null;
+    isCut = false;
     const answered = acks[client] ?? 0;
     confirmed = apply(confirmed);
     const words = pending

@@ -119,13 +119,13 @@ export interface CommandsMessage {
 /** A change of the state: the commands that it answers, and the rows that changed. */
 export interface ChangeMessage {
   /** The revision that it continues; null where the whole state comes with it. */
-  from?: number | null;
+  from: number | null;
   /** The revision that it leads to. */
-  revision?: number;
+  revision: number;
   /** The last command that is answered, by page: done, refused or void. */
   acks: Record<string, number>;
   /** Why a command was refused, by page and number. */
-  refused?: Record<string, Record<string, string>>;
+  refused: Record<string, Record<string, string>>;
   /** The page that made the change, or "python". */
   by: string;
   rows: Packed;

@@ -20,6 +20,8 @@ export interface Down<S> {
   readonly acks: Readonly<Record<string, number>>;
   /** Why a command was refused, by client and number. */
   readonly refused: Readonly<Record<string, Readonly<Record<number, string>>>>;
+  /** Whether the whole state alone can follow where the message is not taken. */
+  readonly hasValues?: boolean;
   /** The state after the message; it is called only where the message is taken. */
   apply(confirmed: S): S;
 }

@@ -17,8 +17,8 @@ function answer(
   return { ...change, from: 1, revision: 2, ...more };
 }
 
-const confirmed = ({ model }: Opened, name: "mask" | "attention" | "Q") => [
-  ...decode(model.get(name)!),
+const confirmed = ({ store }: Opened, name: "mask" | "attention" | "Q") => [
+  ...decode(store.get(name)!),
 ];
 
 describe("Python's arrays", () => {
@@ -32,6 +32,8 @@ describe("Python's arrays", () => {
     page.store.abandon();
     await page.receive({ _change: answer(page, 1, [[0, 1]]) });
     expect(confirmed(page, "mask")).toEqual([0, 1, 0, 0, 0, 0]);
+    // A notebook is saved with the model's bytes.
+    expect(page.model.get("mask")).toBe(page.store.get("mask"));
     expectMasked(page, [[0, 1]]);
   });
 
@@ -101,12 +103,47 @@ describe("a missed message", () => {
     expect(page.store.pending).toBe(0);
   });
 
-  it("that brings whole arrays late is asked for again, because the arrays are older", async () => {
+  it("that comes late brings no older arrays and names into the page, which asks for the whole state", async () => {
     const page = opened();
     page.mask([0, 1]);
-    await page.receive({ _change: answer(page, 1, [[0, 1]]) });
-    const old = answer(page, 0, [], { from: 0, revision: 1 });
-    await page.receive({ ...arraysOf(), _change: old });
+    await page.receive({ title: "new", revision: 2, _change: answer(page, 1, [[0, 1]]) });
+    const late = answer(page, 0, [], { from: 0, revision: 1 });
+    await page.receive({ ...arraysOf([[1, 2]]), title: "old", revision: 1, _change: late });
+    expectMasked(page, [[0, 1]]);
+    expect([page.store.get("title"), page.store.get("revision")]).toEqual(["new", 2]);
+    expect(page.fake.asked).toEqual([{ type: "resync" }]);
+    const whole = answer(page, 1, [], { from: null, revision: 2 });
+    await page.receive({ ...arraysOf([[0, 1]]), title: "new", revision: 2, _change: whole });
+    expectMasked(page, [[0, 1]]);
+    page.mask([1, 0]);
+    await page.receive({ _change: answer(page, 2, [[1, 0]], { from: 2, revision: 3 }) });
+    expect(confirmed(page, "mask")).toEqual([0, 1, 0, 1, 0, 0]);
+  });
+
+  it("and the messages around it are not taken, because their values came in another order", async () => {
+    const page = opened();
+    const [by, acks] = ["python", {}];
+    const last = { ...changeOf(acks, by, [], []), from: 2, revision: 3 };
+    await page.receive({ ...arraysOf([[1, 1]]), Q: pack([[5], [6]]), _change: last });
+    expectMasked(page, []);
+    expect(confirmed(page, "Q")).toEqual([1, 2]);
+    const first = { ...changeOf(acks, by, [0], [[0, 2]]), from: 1, revision: 2 };
+    await page.receive({ revision: 2, _change: first });
+    expectMasked(page, []);
+    // The whole state, of which the model has most already.
+    const whole = { ...last, from: null };
+    expect(page.fake.asked[0]).toEqual({ type: "resync" });
+    await page.receive({ ...arraysOf([[1, 1]]), Q: pack([[5], [6]]), revision: 3, _change: whole });
+    expectMasked(page, [[1, 1]]);
+    expect(confirmed(page, "Q")).toEqual([5, 6]);
+  });
+
+  it("without rows is missed too, where it has a name that no other message has", async () => {
+    const page = opened();
+    await page.receive({ _change: { ...changeOf({}, "python", [], []), from: 1, revision: 2 } });
+    const late = { ...changeOf({}, "python", [], []), from: 1, revision: 1 };
+    await page.receive({ title: "set before the mask", _change: late });
+    expect(page.store.get("title")).toBe("");
     expect(page.fake.asked).toEqual([{ type: "resync" }]);
   });
 
@@ -114,8 +151,8 @@ describe("a missed message", () => {
     const page = opened();
     page.mask([0, 1]);
     const change = answer(page, 1, [[0, 1]]);
-    await page.receive({ _change: change });
-    await page.receive({ _change: { ...change } });
+    await page.receive({ revision: 2, history: [1, 0], _change: change });
+    await page.receive({ revision: 2, history: [1, 0], _change: { ...change } });
     const again = answer(page, 1, [], { from: 2, by: "python" });
     await page.receive({ _change: again });
     expect(page.fake.asked).toEqual([]);

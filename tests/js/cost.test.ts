@@ -106,7 +106,7 @@ describe("what follows from the arrays", () => {
     store.paint([4], true, store.stroke());
     read();
     expect([row.mock.calls.length, all.mock.calls.length]).toEqual([3, 2]);
-    await fake.receive(arraysOf());
+    await fake.receive(arraysOf([[0, 2]]));
     read();
     expect([row.mock.calls.length, all.mock.calls.length]).toEqual([5, 3]);
   });

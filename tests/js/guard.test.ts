@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { createScope } from "../../js/ui/scope";
 import { openCard } from "./card";
+import { arraysOf } from "./model";
 import { openPage } from "./page";
 
 const broken = (): never => {
@@ -22,7 +23,7 @@ test.each(["heatmap", "steps", "lines", "neuron"])("a frame of %s that throws", 
   page.frame();
   expect(alert()).toBe("");
   page.drawing.clearRect = broken;
-  await fake.receive({ attention: fake.model.get("attention"), cmap: "magma" });
+  await fake.receive({ ...arraysOf([[1, 2]]), cmap: "magma" });
   page.frame();
   expect([alert(), page.uncaught]).toEqual([SAID, []]);
 });

@@ -58,7 +58,7 @@ export async function handle(line: string): Promise<string> {
     confirmed: Object.fromEntries(
       ARRAYS.map((name) => [name, base64((store.get(name)?.data as DataView | undefined) ?? null)]),
     ),
-    ...{ pending: store.pending, presets: store.presets },
+    ...{ revision: store.get("revision"), pending: store.pending, presets: store.presets },
     ...{ scale: store.get("scale"), temperature: store.get("temperature") },
     ...{ sent: fake.sent.splice(0), asked: fake.asked.splice(0) },
   });

@@ -68,7 +68,7 @@ export function changeOf(
     [0, 1, 2].map((k) => Number(masked.some(([r, c]) => r === q && c === k))),
   );
   return {
-    acks,
+    ...{ from: null, revision: 1, acks, refused: {} },
     by,
     rows: vector(rows, "int32"),
     mask: pack(pick(bits), "uint8"),
@@ -100,6 +100,13 @@ export function traitsOf(): Traits {
     ...{ notice: "", error: "", revision: 1, history: [0, 0] },
     ...{ _commands: { client: "", commands: [] }, _change: null, _early_answer: null },
   };
+}
+
+/** Whether two traits have the same values and bytes. */
+function isSame(a: unknown, b: unknown): boolean {
+  const bytes = (_: string, value: unknown) =>
+    value instanceof DataView ? [...new Uint8Array(value.buffer)] : value;
+  return JSON.stringify(a, bytes) === JSON.stringify(b, bytes);
 }
 
 /** The signal of a page that stays open. */
@@ -161,12 +168,13 @@ export function fakeModel(more: Partial<Traits> = {}, options: FakeOptions = {})
       const last = sent.filter((message) => message._commands).at(-1);
       return (last?._commands as CommandsMessage | undefined)?.commands ?? [];
     },
-    /** One message of Python's: each trait is set and told of, one after the other. */
+    /** A message of Python's, as Jupyter's model takes it: set, then told of where it is other. */
     async receive(message: Partial<Traits>) {
-      for (const [name, value] of Object.entries(message)) {
-        traits[name] = value;
-        fire(`change:${name}`);
-      }
+      const others = Object.entries(message).filter(
+        ([name, value]) => !isSame(traits[name], value),
+      );
+      Object.assign(traits, Object.fromEntries(others));
+      for (const [name] of others) fire(`change:${name}`);
       await Promise.resolve();
     },
     /** Python's answer to a question. */

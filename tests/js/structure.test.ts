@@ -1,5 +1,5 @@
 /// <reference types="vite/types/importMeta.d.ts" />
-/** Imports point one way: from a folder to the folders before it, and from no view to another. */
+/** Imports point one way, from a folder to the folders before it; and no function is long. */
 import { expect, test } from "vitest";
 
 const ORDER = ["wire", "maths", "state", "explain", "ui", "draw", "card", "views", "entry"];
@@ -72,4 +72,24 @@ test("no modules import each other in a circle", () => {
     done.add(module);
   };
   for (const module of imports.keys()) visit(module, []);
+});
+
+/** A function as the formatter writes it: it ends with a brace below its first letter. */
+function functionLengths(source: string): { first: string; length: number }[] {
+  const lines = source.split("\n");
+  return lines.flatMap((first, i) => {
+    const start = /^( *)(?:.*\bfunction\b.*|.*=> \{|\w.*\) \{)$/.exec(first);
+    if (!start) return [];
+    const end = lines.findIndex((line, j) => j > i && line.startsWith(`${start[1]}}`));
+    return [{ first, length: end - i + 1 }];
+  });
+}
+
+test("no function has more than 120 lines", () => {
+  const all = Object.entries(sources).flatMap(([file, source]) =>
+    functionLengths(source).map(({ first, length }) => ({ file, first, length })),
+  );
+  expect(all.length).toBeGreaterThan(500);
+  expect(Math.max(...all.map(({ length }) => length))).toBeGreaterThan(50);
+  expect(all.filter(({ length }) => length > 120)).toEqual([]);
 });

@@ -1,0 +1,97 @@
+/** The arrays and the names that views draw: Python's, with the page's numbers over them. */
+import type { Matrix } from "../wire/codec";
+import type { LayerInfo, Traits } from "../wire/schema";
+import type { ArrayName, Confirmed, Mirror } from "./mirror";
+import type { Replay } from "./replay";
+
+export function createArrays(mirror: Mirror, replay: Replay) {
+  const { nQ, nK, stack, headIndex } = mirror;
+  const { flat } = replay;
+
+  /** A trait as Python has confirmed it; a factor of the scores as it is shown. */
+  function get<K extends Confirmed>(name: K): Traits[K] {
+    const { scale, temperature } = replay.shown;
+    const factors: Partial<Traits> = { scale, temperature };
+    return name in factors ? (factors[name] as Traits[K]) : mirror.get(name);
+  }
+
+  const shown = () => {
+    const [layer, head, kind] = get("shown");
+    // Stacked heads are all here: the head that is picked is the head that is shown.
+    return { layer, head: stack() > 1 ? get("head") : head, kind };
+  };
+
+  const layers = (): LayerInfo[] => {
+    const { kind } = shown();
+    return [...get("layers"), ...get("derived_layers")].filter((layer) => layer.kind === kind);
+  };
+
+  function matrix(name: ArrayName, head = headIndex()): Matrix | null {
+    const data = flat(name) as Float32Array | null;
+    const shape = mirror.packed(name)?.shape;
+    if (!data || !shape) return null;
+    const [rows, cols] = shape.slice(-2);
+    const at = shape.length > 2 ? head * rows * cols : 0;
+    return { data: data.subarray(at, at + rows * cols), rows, cols };
+  }
+
+  return {
+    get,
+    get nQ() {
+      return nQ();
+    },
+    get nK() {
+      return nK();
+    },
+    get nHeads() {
+      return layers().find((layer) => layer.index === shown().layer)?.n_heads ?? stack();
+    },
+    /** The layer, head and stack that the arrays belong to: what is picked may not be here yet. */
+    get shown() {
+      return shown();
+    },
+    /** The layers of the stack shown. */
+    get layers(): LayerInfo[] {
+      return layers();
+    },
+    /** Heads whose maps are all on the page: 1 where they come one at a time. */
+    get stacked() {
+      return stack();
+    },
+    get tokens() {
+      return get("tokens");
+    },
+    get keyTokens() {
+      return get("key_tokens") ?? get("tokens");
+    },
+    get scale() {
+      return mirror.scale(replay.shown.scale);
+    },
+    /** (nQ, nK), 1 = masked. */
+    get mask() {
+      return flat("mask") as Uint8Array;
+    },
+    /** Cells that the model itself masks: shown, never changed. */
+    get locked() {
+      return flat("locked") as Uint8Array | null;
+    },
+    /** What a row of given weights sums to; 1 where softmax made it. */
+    rowMass: (q: number) => (flat("row_mass") as Float32Array | null)?.[q] ?? 1,
+    get attention(): Matrix {
+      return matrix("attention") as Matrix;
+    },
+    /** The matrix of a head as it is shown, of the shown head where none is named; null without it. */
+    matrix,
+    /** ‖v W_O‖ of each key; null where W_O isn't known. */
+    get outputNorms() {
+      return flat("output_norms") as Float32Array | null;
+    },
+    /** Whether a query, or a key, is a special token: [CLS], padding. */
+    isSpecial: (side: "query" | "key", i: number) =>
+      (side === "query" || get("key_tokens") === null) && get("special")[i] === true,
+    /** Whether the scores are a model's own: those of given weights are their logarithms. */
+    get hasScores() {
+      return flat("row_mass") === null;
+    },
+  };
+}
