@@ -48,6 +48,19 @@ def test_a_change_that_is_no_answer_leaves_the_chain_whole():
     assert (answer["from"], answer["revision"]) == (w.revision - 1, w.revision)
 
 
+def test_a_title_of_a_program_says_which_state_it_continues():
+    w = sentence()
+    w.toggle(2, 1)
+    w.title = "masked"
+    assert [(a["from"], a["revision"]) for a in answers(w)] == [
+        (w.revision - 1, w.revision),
+        (w.revision, w.revision),
+    ]
+    w.comm.sent.clear()
+    w.set_state({"title": "by the page"})
+    assert not w.comm.sent, "the page has its own title already"
+
+
 def test_a_page_that_missed_a_message_gets_the_whole_state():
     w = sentence()
     w.toggle(2, 1)

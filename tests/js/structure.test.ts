@@ -74,13 +74,14 @@ test("no modules import each other in a circle", () => {
   for (const module of imports.keys()) visit(module, []);
 });
 
-/** A function as the formatter writes it: it ends with a brace below its first letter. */
+/** Functions as the formatter writes them: the last brace is below the first letter. */
 function functionLengths(source: string): { first: string; length: number }[] {
   const lines = source.split("\n");
   return lines.flatMap((first, i) => {
     const start = /^( *)(?:.*\bfunction\b.*|.*=> \{|\w.*\) \{)$/.exec(first);
     if (!start) return [];
-    const end = lines.findIndex((line, j) => j > i && line.startsWith(`${start[1]}}`));
+    const isEnd = (line: string) => line.startsWith(`${start[1]}}`) && !line.endsWith("{");
+    const end = lines.findIndex((line, j) => j > i && isEnd(line));
     return [{ first, length: end - i + 1 }];
   });
 }

@@ -65,6 +65,8 @@ class SessionMirror(StoreWidget):
             is_by_row = self._page.note(change)
             names = [n for n in names if not (is_by_row and SCHEMA[n].by_row)]
             names += ["_change"] + ["_early_answer"] * asks_at_once(change.before)
+        elif names and change.by == "python":
+            names.append("_change")  # by which a page sees whether it has missed a message
         self.send_fields(names)
 
     def get_state(self, key: Any = None, drop_defaults: bool = False) -> dict[str, Any]:
