@@ -1,5 +1,5 @@
 /** The arrays and the names that views draw: Python's, with the page's numbers over them. */
-import type { Matrix } from "../wire/codec";
+import { type Matrix, matrix } from "../wire/codec";
 import type { LayerInfo, Traits } from "../wire/schema";
 import type { ArrayName, Confirmed, Mirror } from "./mirror";
 import type { Replay } from "./replay";
@@ -26,13 +26,10 @@ export function createArrays(mirror: Mirror, replay: Replay) {
     return [...get("layers"), ...get("derived_layers")].filter((layer) => layer.kind === kind);
   };
 
-  function matrix(name: ArrayName, head = headIndex()): Matrix | null {
-    const data = flat(name) as Float32Array | null;
-    const shape = mirror.packed(name)?.shape;
-    if (!data || !shape) return null;
-    const [rows, cols] = shape.slice(-2);
-    const at = shape.length > 2 ? head * rows * cols : 0;
-    return { data: data.subarray(at, at + rows * cols), rows, cols };
+  /** The matrix of a head as it is shown, of the shown head where none is named; null without it. */
+  function matrixOf(name: ArrayName, head = headIndex()): Matrix | null {
+    const [packed, data] = [mirror.packed(name), flat(name)];
+    return packed && data && matrix(packed, head, data);
   }
 
   return {
@@ -78,10 +75,9 @@ export function createArrays(mirror: Mirror, replay: Replay) {
     /** What a row of given weights sums to; 1 where softmax made it. */
     rowMass: (q: number) => (flat("row_mass") as Float32Array | null)?.[q] ?? 1,
     get attention(): Matrix {
-      return matrix("attention") as Matrix;
+      return matrixOf("attention") as Matrix;
     },
-    /** The matrix of a head as it is shown, of the shown head where none is named; null without it. */
-    matrix,
+    matrix: matrixOf,
     /** ‖v W_O‖ of each key; null where W_O isn't known. */
     get outputNorms() {
       return flat("output_norms") as Float32Array | null;

@@ -52,7 +52,7 @@ export function createComparisonStore(model: AnyModel<ComparisonTraits>, signal:
     const [a, b] = [floats("a"), floats("b")];
     const masked = [decode(get("masked_a")), decode(get("masked_b"))] as const;
     // A masked cell weighs 0; where one side has no cell, the weight is NaN.
-    return { a, b, masked, difference: a.map((v, at) => (b[at] as number) - v) };
+    return { a, b, masked, difference: a.map((v, at) => b[at] - v) };
   };
   let maps = read();
   let refusal = "";
@@ -82,10 +82,11 @@ export function createComparisonStore(model: AnyModel<ComparisonTraits>, signal:
   }
   // Python follows both widgets as long as some page displays the comparison.
   const page = crypto.getRandomValues(new Uint32Array(2)).join("-");
-  const say = (on: boolean) => waiting.live && model.send({ type: "displayed", page, on });
-  signal.addEventListener("abort", () => say(false));
+  const sendDisplayed = (on: boolean) =>
+    waiting.live && model.send({ type: "displayed", page, on });
+  signal.addEventListener("abort", () => sendDisplayed(false));
   const waiting = createWaiting(model as AnyModel<never>, isWaiting, hear, signal);
-  say(true);
+  sendDisplayed(true);
 
   return {
     get,

@@ -51,10 +51,10 @@ export function createMirror(model: AnyModel<Traits>) {
     return decoded.get(name) as Flat | null;
   };
   const shape = (name: ArrayName) => packed(name)?.shape ?? [];
-  const nQ = () => shape("mask")[0] as number;
-  const nK = () => shape("mask")[1] as number;
+  const nQ = () => shape("mask")[0];
+  const nK = () => shape("mask")[1];
   /** How many heads are stacked in the arrays. */
-  const stack = () => (shape("scores").length > 2 ? (shape("scores")[0] as number) : 1);
+  const stack = () => (shape("scores").length > 2 ? shape("scores")[0] : 1);
   const width = (name: ArrayName) => shape(name).at(-1) ?? 0;
   const scale = (own: number | null) => own ?? width("Q") ** -0.5;
 

@@ -17,7 +17,7 @@ const CLOSES = /^["'”’»)\]}」』]+$/;
  */
 export function paddedKeys(tokens: readonly string[]): number[] {
   let first = tokens.length;
-  while (first > 0 && PAD.has(tokens[first - 1] as string)) first--;
+  while (first > 0 && PAD.has(tokens[first - 1])) first--;
   if (first === tokens.length) first--;
   return Array.from({ length: tokens.length - first }, (_, i) => first + i);
 }

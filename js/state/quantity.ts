@@ -97,7 +97,7 @@ export function quantityMap(store: Store, query?: number): Matrix {
 
 /** The number of one cell; the row that it is in is all that is computed. */
 export function quantityAt(store: Store, query: number, key: number): number {
-  return quantityMap(store, query).data[query * store.nK + key] as number;
+  return quantityMap(store, query).data[query * store.nK + key];
 }
 
 /** How far masking each cell would move its query's output; null without values. */
@@ -112,13 +112,13 @@ export function shiftMap(store: Store, query?: number): Matrix | null {
 
 /** ‖v‖ of each row. */
 export function norms(V: Matrix): Float32Array {
-  const found = new Float32Array(V.rows);
+  const norms = new Float32Array(V.rows);
   for (let j = 0; j < V.rows; j++) {
     let square = 0;
-    for (let c = 0; c < V.cols; c++) square += (V.data[j * V.cols + c] as number) ** 2;
-    found[j] = Math.sqrt(square);
+    for (let c = 0; c < V.cols; c++) square += V.data[j * V.cols + c] ** 2;
+    norms[j] = Math.sqrt(square);
   }
-  return found;
+  return norms;
 }
 
 /** What the weight of a key is multiplied with, in words; null where it stands alone. */
@@ -140,6 +140,6 @@ function times(
   start: number,
 ): void {
   for (let k = 0; k < cols; k++) {
-    out[start + k] = (data[row * cols + k] as number) * (factors[k] as number);
+    out[start + k] = data[row * cols + k] * factors[k];
   }
 }

@@ -66,7 +66,7 @@ export function isFactor(command: SetInput): command is SetInput & Factor {
 }
 
 export function flatIndex(at: readonly number[], shape: readonly number[]): number {
-  return at.reduce((sum, i, axis) => sum * (shape[axis] as number) + i, 0);
+  return at.reduce((sum, i, axis) => sum * shape[axis] + i, 0);
 }
 
 /** The fold's step, over the confirmed arrays of `mirror`. */
@@ -110,18 +110,18 @@ export function createReduce(mirror: Mirror) {
       (array) => state.inputs.get(array as Editable) ?? mirror.flat(array),
       state,
     );
-    const made = new Map<Editable, Float32Array>();
+    const inputs = new Map<Editable, Float32Array>();
     for (const array of changed(flow, name)) {
       const values = flow[array];
-      if (values) made.set(array, values.slice());
+      if (values) inputs.set(array, values.slice());
     }
     const index = flatIndex(at, shape);
-    (made.get(name) as Float32Array)[index] = value;
-    reproject({ ...flow, ...Object.fromEntries(made) }, name);
+    (inputs.get(name) as Float32Array)[index] = value;
+    reproject({ ...flow, ...Object.fromEntries(inputs) }, name);
     const marks = new Set(state.hand.get(name)).add(index);
     return {
       ...state,
-      inputs: new Map([...state.inputs, ...made]),
+      inputs: new Map([...state.inputs, ...inputs]),
       hand: new Map(state.hand).set(name, marks),
     };
   }

@@ -35,7 +35,6 @@ export function createReplay(mirror: Mirror, marks: Marks, outlet: Outlet) {
       }),
     onState(listener: typeof hear) {
       hear = listener;
-      return () => {};
     },
     resync: outlet.resync,
   };

@@ -15,15 +15,12 @@ export interface Sync<S, C> {
   readonly refusal: string;
   /** Show a command at once, and send it. */
   do(command: C): void;
-  /** Send the pending commands again: a message may have been lost. */
-  push(): void;
   /** Take a state that another program has set beside the messages. */
   renew(confirmed: S): void;
   /** Forget pending commands that are about nothing any more. */
   drop(isVoid: (command: C) => boolean): void;
   /** A number that no command and no question of this page has. */
   nextSeq(): number;
-  stop(): void;
 }
 
 export function createSync<S extends { revision: number }, C extends { replaces?: string }>(
@@ -71,10 +68,7 @@ export function createSync<S extends { revision: number }, C extends { replaces?
     return true;
   }
 
-  const push = () => {
-    if (pending.length) transport.push({ client, commands: pending });
-  };
-  const stop = transport.onState(hear);
+  transport.onState(hear);
 
   return {
     get confirmed() {
@@ -99,9 +93,8 @@ export function createSync<S extends { revision: number }, C extends { replaces?
       pending = [...kept, { seq: ++seq, command }];
       folded = next;
       refusal = "";
-      push();
+      transport.push({ client, commands: pending });
     },
-    push,
     renew(state) {
       confirmed = state;
       folded = null;
@@ -113,6 +106,5 @@ export function createSync<S extends { revision: number }, C extends { replaces?
       folded = null;
     },
     nextSeq: () => ++seq,
-    stop,
   };
 }

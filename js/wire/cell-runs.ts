@@ -9,8 +9,8 @@ export function toRuns(sorted: readonly number[]): Runs {
   const runs: Runs = [];
   for (const i of sorted) {
     const last = runs.length - 2;
-    if (last >= 0 && (runs[last] as number) + (runs[last + 1] as number) === i) {
-      runs[last + 1] = (runs[last + 1] as number) + 1;
+    if (last >= 0 && runs[last] + runs[last + 1] === i) {
+      runs[last + 1] += 1;
     } else {
       runs.push(i, 1);
     }
@@ -20,8 +20,8 @@ export function toRuns(sorted: readonly number[]): Runs {
 
 export function* cells(runs: Runs): Generator<number> {
   for (let r = 0; r + 1 < runs.length; r += 2) {
-    const start = runs[r] as number;
-    const end = start + (runs[r + 1] as number);
+    const start = runs[r];
+    const end = start + runs[r + 1];
     for (let i = start; i < end; i++) yield i;
   }
 }

@@ -29,16 +29,15 @@ export function decode(packed: Packed): Flat {
   return new Kind(buffer as ArrayBuffer, offset, length);
 }
 
-/** The last two axes as a matrix; `index` picks along a leading axis of heads, if there is one. */
 export interface Matrix {
   data: Float32Array;
   rows: number;
   cols: number;
 }
 
-export function matrix(packed: Packed, index: number): Matrix {
-  const flat = decode(packed) as Float32Array;
-  const [rows, cols] = packed.shape.slice(-2) as [number, number];
+/** The last two axes as a matrix; `index` picks along a leading axis of heads, if there is one. */
+export function matrix(packed: Packed, index: number, flat = decode(packed)): Matrix {
+  const [rows, cols] = packed.shape.slice(-2);
   const at = packed.shape.length > 2 ? index * rows * cols : 0;
-  return { data: flat.subarray(at, at + rows * cols), rows, cols };
+  return { data: (flat as Float32Array).subarray(at, at + rows * cols), rows, cols };
 }

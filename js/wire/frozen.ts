@@ -46,7 +46,6 @@ export function createFrozen<S extends { revision: number }, C>(
     },
     onState(hear) {
       listeners.add(hear);
-      return () => listeners.delete(hear);
     },
     resync() {
       const [state, acks] = [now, { ...done }];

@@ -34,7 +34,7 @@ export interface Answer {
 export interface Transport<S, C> {
   push(up: Up<C>): void;
   /** Hear each message; the listener returns whether it took the message. */
-  onState(hear: (down: Down<S>) => boolean): () => void;
+  onState(hear: (down: Down<S>) => boolean): void;
   /** Ask for the whole state, because a message was missed. */
   resync(): void;
   /** Ask a question that changes nothing. */

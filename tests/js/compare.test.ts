@@ -95,7 +95,7 @@ describe("a comparison's mirror", () => {
   it("tells of a message once, when all of it is in", async () => {
     const { store, receive } = opened();
     const heard: number[] = [];
-    store.subscribe(() => heard.push(store.maps.difference[0] as number));
+    store.subscribe(() => heard.push(store.maps.difference[0]));
     receive({ revision: 2, layer: 1, head: 2, b: packed([1, ...B.slice(1)]) });
     expect(heard).toEqual([]);
     await Promise.resolve();
@@ -197,7 +197,7 @@ describe("where the three maps lie", () => {
       for (const b of three) {
         expect(b.width).toBeLessThanOrEqual(width + 0.01);
         expect([b.rows, b.cols]).toEqual([rows, cols]);
-        expect([b.cw, b.ch]).toEqual([three[0]!.cw, three[0]!.cw]);
+        expect([b.cw, b.ch]).toEqual([three[0].cw, three[0].cw]);
         expect(b.cw).toBeGreaterThan(0);
         expect(b.cw).toBeLessThanOrEqual(50);
         expect(b.left + b.cols * b.cw).toBeCloseTo(b.width, 6);
@@ -208,8 +208,8 @@ describe("where the three maps lie", () => {
   );
 
   it("has whole pixels for a cell from 4 on", () => {
-    expect(Number.isInteger(blocks(1203, 9, 11, 50, 50)[0]!.cw)).toBe(true);
-    expect(blocks(1000, 256, 256, 50, 50)[0]!.cw).toBeLessThan(4);
+    expect(Number.isInteger(blocks(1203, 9, 11, 50, 50)[0].cw)).toBe(true);
+    expect(blocks(1000, 256, 256, 50, 50)[0].cw).toBeLessThan(4);
   });
 
   it("labels rows at the first map alone where they lie beside each other, else at each", () => {
@@ -229,8 +229,8 @@ describe("where the three maps lie", () => {
     expect([flat!.upright, upright!.upright]).toEqual([false, true]);
     expect(upright!.top - flat!.top).toBeGreaterThanOrEqual(60);
     // However long a label is, it takes no more than it is cut to.
-    expect(blocks(1000, 3, 3, 30, 4000)[0]!.top).toBeLessThan(160);
-    expect(blocks(1000, 3, 3, 4000, 30)[0]!.left).toBeLessThan(120);
-    expect(blocks(400, 3, 3, 4000, 30)[0]!.left).toBeLessThan(400 / 3);
+    expect(blocks(1000, 3, 3, 30, 4000)[0].top).toBeLessThan(160);
+    expect(blocks(1000, 3, 3, 4000, 30)[0].left).toBeLessThan(120);
+    expect(blocks(400, 3, 3, 4000, 30)[0].left).toBeLessThan(400 / 3);
   });
 });

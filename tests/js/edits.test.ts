@@ -25,7 +25,7 @@ describe("an edit of the mask", () => {
     change.attention = pack([[0.3335, 0.6665, 0]]);
     await page.receive({ _change: change });
     expect(page.store.pending).toBe(0);
-    expectClose(page.store.attention.data, [0.3335, 0.6665, 0, ...weightsOf()[1]!]);
+    expectClose(page.store.attention.data, [0.3335, 0.6665, 0, ...weightsOf()[1]]);
   });
 
   it("stays on top while only an earlier edit of the same row is answered", async () => {
@@ -209,7 +209,7 @@ describe("a number that is dragged", () => {
     page.store.draft("Q", 0, 0, 0.5);
     page.store.draft("Q", 0, 0, 0);
     expect(page.store.drafting).toBe(true);
-    expectClose(page.store.attention.data, [...even, ...weightsOf()[1]!]);
+    expectClose(page.store.attention.data, [...even, ...weightsOf()[1]]);
     expect(page.store.isByHand("Q", 0, 0)).toBe(true);
     expect(page.sent).toEqual([]);
   });
@@ -247,7 +247,7 @@ describe("a number that is dragged", () => {
     page.store.draft("Q", 0, 0, 0);
     await page.receive({ Q: pack([[1], [1]]), ...arraysOf() });
     expectClose(page.store.matrix("Q")!.data, [0, 1]);
-    expectClose(page.store.attention.data, [...even, ...weightsOf()[0]!]);
+    expectClose(page.store.attention.data, [...even, ...weightsOf()[0]]);
   });
 
   it("of one head is not written into another head's numbers, which look the same", async () => {

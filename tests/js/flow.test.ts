@@ -125,7 +125,7 @@ describe("the effect of masking", () => {
     const n = scores.length;
     const p = new Float32Array(n);
     softmaxRow(scores, mask, 0, 0, n, p, temperature);
-    const output = p.reduce((sum, w, i) => sum + w * (V[i] as number), 0);
+    const output = p.reduce((sum, w, i) => sum + w * V[i], 0);
     const moved = new Float32Array(n);
     shiftRow(
       {

@@ -37,7 +37,7 @@ export function weightsOf(masked: readonly (readonly [number, number])[] = []): 
 }
 
 export const outputOf = (weights: Rows): number[][] =>
-  weights.map((row) => [0, 1].map((c) => row.reduce((s, p, k) => s + p * V[k]![c]!, 0)));
+  weights.map((row) => [0, 1].map((c) => row.reduce((s, p, k) => s + p * V[k][c], 0)));
 
 export const maskOf = (masked: readonly (readonly [number, number])[] = []): Packed =>
   pack(

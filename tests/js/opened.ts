@@ -33,5 +33,5 @@ export function expectMasked({ store }: Opened, masked: Cells) {
 export function expectClose(values: Iterable<number>, expected: readonly number[]) {
   const got = [...values];
   expect(got.length).toBe(expected.length);
-  for (const [i, value] of got.entries()) expect(value).toBeCloseTo(expected[i]!, 5);
+  for (const [i, value] of got.entries()) expect(value).toBeCloseTo(expected[i], 5);
 }

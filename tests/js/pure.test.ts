@@ -157,7 +157,7 @@ describe("colour", () => {
     for (let i = 0; i < 256; i++) {
       const color = parseColor(interpolate(i / 255));
       color.forEach((want, c) => {
-        expect(Math.abs((table[i * 3 + c] as number) - want)).toBeLessThanOrEqual(5.5);
+        expect(Math.abs(table[i * 3 + c] - want)).toBeLessThanOrEqual(5.5);
       });
     }
   });
@@ -165,8 +165,8 @@ describe("colour", () => {
   it.each([true, false])("has blue below 0 and red above, dark %s", (dark) => {
     const at = (i: number) => signedLut(dark).slice(i * 3, i * 3 + 3);
     const [low, middle, high] = [at(40), at(127), at(215)];
-    expect(low[2]).toBeGreaterThan(low[0] as number);
-    expect(high[0]).toBeGreaterThan(high[2] as number);
+    expect(low[2]).toBeGreaterThan(low[0]);
+    expect(high[0]).toBeGreaterThan(high[2]);
     expect(Math.max(...middle) - Math.min(...middle)).toBeLessThan(20);
   });
 

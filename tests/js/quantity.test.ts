@@ -14,7 +14,7 @@ import type { Packed, Quantity, Traits } from "../../js/wire/schema";
 const f32 = (rows: number[][]): Packed => ({
   data: new DataView(Float32Array.from(rows.flat()).buffer),
   dtype: "float32",
-  shape: [rows.length, (rows[0] as number[]).length],
+  shape: [rows.length, rows[0].length],
 });
 const row = (values: number[]): Packed => ({ ...f32([values]), shape: [values.length] });
 
@@ -29,7 +29,7 @@ const VALUES = [
   [-5, 12],
 ];
 const times = (A: number[][], V: number[][]) =>
-  A.map((w) => [0, 1].map((c) => w.reduce((sum, p, k) => sum + p * V[k]![c]!, 0)));
+  A.map((w) => [0, 1].map((c) => w.reduce((sum, p, k) => sum + p * V[k][c], 0)));
 
 function store(more: Partial<Record<keyof Traits, unknown>> = {}) {
   const traits: Record<string, unknown> = {
@@ -109,7 +109,7 @@ describe("the map", () => {
 
   it("of projected values takes the lengths that Python knows", () => {
     const wanted = [1, 0.125, 2.5, 0.2, 0.1, 7];
-    for (const [i, v] of numbers("output-norm").entries()) expect(v).toBeCloseTo(wanted[i]!, 5);
+    for (const [i, v] of numbers("output-norm").entries()) expect(v).toBeCloseTo(wanted[i], 5);
   });
 
   it("of the effect is how far the output moves when the cell is masked", () => {
@@ -122,13 +122,13 @@ describe("the map", () => {
         return Math.hypot(a! - c!, b! - d!);
       }),
     );
-    for (const [i, v] of numbers("output-shift").entries()) expect(v).toBeCloseTo(wanted[i]!, 4);
+    for (const [i, v] of numbers("output-shift").entries()) expect(v).toBeCloseTo(wanted[i], 4);
   });
 
   it("of several heads is that of the head shown", () => {
     const stacked = (rows: number[][], other: number[][]): Packed => {
       const one = f32([...other, ...rows]);
-      return { ...one, shape: [2, rows.length, one.shape[1] as number] };
+      return { ...one, shape: [2, rows.length, one.shape[1]] };
     };
     const doubled = VALUES.map((v) => v.map((x) => 2 * x));
     const map = numbers("value-norm", {

@@ -28,7 +28,7 @@ function points(d: string): [number, number][] {
       .split(/[\s,]+/)
       .map(Number);
     const to: [number, number] =
-      command === "H" ? [n[0]!, y] : command === "V" ? [x, n[0]!] : [n.at(-2)!, n.at(-1)!];
+      command === "H" ? [n[0], y] : command === "V" ? [x, n[0]] : [n.at(-2)!, n.at(-1)!];
     if (command !== "M") {
       const via =
         command === "C" ? n : command === "Q" ? [...n.slice(0, 2), ...n.slice(0, 2), ...to] : null;
@@ -36,7 +36,7 @@ function points(d: string): [number, number][] {
         const u = 1 - t;
         const bezier = (i: number, from: number, end: number) =>
           via
-            ? u ** 3 * from + 3 * u * u * t * via[i]! + 3 * u * t * t * via[i + 2]! + t ** 3 * end
+            ? u ** 3 * from + 3 * u * u * t * via[i] + 3 * u * t * t * via[i + 2] + t ** 3 * end
             : u * from + t * end;
         found.push([bezier(0, x, to[0]), bezier(1, y, to[1])]);
       }

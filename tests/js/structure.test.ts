@@ -42,7 +42,7 @@ function readImports(): Map<string, string[]> {
 const imports = readImports();
 const arrows = Array.from(imports, ([from, all]) => all.map((to) => ({ from, to }))).flat();
 const say = ({ from, to }: { from: string; to: string }) => `${from} -> ${to}`;
-const folder = (module: string) => module.split("/")[0] as string;
+const folder = (module: string) => module.split("/")[0];
 
 test("every import is of a module, and every module is in a folder of the order", () => {
   expect(arrows.filter(({ to }) => !imports.has(to)).map(say)).toEqual([]);

@@ -94,7 +94,7 @@ function run(seed: number, hear = (page: Page, down: Down<State>) => page.hear(d
   const wires: (() => void)[] = [];
   /** Put a message on its way: lost, doubled or once. */
   const send = (deliver: () => void) => {
-    const times = isBad ? [0, 1, 1, 1, 2][below(5)]! : 1;
+    const times = isBad ? [0, 1, 1, 1, 2][below(5)] : 1;
     for (let i = 0; i < times; i++) wires.push(deliver);
   };
   const pages: Page[] = [];
@@ -110,10 +110,10 @@ function run(seed: number, hear = (page: Page, down: Down<State>) => page.hear(d
   const deliver = () => wires.splice(isBad && dice() < 0.3 ? below(wires.length) : 0, 1)[0]?.();
   for (let step = 0; step < 60; step++) {
     if (dice() < 0.4) {
-      const cell = "uvwxyz"[below(6)]!;
+      const cell = "uvwxyz"[below(6)];
       const command: Command = { cell, value: below(10) };
       // The newest value of these is what counts.
-      pages[below(2)]!.sync.do(cell < "w" ? { ...command, replaces: cell } : command);
+      pages[below(2)].sync.do(cell < "w" ? { ...command, replaces: cell } : command);
     } else deliver();
   }
   // The network recovers: what is on its way arrives, and both pages send once more.

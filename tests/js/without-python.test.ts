@@ -170,7 +170,7 @@ describe("without Python", () => {
   const refused = "This is not saved here: it needs a running kernel";
 
   it("a stack, a head, words and special tokens go back to what is shown", () => {
-    const both = [...LAYERS, { ...LAYERS[0]!, kind: "self" }];
+    const both = [...LAYERS, { ...LAYERS[0], kind: "self" }];
     const card = openCard({ layers: both, merge: "tokens", hide_special: false }, NONE);
     pick(card, "stack", "self");
     expect([card.$(".aw-pick-stack").value, said(card)]).toEqual([
