@@ -62,7 +62,7 @@ export function createStore(model: AnyModel<Traits>, signal: AbortSignal) {
   const choices = createChoices({
     ...{ mirror, replay, waiting, shown: () => arrays.shown },
     setTrait(name, value) {
-      messages.close();
+      messages.close(); // the choice is no part of a message that has just come
       model.set(name, value);
       // What a view asks Python for because of it goes first: the new state is long.
       if (isQueued) flush();

@@ -147,6 +147,15 @@ describe("a missed message", () => {
     expect(page.fake.asked).toEqual([{ type: "resync" }]);
   });
 
+  it("takes no choice of the page with it, which is made before listeners hear of the message", async () => {
+    const page = opened();
+    const late = { ...changeOf({}, "python", [], []), from: 5, revision: 6 };
+    const received = page.receive({ title: "later", _change: late });
+    page.store.set("view", "grid");
+    await received;
+    expect([page.store.get("view"), page.store.get("title")]).toEqual(["grid", ""]);
+  });
+
   it("was none where an answer comes twice: nothing is asked, and undo stays the page's", async () => {
     const page = opened();
     page.mask([0, 1]);
