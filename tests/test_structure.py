@@ -95,6 +95,17 @@ def test_heavy_libraries_are_imported_inside_functions_only(path):
 
 
 @pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=module_name)
+def test_no_function_is_longer_than_80_lines(path):
+    # The count starts at the line of `def`: docstrings count, decorators do not.
+    lengths = [
+        (node.name, node.end_lineno - node.lineno + 1)
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    ]
+    assert [(name, length) for name, length in lengths if length > 80] == []
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=module_name)
 def test_a_library_is_imported_in_its_folder_alone(path):
     folder = module_name(path).partition(".")[0]
     names = {name.split(".")[0] for name in run_time_imports(path)}

@@ -7,23 +7,13 @@ network request.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from attnwidget.bertviz.maps import (
-    MAX_BYTES,
-    Stack,
-    chosen,
-    layer_numbers,
-    owned,
-    same_heads,
-    span,
-    stack,
-    within,
-)
-from attnwidget.bertviz.page import Document, fixed_bytes, shown_theme
+from attnwidget.bertviz.maps import layer_numbers, owned, stack
+from attnwidget.bertviz.options import KINDS, DocumentOptions, layer_text
+from attnwidget.bertviz.page import Document
 from attnwidget.bertviz.write import write
-from attnwidget.maths.validate import choice, index, size
+from attnwidget.maths.validate import size
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -32,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["KINDS", "Document", "document", "document_encoder_decoder"]
 
-KINDS = ("head", "model")
+_LABELS = {"encoder": "Encoder", "decoder": "Decoder", "cross": "Cross"}
 
 
 def document(
@@ -40,18 +30,13 @@ def document(
     weights: Sequence[NDArray[Any]],
     tokens: Sequence[str],
     *,
-    layer: int | None = None,
     layers: Sequence[int] | None = None,
-    include_layers: Sequence[int] | None = None,
-    heads: Sequence[int] | None = None,
-    include_heads: Sequence[int] | None = None,
     sentence_b_start: int | None = None,
-    prettify_tokens: bool = True,
-    theme: str | None = None,
-    display_mode: str | None = None,
-    max_bytes: int = MAX_BYTES,
+    **keywords: Any,
 ) -> Document:
     """Return BertViz's head view or model view of `weights` as an HTML document.
+
+    The keywords that are not in the signature are the fields of `DocumentOptions`.
 
     Parameters
     ----------
@@ -94,35 +79,23 @@ def document(
     RuntimeError
         If the package was not built, or this version of BertViz writes another page.
     """
-    choice("kind", kind, KINDS)
-    theme = shown_theme(theme, display_mode)
-    limit = size("max_bytes", max_bytes)
+    options = DocumentOptions(kind=kind, **keywords)
     words = _strings("tokens", tokens)
     b = sentence_b_start
     if b is not None:
         why = "the second sentence has at least one token"
         size("sentence_b_start", b, at_most=len(words) - 1, why=why)
     numbers = layer_numbers("weights", weights, layers)
-    included = chosen("include_layers", include_layers, numbers)
-    first = included[0] if layer is None else index("layer", layer, included)
+    included = options.included_layers(numbers)
+    first = options.first_layer(included, included[0])
     whole = stack("weights", weights, numbers, words, words, first=first)
-    stacks, switched = _heads(kind, [whole], heads, include_heads)
+    stacks, switched = options.choose_heads([whole])
     copies = 1 if b is None else 2  # for a pair, BertViz has the map and its four parts
-    fixed = fixed_bytes(kind, words * (2 * copies))
-    kept, reason = within(
-        len(included), included.index(first), stacks, together=kind == "model", copies=copies,
-        fixed=fixed, max_bytes=limit,
-    )  # fmt: skip
-    kept_layers = [included[i] for i in kept]
-    notice = (
-        f"{_layers(kept_layers)} ({len(kept_layers)} of {len(included)}): {reason}."
-        if reason
-        else ""
+    kept_layers, notes = options.fitting_layers(
+        stacks, included, first, words * (2 * copies), copies=copies
     )
     arguments = {"tokens": words, "sentence_b_start": b}
-    return write(
-        kind, stacks, kept_layers, first, switched, arguments, prettify_tokens, theme, notice
-    )
+    return write(options, stacks, kept_layers, first, switched, arguments, " ".join(notes))
 
 
 def document_encoder_decoder(
@@ -133,15 +106,8 @@ def document_encoder_decoder(
     cross: Sequence[NDArray[Any]] | None = None,
     encoder_tokens: Sequence[str] | None = None,
     decoder_tokens: Sequence[str] | None = None,
-    layer: int | None = None,
     layers: Mapping[str, Sequence[int]] | None = None,
-    include_layers: Sequence[int] | None = None,
-    heads: Sequence[int] | None = None,
-    include_heads: Sequence[int] | None = None,
-    prettify_tokens: bool = True,
-    theme: str | None = None,
-    display_mode: str | None = None,
-    max_bytes: int = MAX_BYTES,
+    **keywords: Any,
 ) -> Document:
     """Return BertViz's view of the attention of an encoder-decoder, as an HTML document.
 
@@ -167,68 +133,36 @@ def document_encoder_decoder(
         For the reasons of `document`. ValueError also if the kinds of attention in a head view have
         different numbers of heads, because BertViz would draw them wrongly.
     """
-    choice("kind", kind, KINDS)
-    theme = shown_theme(theme, display_mode)
-    limit = size("max_bytes", max_bytes)
-    given = {k: w for k, w in zip(_LABELS, (encoder, decoder, cross), strict=True) if w is not None}
-    if not given:
+    options = DocumentOptions(kind=kind, **keywords)
+    maps = {k: w for k, w in zip(_LABELS, (encoder, decoder, cross), strict=True) if w is not None}
+    if not maps:
         raise ValueError("encoder, decoder, cross: got None for all, want at least one array")
-    unknown = set(layers or {}) - set(given)
+    unknown = set(layers or {}) - set(maps)
     if unknown:
-        raise ValueError(f"layers: got {sorted(unknown)}, want among {', '.join(given)}")
-    numbers = {k: layer_numbers(k, w, (layers or {}).get(k)) for k, w in given.items()}
-    known = sorted({number for some in numbers.values() for number in some})
-    included = chosen("include_layers", include_layers, known)
-    offered = [i for i in numbers[next(iter(given))] if i in included]
-    first = (offered or included)[0] if layer is None else index("layer", layer, included)
-    sides = {"encoder_tokens": encoder_tokens, "decoder_tokens": decoder_tokens}
-    words = {
-        f"{side}_tokens": _strings(f"{side}_tokens", sides[f"{side}_tokens"])
-        for side in ("encoder", "decoder")
-        if side in given or "cross" in given
-    }
+        raise ValueError(f"layers: got {sorted(unknown)}, want among {', '.join(maps)}")
+    numbers = {k: layer_numbers(k, w, (layers or {}).get(k)) for k, w in maps.items()}
+    included = options.included_layers(sorted({i for some in numbers.values() for i in some}))
+    of_first_stack = [i for i in numbers[next(iter(maps))] if i in included]
+    first = options.first_layer(included, (of_first_stack or included)[0])
+    words: dict[str, list[str]] = {}
+    if "encoder" in maps or "cross" in maps:
+        words["encoder_tokens"] = _strings("encoder_tokens", encoder_tokens)
+    if "decoder" in maps or "cross" in maps:
+        words["decoder_tokens"] = _strings("decoder_tokens", decoder_tokens)
     stacks = []
-    for name, weights in given.items():
+    for name, weights in maps.items():
         rows = words["encoder_tokens" if name == "encoder" else "decoder_tokens"]
         columns = words["decoder_tokens" if name == "decoder" else "encoder_tokens"]
         stacks.append(stack(name, weights, numbers[name], rows, columns, first=first))
-    stacks, switched = _heads(kind, stacks, heads, include_heads)
-    kept, reason = within(
-        len(included), included.index(first), stacks, together=kind == "model", copies=1,
-        fixed=fixed_bytes(kind, [t for stack in stacks for t in (*stack.rows, *stack.columns)]),
-        max_bytes=limit,
-    )  # fmt: skip
-    kept_layers = [included[i] for i in kept]
-    notes = (
-        [f"{_layers(kept_layers)} ({len(kept_layers)} of {len(included)}): {reason}."]
-        if reason
-        else []
-    )
+    stacks, switched = options.choose_heads(stacks)
+    texts = [text for stack in stacks for text in (*stack.rows, *stack.columns)]
+    kept_layers, notes = options.fitting_layers(stacks, included, first, texts)
     layers_of = owned(stacks, kept_layers)
     if any(some != kept_layers for some in layers_of.values()):
-        parts = (f"{_LABELS[k]}: {_layers(i).lower()}" for k, i in layers_of.items())
+        parts = (f"{_LABELS[k]}: {layer_text(i).lower()}" for k, i in layers_of.items())
         notes.append(f"{'; '.join(parts)}.")
     stacks = [stack for stack in stacks if layers_of[stack.name]]
-    return write(
-        kind,
-        stacks,
-        kept_layers,
-        first,
-        switched,
-        dict(words),
-        prettify_tokens,
-        theme,
-        " ".join(notes),
-    )
-
-
-_LABELS = {"encoder": "Encoder", "decoder": "Decoder", "cross": "Cross"}
-
-
-def _layers(numbers: Sequence[int]) -> str:
-    if not numbers:
-        return "None of these layers"
-    return f"Layer{'s' * (len(numbers) > 1)} {span(numbers)}"
+    return write(options, stacks, kept_layers, first, switched, words, " ".join(notes))
 
 
 def _strings(name: str, tokens: Sequence[str] | None) -> list[str]:
@@ -239,30 +173,3 @@ def _strings(name: str, tokens: Sequence[str] | None) -> list[str]:
     if not len(tokens):
         raise ValueError(f"{name}: got none, want at least one")
     return list(tokens)
-
-
-def _heads(
-    kind: str,
-    stacks: list[Stack],
-    heads: Sequence[int] | None,
-    include_heads: Sequence[int] | None,
-) -> tuple[list[Stack], list[int] | None]:
-    """Return the stacks with the heads to draw, and the heads that are switched on at first."""
-    common = range(min(stack.n_heads for stack in stacks))
-    if kind == "head":
-        if include_heads is not None:
-            raise ValueError(
-                "include_heads: BertViz's head view draws every head, because the colour is the "
-                "head's number; want heads=, the heads switched on at first, or kind='model'"
-            )
-        same_heads(stacks)
-        return stacks, None if heads is None else chosen("heads", heads, common)
-    if heads is not None:
-        raise ValueError(
-            "heads: BertViz's model view has no heads to switch; want include_heads=, or "
-            "kind='head'"
-        )
-    if include_heads is None:
-        return stacks, None
-    drawn = chosen("include_heads", include_heads, common)
-    return [replace(stack, heads=drawn) for stack in stacks], None

@@ -13,25 +13,29 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from attnwidget.bertviz.maps import Stack
+    from attnwidget.bertviz.options import DocumentOptions
 
 
 def write(
-    kind: str,
+    options: DocumentOptions,
     stacks: Sequence[Stack],
     kept_layers: list[int],
     first: int,
     switched: list[int] | None,
     arguments: Mapping[str, Any],
-    prettify: bool,
-    theme: str,
     notice: str,
 ) -> Document:
-    """Return the document. `arguments` has the arguments of BertViz's function besides the maps.
+    """Return the document.
+
+    `first` is the layer shown first, `switched` the heads that are switched on at first in the head
+    view. `arguments` has the tokens and the start of the second sentence, as BertViz's function
+    takes them. `notice` is text above the view.
 
     BertViz writes its page for a single layer of zeros, and the weights then replace the zeros. The
     page is the same, but several times faster than with nested lists of every number.
     """
-    page = _page(kind, stacks, arguments, prettify, theme)
+    kind = options.kind
+    page = _page(options, stacks, arguments)
     match = re.fullmatch(
         r'<script src="[^"]*"></script>(?P<markup>.*?)<script type="text/javascript">'
         r"(?P<before>.*?const params = )(?P<rest>.*)</script>\s*",
@@ -57,7 +61,7 @@ def write(
     n = max(len(texts) for stack in stacks for texts in (stack.rows, stack.columns))
     return compose(
         kind,
-        theme,
+        options.page_theme,
         markup,
         f"{match['before']}{slots.dumps(params)};\n{after}",
         height=_height(kind, len(kept_layers), widest.n_heads, n),
@@ -66,22 +70,22 @@ def write(
     )
 
 
-def _page(
-    kind: str, stacks: Sequence[Stack], arguments: Mapping[str, Any], prettify: bool, theme: str
-) -> str:
+def _page(options: DocumentOptions, stacks: Sequence[Stack], arguments: Mapping[str, Any]) -> str:
     try:
         import torch
         from bertviz import head_view, model_view
     except ImportError as error:
         raise missing(error) from error
     zero = torch.zeros(1, 1, 1, 1)
-    options = {**arguments, "prettify_tokens": prettify, "html_action": "return"}
+    keywords = {
+        **arguments, "prettify_tokens": options.prettify_tokens, "html_action": "return"
+    }  # fmt: skip
     for stack in stacks:
         name = "attention" if stack.name == "weights" else f"{stack.name}_attention"
-        options[name] = [zero.expand(1, 1, len(stack.rows), len(stack.columns))]
-    if kind == "head":
-        return str(head_view(**options).data)
-    return str(model_view(**options, display_mode=theme).data)
+        keywords[name] = [zero.expand(1, 1, len(stack.rows), len(stack.columns))]
+    if options.kind == "head":
+        return str(head_view(**keywords).data)
+    return str(model_view(**keywords, display_mode=options.page_theme).data)
 
 
 def _write_maps(
