@@ -65,10 +65,10 @@ def test_no_answer_is_wrong_where_every_key_is_masked(fn):
 
 def test_empty_rows_are_told_not_held_against():
     assert "NaN" in check(scipys, Q, K).message
-    assert "still got attention" in check(einsum, Q, K).message
+    assert "still gets attention" in check(einsum, Q, K).message
     assert "raised ValueError" in check(loops, Q, K).message
-    assert "With a mask of bool it raised" in check(negated, Q, K).message
-    assert "number 1 was read as the weights" in check(assigned, Q, K).message
+    assert "With a mask of bool the function raised" in check(negated, Q, K).message
+    assert "the check took value 1 as the weights" in check(assigned, Q, K).message
 
 
 @pytest.mark.parametrize("scale", [1.0, 0.125, 3.0])
@@ -101,7 +101,7 @@ def test_right_whatever_the_shapes(n_q, n_k, d_k, seed, size, masked):
 def test_the_lab():
     result = check(attention_scores, Q, K)
     assert (result.mistake, result.also, result.case) == ("overflow", (), "large")
-    assert "came out right" in result.message
+    assert "The function is right on the given Q and K" in result.message
     assert np.isnan(result.difference).any()
     for mask in (None, CAUSAL, PADDING, CAUSAL.astype(float)):
         result = check(masked_attention_scores, Q, K, mask)

@@ -278,8 +278,8 @@ said = [f"**{second_try.mistake}**", f"got {second_try.got[0, 0]:.3f}"]"""),
     Claim("masked-solution", "masked-solution-question", """
 def infinite(Q, K, mask):
     return softmax(np.where(mask, -np.inf, Q @ K.T / np.sqrt(K.shape[1])))
-assert "every key masked still got attention" in masked.check(masked_attention_weights).message
-assert masked.check(infinite) and "as NaN" in masked.check(infinite).message
+assert "every key masked still gets attention" in masked.check(masked_attention_weights).message
+assert masked.check(infinite) and "is NaN" in masked.check(infinite).message
 everything = np.ones((6, 6), bool)
 assert same(masked_attention_weights(Q, K, everything), 1 / 6)
 assert result.ok and result.mistake is None"""),

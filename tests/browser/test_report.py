@@ -74,7 +74,10 @@ def test_a_right_function_is_told_so_and_goes_stale(view, opened):
     [
         ("def bad(Q, K, mask=None): raise KeyError('mine')", "KeyError: 'mine'"),
         ("def bad(Q, K, mask=None): return Q", r"shape \(6, 4\)"),
-        ("def bad(Q, K, mask=None):\n    Q -= 1\n    return right(Q + 1, K, mask)", "Changed: Q"),
+        (
+            "def bad(Q, K, mask=None):\n    Q -= 1\n    return right(Q + 1, K, mask)",
+            "Changed arguments: Q",
+        ),
     ],
 )
 def test_what_a_function_does_wrong_is_read_in_the_page(view, opened, source, says):

@@ -169,18 +169,18 @@ def cases(own: Case, takes: str) -> dict[str, Case]:
     far[:, 0] += _FAR
     result = [
         case("non-square", "inputs of other sizes", q, k, mask),
-        case("square", "inputs of one size", q3, k3, mask3),
+        case("square", "square inputs", q3, k3, mask3),
         case("large", "large scores, about ±1000", q, far, mask),
     ]
     if takes != "never":
         result.append(case("masked", "inputs with a mask", q, k, mask, masked=True))
         open_mask = np.zeros_like(mask)
-        title = "a mask without masked cells"
+        title = "inputs with a mask that masks no cell"
         result.append(case("nothing masked", title, q, k, open_mask, masked=True))
         if not _by_key(own):
             empty = mask.copy()
             empty[3] = True
-            title = "a row with every key masked"
+            title = "inputs with a row of masked keys only"
             result.append(case("empty row", title, q, k, empty, masked=True))
     return {case.name: case for case in result}
 

@@ -23,15 +23,15 @@ __all__ = ["CheckResult", "check"]
 
 @dataclass(frozen=True, eq=False, repr=False)
 class CheckResult:
-    """The result of `check`. It counts as true if the function is right.
+    """The result of `check`, which is true in a condition if the function is right.
 
     `mistake` is None if `ok`, else a name in `mistakes.MISTAKES` or "other". `also` has the names
     of further mistakes. `message` describes the mistakes in sentences. `case` names the inputs that
-    the arrays belong to. It is "given" for the caller's inputs, and another name only if the
-    function is right on the caller's inputs and wrong on others. `mask` (n_q, n_k) is the mask of
-    the case, True = masked. `expected` is the right result (n_q, n_k), `got` is the function's
-    result, of any shape, or None if it was not numbers. `difference` is got - expected, None if
-    the shapes differ.
+    the arrays belong to: "given" for the caller's inputs, and another name only if the function is
+    right on the caller's inputs and wrong on others. `mask` (n_q, n_k) is the mask of the case,
+    True = masked. `expected` is the right result (n_q, n_k), `got` the function's result, of any
+    shape, or None if the result has no numbers. `difference` is got - expected, None if the shapes
+    differ.
     """
 
     ok: bool
@@ -113,7 +113,8 @@ def _run_given(student: Student, case: Case) -> Run:
     )
     if retry.error is not None:
         return run
-    note = f"For a row with every key masked it {run.fault}; here such rows were left unmasked."
+    note = f"For a row with every key masked the function {run.fault}; here the check unmasked "
+    note += "such rows."
     return replace(retry, notes=(*retry.notes, note))
 
 
@@ -145,9 +146,9 @@ def _all_right(runs: Mapping[str, Run], takes: str) -> str:
     parts += [f"{name} inputs" for name in ("non-square", "square")] + ["scores about ±1000"]
     if takes != "never":
         parts.append("masks")
-    sentences = [f"Right on {', '.join(parts[:-1])} and {parts[-1]}."]
+    sentences = [f"The function is right on {', '.join(parts[:-1])} and {parts[-1]}."]
     if takes == "never":
-        sentences.append("It takes no mask, so none was tried.")
+        sentences.append("The function takes no mask, so the check tried no mask.")
     sentences += dict.fromkeys(note for run in runs.values() for note in run.notes)
     empty = runs.get("empty row")
     if empty is not None:
@@ -158,14 +159,16 @@ def _all_right(runs: Mapping[str, Run], takes: str) -> str:
 def _on_empty_rows(run: Run) -> list[str]:
     rows = run.case.hidden.all(axis=1)
     if run.error is not None:
-        return [f"For a row with every key masked it {run.fault}; attnwidget gives 0 there."]
+        return [
+            f"For a row with every key masked the function {run.fault}; attnwidget gives 0 there."
+        ]
     if run.got is None or run.got.shape != run.case.expected.shape:
         return []
     row = run.got[rows]
     if np.isnan(row).any():
-        return ["A row with every key masked came out as NaN; attnwidget gives 0 there."]
+        return ["A row with every key masked is NaN; attnwidget gives 0 there."]
     if not np.allclose(row, 0, atol=1e-5):
-        return ["A row with every key masked still got attention; attnwidget gives 0 there."]
+        return ["A row with every key masked still gets attention; attnwidget gives 0 there."]
     return []
 
 
@@ -174,12 +177,12 @@ def _message(runs: Mapping[str, Run], run: Run, findings: list[Finding]) -> str:
     sentences = [first.description] if first.description else []
     if first.name == "in-place":
         changed = dict.fromkeys(name for run in runs.values() for name in run.changed)
-        sentences.append(f"Changed: {', '.join(changed)}.")
+        sentences.append(f"Changed arguments: {', '.join(changed)}.")
     else:
         given_run = runs["given"]
         start = "On "
         if run is not given_run:
-            start = f"{_capitalised(given_run.case.title)} came out right, but on "
+            start = f"The function is right on {given_run.case.title}, but on "
         sentences.append(f"{start}{run.case.title} {_evidence(run)}.")
     sentences.append(_remedy(first, run, runs["given"]))
     sentences += [f"Also {f.name}: {f.description}" for f in findings[1:] if f.name != first.name]
@@ -187,20 +190,16 @@ def _message(runs: Mapping[str, Run], run: Run, findings: list[Finding]) -> str:
     return " ".join(s for s in sentences if s)
 
 
-def _capitalised(text: str) -> str:
-    return text[:1].upper() + text[1:]
-
-
 def _evidence(run: Run) -> str:
     """Return the function's fault, or its worst number, as the end of the sentence "On ..."."""
     if run.fault or run.got is None:
-        return f"it {run.fault}"
+        return f"the function {run.fault}"
     got, expected = run.got, run.case.expected
     error = np.where(run.case.open_rows, np.abs(got - expected), 0)
     error[np.isnan(error)] = np.inf
     row, column = (int(i) for i in np.unravel_index(int(error.argmax()), error.shape))
     return (
-        f"it gives {got[row, column]:.4g} for query {row} and key {column}, where "
+        f"the function gives {got[row, column]:.4g} for query {row} and key {column}, where "
         f"{expected[row, column]:.4g} is right"
     )
 
@@ -209,8 +208,8 @@ def _remedy(finding: Finding, run: Run, given_run: Run) -> str:
     if finding.name == "other":
         if given_run.right and run.fault and run is not given_run:
             return (
-                "Take the sizes from Q.shape and K.shape, because fixed sizes fit a single "
-                "sentence only."
+                "Take the sizes from Q.shape and K.shape, because fixed sizes fit only a single "
+                "sentence."
             )
         return ""
     d_k = run.case.Q.shape[1]

@@ -159,10 +159,10 @@ def _fitted_scale(runs: Sequence[Run]) -> _Guess | None:
         factors.append(factor)
     first, expected = factors[0], runs[0].case.scale
     if np.allclose(factors, first, rtol=1e-3):
-        description = f"The scores are scaled by {first:.4g} whatever d_k is, as if it were always "
-        description += f"{1 / first**2:.4g}."
+        description = f"The scores are multiplied by {first:.4g} for every d_k, as if d_k were "
+        description += f"always {1 / first**2:.4g}."
     else:
-        description = f"The scores are scaled by {first:.4g} where {expected:.4g} is right."
+        description = f"The scores are multiplied by {first:.4g}, where {expected:.4g} is right."
     return Recipe(scale=first), (Finding("no-scale", description),)
 
 
@@ -247,15 +247,18 @@ def _describe(run: Run) -> str:
         return ""
     dots = case.Q @ case.K.T
     if run.near(dots) or run.near(dots * case.scale):
-        return "It returns the scores: the softmax is missing."
+        return "The function returns the scores: the softmax is missing."
     if np.isnan(got).any():
         if case.mask_argument is not None and np.isnan(got).all():
-            return "The mask makes NaN: 0 * inf is NaN, so set masked scores with np.where instead."
+            return (
+                "The mask makes every weight NaN, because 0 * inf is NaN: set masked scores with "
+                "np.where instead."
+            )
         return "Some weights are NaN."
     sums = got.sum(axis=1)
     wrong = np.abs(sums - 1) > 1e-4
     wrong &= ~case.hidden.all(axis=1)
     if wrong.any():
         row = int(np.argmax(wrong))
-        return f"Row {row} sums to {sums[row]:.4g}, and each row must sum to 1."
+        return f"Row {row} sums to {sums[row]:.4g}, but each row must sum to 1."
     return "These are not the weights of softmax(Q Kᵀ · scale)."

@@ -191,147 +191,167 @@ MISTAKES: Mapping[str, Mistake] = MappingProxyType(
         [
             _mistake(
                 "not-transposed",
-                "Rows of Q meet rows of K: write Q @ K.T, which has the shape (n_q, n_k).",
-                "shapes fit only by luck, and each score mixes different keys",
+                "Each score is the dot product of a row of Q and a row of K: write Q @ K.T, which "
+                "has the shape (n_q, n_k).",
+                "the scores, because each score mixes numbers of different keys; the shapes fit "
+                "only by chance",
                 ({"dots": "Q K"}, "The product is Q @ K: K is not transposed."),
                 (
                     {"dots": "Q reshape(K)"},
-                    "K is reshaped where it should be transposed: reshape keeps the order of the "
-                    "numbers and so mixes the keys.",
+                    "K is reshaped instead of transposed: reshape keeps the order of the numbers, "
+                    "so each column mixes numbers of different keys.",
                 ),
-                ({"dots": "K Q.T"}, "The product is K @ Q.T: keys and queries have changed sides."),
+                ({"dots": "K Q.T"}, "The product is K @ Q.T: queries and keys are exchanged."),
                 ({"dots": "Q.T K"}, "The product is Q.T @ K: Q is transposed instead of K."),
-                ({"after": "transposed"}, "The weights come out transposed: keys down the side."),
+                (
+                    {"after": "transposed"},
+                    "The result is transposed: it has a row for each key instead of each query.",
+                ),
             ),
             _mistake(
                 "keepdims",
                 "Keep the axis that you reduce: np.sum(e, axis=1, keepdims=True), and the same "
                 "for the maximum, so that row i is divided by the total of row i.",
-                "row sums: row i is divided by the total of other rows; an error unless n_q = n_k",
+                "the row sums, because column j is divided by the total of row j; if n_q and n_k "
+                "differ, NumPy raises an error",
                 (
                     {"total": "flat"},
-                    "The row totals lost their axis, so they are spread over the columns.",
+                    "The row totals lost their axis, so NumPy divides column j by the total of "
+                    "row j.",
                 ),
                 (
                     {"total": "flat", "shift": "none"},
-                    "The row totals lost their axis, so they are spread over the columns.",
+                    "The row totals lost their axis, so NumPy divides column j by the total of "
+                    "row j.",
                 ),
                 (
                     {"shift": "flat"},
-                    "The row maxima lost their axis, so they are subtracted from the columns.",
+                    "The row maxima lost their axis, so NumPy subtracts the maximum of row j from "
+                    "column j.",
                 ),
                 (
                     {"total": "flat", "shift": "flat"},
-                    "The row maxima and totals lost their axis, so they act on the columns.",
+                    "The row maxima and totals lost their axis, so NumPy uses those of row j for "
+                    "column j.",
                 ),
             ),
             _mistake(
                 "wrong-axis",
-                "Each query shares out 1 among the keys, so take the softmax along the keys: "
-                "axis=1 (or -1).",
-                "row sums: it is the columns, or the whole map, that sum to 1",
+                "The weights of each query must sum to 1 over the keys, so take the softmax along "
+                "the keys: axis=1 (or -1).",
+                "the row sums, because each column, or the whole map, sums to 1 instead",
                 (
                     {"total": "column", "shift": "column"},
-                    "The softmax runs down the columns (axis 0), so each key shares out 1 among "
-                    "the queries.",
+                    "The softmax is taken along the queries (axis 0), so each column sums to 1 "
+                    "instead of each row.",
                 ),
                 (
                     {"total": "column"},
-                    "The totals run down the columns (axis 0), so each key shares out 1 among the "
-                    "queries.",
+                    "The totals are taken along the queries (axis 0), so each column sums to 1 "
+                    "instead of each row.",
                 ),
                 (
                     {"total": "map", "shift": "map"},
-                    "The softmax runs over the whole map, so all the weights together sum to 1.",
+                    "The softmax is taken over the whole map, so all weights together sum to 1.",
                 ),
                 (
                     {"total": "map"},
-                    "The total runs over the whole map, so all the weights together sum to 1.",
+                    "The total is taken over the whole map, so all weights together sum to 1.",
                 ),
                 (
                     {"shift": "column"},
-                    "The maximum is taken down the columns (axis 0), which changes the weights "
-                    "within a row.",
+                    "The maximum is taken along the queries (axis 0), so different numbers are "
+                    "subtracted within a row, which changes the weights.",
                 ),
             ),
             _mistake(
                 "mask-sign",
-                "Here True (1) = masked: add -1e9 or -inf there, or hand over ~mask where True = "
-                "keep is meant.",
-                "attention to masked cells: all of it goes there",
+                "Here True (1) means masked: add -1e9 or -inf to the masked scores. If the "
+                "function expects True = keep, call the function with ~mask.",
+                "the masked cells, because they get all the attention",
                 (
                     {"mask": "raise"},
-                    "The mask works backwards, and the masked keys get all the attention: either "
-                    "the large number has the wrong sign, or True is read as keep (both look the "
-                    "same).",
+                    "The mask works backwards: the masked keys get all the attention. Either the "
+                    "large number has the wrong sign, or the function reads True as keep; both "
+                    "give the same weights.",
                 ),
             ),
             _mistake(
                 "mask-after-softmax",
-                "Mask the scores before the softmax (-1e9 or -inf), so that the open keys share "
-                "out the whole 1.",
-                "row sums: they fall below 1 where a key is masked",
+                "Mask the scores before the softmax (-1e9 or -inf), so that the weights of the "
+                "unmasked keys sum to 1.",
+                "the row sums, because a row with a masked key sums to less than 1",
                 (
                     {"mask": "ignore", "after": "zero masked"},
-                    "The mask is applied after the softmax, so the open keys do not get back what "
-                    "the masked ones held.",
+                    "The mask is applied after the softmax, so the weights of the masked keys are "
+                    "lost instead of shared among the unmasked keys.",
                 ),
                 (
                     {"mask": "ignore", "after": "zero open"},
                     "The weights are multiplied by the mask after the softmax, which also keeps "
-                    "the masked keys instead of the open ones.",
+                    "the masked keys instead of the unmasked keys.",
                 ),
             ),
             _mistake(
                 "mask-multiplied",
                 "A score of 0 is not small: exp(0) = 1. Set masked scores to -1e9 or -inf "
                 "instead, or add mask * -1e9.",
-                "attention to masked cells: they still get some",
+                "the masked cells, because they still get attention",
                 (
                     {"mask": "times keep"},
-                    "The masked scores became 0, as if multiplied by a 0/1 mask, and a score of 0 "
-                    "still gets attention.",
+                    "The masked scores are 0, as if multiplied by 1 - mask, and a key with the "
+                    "score 0 still gets attention.",
                 ),
                 (
                     {"mask": "times mask"},
-                    "The scores are multiplied by the mask, so the open ones became 0 and the "
-                    "masked ones stayed.",
+                    "The scores are multiplied by the mask, so the unmasked scores are 0 and the "
+                    "masked scores are unchanged.",
                 ),
             ),
             _mistake(
                 "no-scale",
-                "Divide Q Kᵀ by np.sqrt(d_k), with d_k = Q.shape[1], the length of one key.",
-                "none visible: rows still sum to 1, but the weights are too sharp or too flat",
+                "Divide Q Kᵀ by np.sqrt(d_k), where d_k = Q.shape[1] is the length of a query and "
+                "of a key.",
+                "only the sharpness of the weights, because each row still sums to 1",
                 ({"scale": "none"}, "The scores are not divided by √d_k."),
-                ({"scale": "/ d_k"}, "The scores are divided by d_k, not by its square root."),
-                ({"scale": "* sqrt(d_k)"}, "The scores are multiplied by √d_k, not divided."),
+                ({"scale": "/ d_k"}, "The scores are divided by d_k instead of √d_k."),
+                (
+                    {"scale": "* sqrt(d_k)"},
+                    "The scores are multiplied by √d_k instead of divided by √d_k.",
+                ),
                 (
                     {"scale": "/ sqrt(n_k)"},
-                    "The scores are divided by the square root of the number of keys, not of d_k.",
+                    "The scores are divided by the square root of the number of keys instead of "
+                    "√d_k.",
                 ),
                 (
                     {"scale": "/ sqrt(n_q)"},
-                    "The scores are divided by the square root of the number of queries, not of "
-                    "d_k.",
+                    "The scores are divided by the square root of the number of queries instead "
+                    "of √d_k.",
                 ),
             ),
             _mistake(
                 "in-place",
-                "Work on a copy: write scores = scores / c rather than Q /= c, and x = x.copy() "
-                "before assigning into x.",
-                "inputs changed: this call is right, and the next one gets other inputs",
-                ({}, "The function changes the arrays that it is given."),
+                "Work on a copy: write scores = scores / c instead of Q /= c, and x = x.copy() "
+                "before you assign into x.",
+                "the inputs, because the next call gets the changed arrays; this call is right",
+                ({}, "The function changes the arrays that it gets."),
             ),
             _mistake(
                 "overflow",
-                "Subtract the largest score of each row before the exp; the weights stay the "
-                "same: exp(s - s.max(axis=1, keepdims=True)).",
-                "NaN: exp of a large score is infinite, and inf/inf is not a number",
-                ({"shift": "none"}, "The softmax takes exp of the scores as they are."),
+                "Subtract the largest score of each row before the exp, which does not change the "
+                "weights: exp(s - s.max(axis=1, keepdims=True)).",
+                "the numbers of large scores, because exp of a large score is infinite, and "
+                "inf / inf is NaN",
+                (
+                    {"shift": "none"},
+                    "The softmax takes exp of the scores without subtracting the largest score "
+                    "first.",
+                ),
                 (
                     {"shift": "map"},
-                    "The softmax subtracts the largest score of the whole map, so every exp of a "
-                    "row far below it is 0, and 0/0 is not a number.",
+                    "The softmax subtracts the largest score of the whole map instead of each "
+                    "row. In a row far below this score every exp is 0, and 0 / 0 is NaN.",
                 ),
             ),
         ]
@@ -343,8 +363,8 @@ OTHERS: tuple[Spelling, ...] = (
     Spelling(Recipe(mask="ignore"), "The mask has no effect: masked keys keep their attention."),
     Spelling(
         Recipe(mask="add"),
-        "The mask is added to the scores as it is. A mask here says True (1) = masked, so a 1 was "
-        "added: write scores + mask * -1e9.",
+        "The mask is added to the scores as it is. True (1) means masked here, so masked scores "
+        "grow by 1: write scores + mask * -1e9.",
     ),
     Spelling(
         Recipe(mask="subtract"),

@@ -85,7 +85,7 @@ class Report:
                 "float32, 11 in float16."
             )
             if top < OVERFLOW:
-                sentences.append("The weights are still right; a larger scale makes them NaN.")
+                sentences.append("The weights are still right here; a larger scale makes them NaN.")
         sentences += [f"What breaks: {mistake.breaks}.", mistake.mend]
         message, expected = " ".join(sentences), softmax(right_scores, mask)
         return cls("mistake", name, message, "given", mask, expected, got, revision)

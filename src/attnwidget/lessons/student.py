@@ -33,7 +33,8 @@ class Run:
     """The result of a function on a case.
 
     `got` is the result in float64, of any shape, or None if it cannot be read as numbers. `fault`
-    is the end of the sentence "it ..." on an error or a wrong shape, "" if the shape is right.
+    is the end of the sentence "The function ..." on an error or a wrong shape, "" if the shape is
+    right.
     `error` is the exception that the function raised. `changed` names the arguments that the
     function changed. `notes` are sentences on facts that are no mistakes. `eps` is the precision of
     the result's dtype.
@@ -138,8 +139,8 @@ class Student:
                 continue
             retry = self._run(case, mask.astype(dtype))
             if retry.error is None:
-                note = f"With a mask of {mask.dtype} it {run.fault}; "
-                note += f"with {np.dtype(dtype)} it did not."
+                note = f"With a mask of {mask.dtype} the function {run.fault}; with a mask of "
+                note += f"{np.dtype(dtype)} the function raised no error."
                 return replace(retry, notes=(*retry.notes, note))
         return run
 
@@ -179,7 +180,7 @@ class Student:
             return Run(case, None, array, None, changed, notes)
         fault = ""
         if array.shape != shape:
-            fault = f"returned the shape {array.shape}, and {shape} is wanted"
+            fault = f"returned the shape {array.shape} instead of {shape}"
         eps = float(np.finfo(array.dtype).eps) if array.dtype.kind == "f" else 0.0
         return Run(case, array.astype(np.float64), fault, None, changed, notes, eps)
 
@@ -196,11 +197,14 @@ def _weights(result: Any, shape: tuple[int, ...]) -> tuple[NDArray[Any] | str, s
         return array, ""
     fitting = [i for i in matrices if getattr(parts[i], "shape", None) == shape]
     i = (fitting or matrices)[0]
-    return parts[i], f"It returned {len(parts)} values; number {i + 1} was read as the weights."
+    note = (
+        f"The function returned {len(parts)} values; the check took value {i + 1} as the weights."
+    )
+    return parts[i], note
 
 
 def _array(result: Any) -> NDArray[Any] | str:
-    """Return a new numeric array, or the fault as the end of the sentence "it ..."."""
+    """Return a new numeric array, or the fault as the end of the sentence "The function ..."."""
     kind = type(result).__name__
     if result is None:
         return "returned None (is the return missing?)"
@@ -213,9 +217,9 @@ def _array(result: Any) -> NDArray[Any] | str:
             return np.asarray(result.filled(0)).copy()
         array = np.array(result)
     except Exception as error:
-        return f"returned a {kind} that is no array of numbers ({_words(error)})"
+        return f"returned a {kind} that is not an array of real numbers ({_words(error)})"
     if array.dtype.kind not in "biuf":
-        return f"returned a {kind} that is no array of numbers"
+        return f"returned a {kind} that is not an array of real numbers"
     return array
 
 
