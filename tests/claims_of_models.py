@@ -187,8 +187,8 @@ for kind, common, rare in (("level", upright, upright.T), ("upright", upright.T,
     images = torch.cat([picture(i // 6, i % 6, common, rare) for i in range(36)])
     E = [layer.numpy() for layer in run(model, pixel_values=images).attentions]
     found[kind] = [np.mean([layer[i, :, 0, 1 + i].max() for i in range(36)]) for layer in E]
-said = [f"upright odd patch {found['upright'][0]:.2f} there",
-        f"a level one {found['level'][0]:.2f}", f"layer 1 ({found['level'][1]:.2f})"]"""),
+said = [f"upright odd patch {found['upright'][0]:.2f} of its attention",
+        f"a level odd patch {found['level'][0]:.2f}", f"layer 1 ({found['level'][1]:.2f})"]"""),
     Claim("rollout-check", "rollout-question", """
 model = eager(AutoModelForImageClassification, models / "oddone")
 nothing = run(model, pixel_values=picture(0, 0, upright.T, upright.T))
@@ -209,7 +209,7 @@ assert len(outputs[-1]) == 0 and len(outputs.attentions) == 6
 assert outputs[-1] is outputs.cross_attentions"""),
     Claim("late", "recipe-more", """
 assert model.config._attn_implementation == "sdpa" and len(late.attentions) == 0
-assert asked.config._attn_implementation == "eager"
+assert eager_model.config._attn_implementation == "eager"
 said = ["`eager`"]"""),
     Claim("late", "recipe-else", """
 assert not hasattr(tokenizer, "encode_plus")
