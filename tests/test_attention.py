@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import doctest
-import warnings
 from typing import Any
 
 import hypothesis.extra.numpy as hnp
 import numpy as np
 import pytest
 import torch
+from head_cases import Array, cases, no_warnings
 from hypothesis import given
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
 from attnwidget.maths import attention as module
 from attnwidget.maths.attention import (
@@ -24,32 +23,7 @@ from attnwidget.maths.attention import (
 )
 from attnwidget.maths.effects import output_shift
 
-Array = NDArray[Any]
-LEADS = [(), (1,), (3,), (2, 3)]
-
-
-@pytest.fixture(autouse=True)
-def no_warnings():
-    """A warning is a failure; only underflow to 0, silent in NumPy too, is none."""
-    with warnings.catch_warnings(), np.errstate(all="raise", under="ignore"):
-        warnings.simplefilter("error")
-        yield
-
-
-@st.composite
-def cases(draw: st.DrawFn) -> tuple[Array, Array, Array, Array]:
-    """Q, K, V with n_q, n_k, d_k, d_v all free, and a mask in which rows may be empty."""
-    lead = draw(st.sampled_from(LEADS))
-    n_q, n_k, d_k, d_v = (draw(st.integers(1, 9)) for _ in range(4))
-    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    size = draw(st.sampled_from([0.1, 1.0, 2.0]))
-    q, k, v = (
-        rng.standard_normal((*lead, *shape)) * size
-        for shape in ((n_q, d_k), (n_k, d_k), (n_k, d_v))
-    )
-    mask_lead = draw(st.sampled_from([lead, ()]))
-    mask = rng.random((*mask_lead, n_q, n_k)) < draw(st.sampled_from([0.0, 0.3, 0.9, 1.0]))
-    return q, k, v, mask
+__all__ = ["no_warnings"]  # a fixture that every test uses
 
 
 def torch_attention(
@@ -148,95 +122,6 @@ def test_attention_at_scores_of_1e4(q, seed):
     np.testing.assert_allclose(result.output, output, rtol=0, atol=1e-12)
 
 
-@given(
-    hnp.arrays(
-        np.float64,
-        hnp.array_shapes(min_dims=1, max_dims=4, max_side=7),
-        elements=st.one_of(st.floats(-1e4, 1e4), st.sampled_from([-1e4, 1e4, -np.inf])),
-    ),
-    st.integers(0, 2**32 - 1),
-    st.booleans(),
-)
-def test_softmax_equals_torch(s, seed, in_place):
-    mask = np.random.default_rng(seed).random(s.shape[-1:]) < 0.3
-    hidden = torch.from_numpy(s).masked_fill(torch.from_numpy(mask), -torch.inf)
-    # torch gives NaN for a row without a finite score; for us it is an empty row.
-    expected = torch.softmax(hidden, -1).nan_to_num(0).numpy()
-    before = s.copy()
-    result = softmax(s, mask, out=s if in_place else None)
-    np.testing.assert_allclose(result, expected, rtol=0, atol=1e-12)
-    sums = result.sum(-1)
-    assert ((sums == 0) | (abs(sums - 1) < 1e-12)).all()
-    if in_place:
-        assert result is s
-    else:
-        np.testing.assert_array_equal(s, before)
-
-
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("scale", [1e4, 1e30])
-def test_softmax_of_extreme_scores_is_the_argmax(dtype, scale):
-    s = np.array([[1, -1, 0.5], [-1, -1, -1]], dtype) * dtype(scale)
-    np.testing.assert_array_equal(
-        softmax(s), np.array([[1, 0, 0], [1 / 3] * 3], dtype), strict=True
-    )
-
-
-def test_softmax_of_the_largest_floats():
-    big = np.finfo(np.float64).max
-    np.testing.assert_array_equal(softmax([[big, -big], [-big, -big]]), [[1, 0], [0.5, 0.5]])
-
-
-def test_softmax_at_infinity_is_the_limit():
-    inf, nan = np.inf, np.nan
-    s = np.array([[inf, 3, inf, -inf], [-inf] * 4, [nan, 0, 0, inf], [0, -inf, 0, 0]])
-    mask = np.zeros((4, 4), bool)
-    mask[2, [0, 3]] = True
-    third = 1 / 3
-    expected = [[0.5, 0, 0.5, 0], [0] * 4, [0, 0.5, 0.5, 0], [third, 0, third, third]]
-    np.testing.assert_array_equal(softmax(s, mask), expected)
-    np.testing.assert_array_equal(softmax(s, mask, out=s), expected)
-    np.testing.assert_array_equal(softmax([[inf, 1.0], [0, 0]]), [[1, 0], [0.5, 0.5]])
-
-
-def test_softmax_refuses_nan_before_it_writes():
-    s = np.array([[0.0, 1.0], [np.nan, 0.0]])
-    before = s.copy()
-    with pytest.raises(ValueError, match=r"scores: got NaN at \(1, 0\)"):
-        softmax(s, np.array([False, True]), out=s)
-    np.testing.assert_array_equal(s, before)
-
-
-def test_softmax_writes_into_overlapping_memory():
-    memory = np.random.default_rng(0).standard_normal((300, 1000))
-    expected = torch.softmax(torch.from_numpy(memory[:-1].copy()), -1).numpy()
-    np.testing.assert_allclose(softmax(memory[:-1], out=memory[1:]), expected, atol=1e-15)
-
-
-@pytest.mark.parametrize("lead", [(), (3,), (300,)])
-def test_float32_in_place_follows_float64(lead):
-    # More cells than one cache block holds, cut along each of the axes.
-    n_q, n_k = {(): (700, 500), (3,): (401, 499), (300,): (31, 37)}[lead]
-    rng = np.random.default_rng(1)
-    s = (rng.standard_normal((*lead, n_q, n_k)) * 8).astype(np.float32)
-    mask = rng.random((n_q, n_k)) < 0.5
-    mask[5] = True
-    exact = torch.from_numpy(s).double().masked_fill(torch.from_numpy(mask), -torch.inf)
-    expected = exact.softmax(-1).nan_to_num(0).numpy()
-    result = softmax(s, mask, out=s)
-    assert result is s
-    assert result.dtype == np.float32
-    np.testing.assert_allclose(result, expected, rtol=0, atol=1e-6)
-    assert (result[..., 5, :] == 0).all()
-
-
-def test_softmax_takes_strided_scores():
-    s = np.random.default_rng(2).standard_normal((300, 5, 401))
-    expected = torch.softmax(torch.from_numpy(s.copy()).mT, -1).numpy()
-    turned = s.swapaxes(-1, -2)
-    np.testing.assert_allclose(softmax(turned, out=turned), expected, rtol=0, atol=1e-15)
-
-
 @pytest.mark.parametrize(
     ("given_dtype", "wanted"),
     [("f2", "f4"), ("f4", "f4"), ("f8", "f8"), ("i8", "f8"), ("u1", "f8"), (">f4", "f4")],
@@ -300,82 +185,6 @@ def test_attend_rows_after_toggles_equals_a_full_run(case, data):
         np.testing.assert_allclose(output, full.output, rtol=0, atol=1e-12)
         np.testing.assert_array_equal(weights[..., others, :], kept[0])
         np.testing.assert_array_equal(output[..., others, :], kept[1])
-
-
-def brute_shift(s: Array, v: Array, mask: Array) -> Array:
-    """Mask each cell in turn and attend again, in torch."""
-    s_, v_ = torch.from_numpy(s), torch.from_numpy(v)
-    hidden = torch.from_numpy(np.broadcast_to(mask, s.shape).copy())
-
-    def out(masked: torch.Tensor) -> torch.Tensor:
-        return s_.masked_fill(masked, -torch.inf).softmax(-1).nan_to_num(0) @ v_
-
-    before = out(hidden)
-    shift = torch.zeros(s.shape, dtype=torch.float64)
-    for i, j in np.ndindex(*s.shape[-2:]):
-        after = hidden.clone()
-        after[..., i, j] = True
-        shift[..., i, j] = torch.linalg.vector_norm(out(after) - before, dim=-1)[..., i]
-    return shift.numpy()
-
-
-@given(cases(), st.sampled_from([0.0, 100.0]))
-def test_output_shift_equals_masking_each_cell(case, offset):
-    q, k, v, mask = case
-    v = v + offset
-    s, weights, output = attention(q, k, v, mask=mask)
-    result = output_shift(weights, v, output)
-    np.testing.assert_allclose(result, brute_shift(s, v, mask), rtol=1e-9, atol=1e-9)
-
-
-@pytest.mark.parametrize("gap", [3, 10, 20, 34, 40, 200])
-def test_output_shift_of_a_key_that_holds_nearly_all(gap):
-    # From a gap of 37 on, p rounds to 1 and p/(1-p) would be infinite.
-    rng = np.random.default_rng(gap)
-    s = rng.standard_normal((4, 6))
-    s[[0, 1, 2], [5, 0, 3]] += gap
-    v = rng.standard_normal((6, 3))
-    no_mask = np.zeros(s.shape, bool)
-    weights = softmax(s)
-    np.testing.assert_allclose(
-        output_shift(weights, v, weights @ v), brute_shift(s, v, no_mask), rtol=1e-9, atol=1e-9
-    )
-
-
-def test_output_shift_of_equal_values_is_zero():
-    weights = softmax(np.random.default_rng(0).standard_normal((40, 30)))
-    v = np.tile([[1e3, -7.0, 0.1]], (30, 1))
-    assert output_shift(weights, v, weights @ v).max() < 1e-9
-
-
-def test_output_shift_of_values_that_nearly_agree():
-    rng = np.random.default_rng(3)
-    v = 1 + 1e-7 * rng.standard_normal((8, 5))
-    v[7] = -20
-    s = rng.standard_normal((6, 8))
-    mask = np.zeros((6, 8), bool)
-    mask[1:, 7] = True
-    weights = softmax(s, mask)
-    np.testing.assert_allclose(
-        output_shift(weights, v, weights @ v), brute_shift(s, v, mask), rtol=0, atol=1e-13
-    )
-
-
-def test_output_shift_of_a_lone_key_empties_the_row():
-    weights = np.array([[0.0, 1.0], [0.0, 0.0], [0.5, 0.5]])
-    v = np.array([[3.0, 4.0], [6.0, 8.0]])
-    expected = [[0, 10], [0, 0], [2.5, 2.5]]
-    np.testing.assert_allclose(output_shift(weights, v, weights @ v), expected, atol=1e-14)
-
-
-def test_output_shift_of_several_heads_in_float32():
-    rng = np.random.default_rng(4)
-    q, k, v = (rng.standard_normal((2, n, 8)).astype(np.float32) for n in (300, 600, 600))
-    _, weights, output = attention(q, k, v)
-    result = output_shift(weights, v, output)
-    p = weights.astype(float)
-    distance = np.linalg.norm(output[:, :, None, :].astype(float) - v[:, None, :, :], axis=-1)
-    np.testing.assert_allclose(result, p / (1 - p) * distance, rtol=1e-5, atol=1e-7)
 
 
 A = np.ones((4, 3))
