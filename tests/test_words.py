@@ -2,146 +2,16 @@
 
 from __future__ import annotations
 
-import copy
-
 import numpy as np
 import pytest
 import torch
 from architectures import ARCHITECTURES
-from models import FAMILIES, POSITIONS, build
+from models import FAMILIES
 from models import tokenizer as word_level
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
-from transformers import BertConfig, BertModel, GPT2Config, GPT2Model, PreTrainedTokenizerFast
+from transformers import GPT2Config, GPT2Model
+from word_tokenizers import bert, by_loops, byte_level, gpt2, word_piece, words_in
 
 from attnwidget import AttentionWidget
-from attnwidget.maths.grouping import merge, word_groups, word_label
-
-CORPUS = ["the cat sat on the mat", "the dog sat on the rug", "naïve café", "日本語"] * 8
-PIECES = ["un", "##want", "##ed", "run", "##ning", "cat", "the", "na", "##ïve", "##s"]
-
-
-def byte_level():
-    backend = Tokenizer(models.BPE())
-    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    backend.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(
-        vocab_size=300,
-        special_tokens=["<|endoftext|>"],
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-        show_progress=False,
-    )
-    backend.train_from_iterator(CORPUS, trainer)
-    return PreTrainedTokenizerFast(tokenizer_object=backend, eos_token="<|endoftext|>")
-
-
-def word_piece():
-    vocabulary = {word: i for i, word in enumerate(["[PAD]", "[UNK]", "[CLS]", "[SEP]", *PIECES])}
-    backend = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
-    backend.pre_tokenizer = pre_tokenizers.Whitespace()
-    backend.decoder = decoders.WordPiece()
-    backend.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
-    named = {"unk_token": "[UNK]", "pad_token": "[PAD]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
-    return PreTrainedTokenizerFast(tokenizer_object=backend, **named)
-
-
-def bert(tokenizer, text, **shown):
-    """A widget, and the eager weights of its model, (h, n, n) of each layer."""
-    model = build(
-        BertModel, BertConfig, vocab_size=len(tokenizer), hidden_size=16, num_attention_heads=2,
-        num_hidden_layers=2, intermediate_size=8, max_position_embeddings=POSITIONS,
-    )  # fmt: skip
-    inputs = tokenizer(*(text if isinstance(text, tuple) else (text,)), return_tensors="pt")
-    other = copy.deepcopy(model)
-    other.set_attn_implementation("eager")
-    with torch.no_grad():
-        attentions = other(**inputs, output_attentions=True).attentions
-    eager = [layer[0].double().numpy() for layer in attentions]
-    return AttentionWidget.from_model(model, tokenizer, text, **shown), eager
-
-
-def gpt2(tokenizer, text):
-    torch.manual_seed(1)
-    config = GPT2Config(vocab_size=len(tokenizer), n_layer=1, n_head=2, n_embd=8, n_positions=64)
-    return AttentionWidget.from_model(GPT2Model(config).eval(), tokenizer, text)
-
-
-def by_loops(map_, rows, columns):
-    return [[np.mean([sum(map_[i][j] for j in c) for i in r]) for c in columns] for r in rows]
-
-
-# --- the arithmetic ----------------------------------------------------------------------------
-
-
-def test_columns_are_summed_and_rows_averaged():
-    attention = np.array([[0.5, 0.3, 0.2], [0.1, 0.6, 0.3], [0.0, 0.25, 0.75]])
-    groups = ((0,), (1, 2))
-    np.testing.assert_allclose(merge(attention, groups, groups), [[0.5, 0.5], [0.05, 0.95]])
-    # Two queries, four keys, and a key in no group.
-    crossed = np.array([[0.1, 0.2, 0.3, 0.4], [0.25, 0.25, 0.5, 0]])
-    got = merge(crossed, ((0, 1),), ((0, 1), (3,)))
-    np.testing.assert_allclose(got, [[0.4, 0.2]])
-
-
-def test_every_head_is_merged_and_rows_still_sum_to_1():
-    rng = np.random.default_rng(0)
-    maps = rng.dirichlet(np.ones(7), (2, 3, 5))
-    rows, columns = ((0, 1), (2,), (3, 4)), ((0,), (1, 2, 3), (4, 5, 6))
-    got = merge(maps, rows, columns)
-    assert got.shape == (2, 3, 3, 3)
-    np.testing.assert_allclose(got[1, 2], by_loops(maps[1, 2], rows, columns), rtol=1e-12)
-    np.testing.assert_allclose(got.sum(axis=-1), 1, rtol=1e-12)
-
-
-# --- which tokens are one word -----------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("labels", "ids", "groups"),
-    [
-        # A fast tokenizer's own numbers, whatever the labels look like.
-        (["[CLS]", "un", "##ed", "cat", "[SEP]"], [None, 0, 0, 1, None], "0|12|3|4"),
-        (["a", "b", "c"], [0, 0, 0], "012"),
-        # Two special tokens side by side are two.
-        (["[CLS]", "[MASK]", "a"], [None, None, 0], "0|1|2"),
-        # The same number on both sides of a special token is not one word.
-        (["a", "[SEP]", "b"], [0, None, 0], "0|1|2"),
-        # Labels alone.
-        (["[CLS]", "un", "##ed", "cat", "##s"], [], "0|12|34"),
-        (["the", "␣c", "at", "␣sat"], [], "0|12|3"),
-        (["the", "cat", "sat"], [], "0|1|2"),
-        (["##s", "cat"], [], "0|1"),
-        # Labels, but for what is no part of a word.
-        (["the", "␣c", "at", "</s>", "the", "re"], [-1, -1, -1, None, -1, -1], "0|12|3|45"),
-        ([], [], ""),
-    ],
-)
-def test_groups(labels, ids, groups):
-    want = tuple(tuple(int(i) for i in group) for group in groups.split("|") if group)
-    assert word_groups(labels, ids) == want
-
-
-@pytest.mark.parametrize(
-    ("labels", "word"),
-    [
-        (["un", "##want", "##ed"], "unwanted"),
-        (["␣c", "at"], "␣cat"),
-        (["caf", "é"], "café"),
-        (["日", "本"], "日本"),
-        (["␣🙂 1/3", "🙂 2/3", "🙂 3/3"][:1], "␣🙂 1/3"),
-        (["␣🙂 1/3", "␣🙂 2/3", "␣🙂 3/3"], "␣🙂"),
-        (["é 1/2", "é 2/2"], "é"),
-        # One after the other, whole or in parts, is said twice.
-        (["é 1/2", "é 2/2", "é 1/2", "é 2/2"], "éé"),
-        ([f"🙂 {i}/4" for i in (1, 2, 3, 4, 1, 2, 3, 4)], "🙂🙂"),
-        ([f"🙂 {i}/3" for i in (1, 2, 3)] + [f"👍 {i}/3" for i in (1, 2, 3)], "🙂👍"),
-        (["[CLS]"], "[CLS]"),
-    ],
-)
-def test_the_label_of_a_word(labels, word):
-    assert word_label(labels) == word
-
-
-# --- models ------------------------------------------------------------------------------------
 
 
 def test_word_pieces_of_a_model():
@@ -313,50 +183,6 @@ def test_both_sides_of_cross_attention_are_merged():
     np.testing.assert_allclose(w.attention[0, -1], before[0, -words_in(words, " cafés") :].sum())
 
 
-def words_in(tokenizer, text):
-    return len(tokenizer(text)["input_ids"])
-
-
-# --- refusals ----------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("name", "value", "error", "why"),
-    [
-        ("merge", "word", ValueError, "merge: got 'word', want one of tokens, words"),
-        ("merge", None, ValueError, "merge: got None, want one of tokens, words"),
-        ("hide_special", 1, TypeError, "hide_special: got 1, want True or False"),
-    ],
-)
-def test_what_is_no_choice_changes_nothing(name, value, error, why):
-    w, _ = bert(word_piece(), "the cats")
-    before = w.attention
-    with pytest.raises(error, match=why):
-        setattr(w, name, value)
-    assert (w.merge, w.hide_special) == ("tokens", False)
-    np.testing.assert_array_equal(w.attention, before)
-
-
-def test_where_there_are_no_words_or_special_tokens():
-    image = ARCHITECTURES["vit"]
-    w = AttentionWidget.from_model(image.make(), inputs=image.inputs())
-    assert w.merge is w.hide_special is None
-    with pytest.raises(ValueError, match="merge: patches, frames and bare positions have no words"):
-        w.merge = "words"
-    w = AttentionWidget.from_model(FAMILIES["bert"](), word_level(), "the cat")
-    assert (w.merge, w.hide_special, w.sentence_b_start) == ("tokens", None, None)
-    with pytest.raises(ValueError, match="hide_special: none of these tokens is special"):
-        w.hide_special = True
-
-
-@pytest.mark.parametrize(("name", "value"), [("merge", "words"), ("hide_special", True)])
-def test_other_sources_have_whole_words(name, value):
-    for w in (AttentionWidget("a b c"), AttentionWidget.from_arrays(np.eye(2), ["a", "b"])):
-        with pytest.raises(ValueError, match=f"{name}: "):
-            setattr(w, name, value)
-        assert getattr(w, name) is None
-
-
 def test_a_word_that_is_not_known_is_a_word():
     w, eager = bert(word_piece(), "the zebra")
     assert list(w.tokens) == ["[CLS]", "the", "[UNK]", "[SEP]"]
@@ -374,22 +200,6 @@ def test_special_keys_are_hidden_where_no_query_is_special():
     w.hide_special = True
     assert list(w.key_tokens) == ["the", "cat"]
     np.testing.assert_allclose(w.attention, whole[:, 1:], atol=1e-6)
-
-
-def test_something_must_be_left():
-    w, _ = bert(word_piece(), "")
-    assert list(w.tokens) == ["[CLS]", "[SEP]"]
-    with pytest.raises(ValueError, match="hide_special: got True, but every token is special"):
-        w.hide_special = True
-    assert list(w.tokens) == ["[CLS]", "[SEP]"]
-    # Of cross-attention, keys are to be left too.
-    w = AttentionWidget.from_model(
-        ARCHITECTURES["t5"].make(), word_level(), ("[PAD]", "the cat"), kind="cross"
-    )
-    assert list(w.key_tokens) == ["[PAD]"]
-    with pytest.raises(ValueError, match="hide_special: got True, but every token is special"):
-        w.hide_special = True
-    assert w.hide_special is False
 
 
 def test_the_choice_is_said():
