@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from test_notebooks import Claim
+from notebook_runs import Claim
 
 PRELUDE = '''
 import json

@@ -16,7 +16,7 @@ import nbformat
 import numpy as np
 import pytest
 from claims_of_models import CLAIMS, PRELUDE
-from test_notebooks import ROOT, code_cells, execute, printed, probe
+from notebook_runs import ROOT, code_cells, execute, printed, probe
 
 NOTEBOOKS = ROOT / "notebooks"
 MODELS = NOTEBOOKS / "models"
