@@ -1,4 +1,4 @@
-"""Run a notebook offline in this interpreter, with code that computes its claims behind its cells."""
+"""Run a notebook offline in this interpreter, with code that computes its claims."""
 
 from __future__ import annotations
 
