@@ -120,10 +120,10 @@ def _beside_image(
         return None
     if config.model_type == "git":
         images = int(pixels.shape[1]) if pixels.ndim == 5 else 1
-        one = tower_labels(n_image // images, config.vision_config, inputs, "")
-        one = one or numbers(n_image // images)
-        several = (f"{i}:{label}" for i in range(images) for label in one)
-        return _put(text, before=tuple(several) if images > 1 else one)
+        patches = tower_labels(n_image // images, config.vision_config, inputs, "")
+        patches = patches or numbers(n_image // images)
+        of_images = (f"{i}:{label}" for i in range(images) for label in patches)
+        return _put(text, before=tuple(of_images) if images > 1 else patches)
     if config.model_type == "layoutlmv3":
         return _put(text, after=tower_labels(n_image, config, inputs, "") or numbers(n_image))
     if config.model_type == "vilt":  # draws its patches in random order

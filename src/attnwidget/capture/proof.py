@@ -74,7 +74,7 @@ def proven_together(calls: Sequence[Call], outputs: Mapping[int, torch.Tensor]) 
         output = [outputs[id(call)] for call in group]
         joined, rows = (_joined(group), _cat(output)) if len(group) > 1 else (group[0], output[0])
         judged = _judged(group, _differences(joined, rows, None))
-        results |= {id(call): one for call, one in zip(group, judged, strict=True)}
+        results |= {id(call): proven for call, proven in zip(group, judged, strict=True)}
     return [results.get(id(call), call) for call in calls]
 
 

@@ -49,9 +49,9 @@ def given_text(
     else:
         known = _special(words)
         # An id that the tokenizer lacks, as some have for images, is no reason to stop.
-        tokens = list(labels(words, [0 if i in places else one for i, one in enumerate(ids)]))
+        tokens = list(labels(words, [0 if i in places else id_ for i, id_ in enumerate(ids)]))
         special = tuple(i in known and i != image for i in ids)
-        numbers = tuple(None if one in known or i in places else -1 for i, one in enumerate(ids))
+        numbers = tuple(None if id_ in known or i in places else -1 for i, id_ in enumerate(ids))
     for place, name in places.items():
         tokens[place] = name
     return Text(tuple(tokens), special, numbers)

@@ -1,1 +1,1 @@
-"""The laboratory: what is shown, what may be set, and what follows."""
+"""Sessions: the state of a source on screen, and the commands that change the state."""

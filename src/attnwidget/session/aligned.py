@@ -1,4 +1,4 @@
-"""Two sides compared: the same head of both, aligned by token, and what differs."""
+"""Compare two sides: the same head of both, aligned by token, and the difference of the maps."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ class Aligned:
 
 @dataclass(frozen=True, eq=False)
 class PairState:
-    """What is compared, and how it is shown.
+    """The state of a comparison: the two sides, the head, and the display.
 
-    `latest` are the states of the two sessions; `sides` are those that are shown, which differ
-    while the latest cannot be compared: `stale` says why.
+    `latest` are the states of the two sessions; `sides` are the states that are shown. They are
+    older than the latest states while these cannot be compared; `stale` is then the reason.
     """
 
     sides: Mapping[str, Side]
@@ -65,7 +65,7 @@ class PairState:
     before: Aligned | None = field(default=None, repr=False)
 
     def evolve(self, **changes: Any) -> PairState:
-        """Return the state with other fields; the maps are kept where they stay as they are."""
+        """Return the state with other fields, and with every computed map that stays the same."""
         kept = self.__dict__.get("aligned")
         after = replace(self, before=kept or self.before, **changes)
         if kept is not None and not {"sides", *PICKED} & changes.keys():
@@ -74,12 +74,12 @@ class PairState:
 
     @cached_property
     def offers(self) -> dict[str, Offer]:
-        """What both sides have, by the name of the stack."""
+        """The stacks, layers and heads that both sides have, by the name of the stack."""
         return offers(self.sides["a"], self.sides["b"])
 
     @property
     def offer(self) -> Offer:
-        """What both sides have of the stack shown."""
+        """The layers and heads of the stack shown that both sides have."""
         return self.offers[self.kind]
 
     @property
@@ -104,7 +104,7 @@ class PairState:
         return list(zip(of_a, of_b, strict=True))
 
     def check_tokens(self) -> None:
-        """Raise ValueError where the sides have no token in common."""
+        """Raise ValueError if the sides have no token in common."""
         for what, (a, b) in zip(("query", "key"), self.tokens(), strict=True):
             check_common(a, b, self.align, what)
 
@@ -137,7 +137,7 @@ class PairState:
         )  # fmt: skip
 
     def _as_before(self, name: str, weights: NDArray) -> NDArray:
-        """Return the same array as before where no number differs, because NaN equals nothing."""
+        """Return the earlier array if no number differs; NaN counts as equal to NaN."""
         before: NDArray | None = None if self.before is None else getattr(self.before, name)
         if before is not None and np.array_equal(weights, before, equal_nan=True):
             return before
@@ -145,7 +145,7 @@ class PairState:
 
     @property
     def peaks(self) -> tuple[float, float]:
-        """Where the colours of the maps and of the difference end."""
+        """The numbers at the end of the colour scales of the maps and of the difference."""
         a, b = self.aligned.a, self.aligned.b
         top = peak(a, b) if self.color_scale == "map" else 0.0
         return top or 1.0, peak(b - a)

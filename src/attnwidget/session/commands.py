@@ -1,4 +1,4 @@
-"""What can be done to a session. Each command checks, and returns the state that follows."""
+"""The commands of a session. Each command checks its values, and returns the next state."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Set:
         return self.name
 
     def apply(self, now: Snapshot) -> Snapshot:
-        """Return the state with the value in force, and with all that follows from it."""
+        """Return the state with the value set, and with everything that depends on it."""
         if self.name in OF_SOURCE or self.name in OF_HEAD:
             return with_input(now, self.name, self.value)
         return SETTERS[self.name](now, self.value)
@@ -50,14 +50,14 @@ class Set:
 
 @dataclass(frozen=True)
 class Toggle:
-    """Mask one cell, or free it. A page paints cells instead, because that can be done twice."""
+    """Mask a cell, or unmask it. A page sends `PaintCells`, which may be done twice."""
 
     query: int
     key: int
     may_wait: str = ""
 
     def apply(self, now: Snapshot) -> Snapshot:
-        """Return the state with the cell in the other state."""
+        """Return the state with the cell masked if it was unmasked, and the reverse."""
         n_q, n_k = now.shape
         query, key = index("query", self.query, range(n_q)), index("key", self.key, range(n_k))
         locked = now.inputs.locked
@@ -162,7 +162,7 @@ class Reset:
 
 @dataclass(frozen=True, eq=False)
 class ShowReport:
-    """Show what the check of a function has found, in place of a mistake."""
+    """Show the report on a checked function, in place of a mistake."""
 
     report: Report
     may_wait: str = ""
@@ -174,7 +174,7 @@ class ShowReport:
 
 @dataclass(frozen=True, eq=False)
 class ShowSource:
-    """Show a source that continues the source on screen: a model has written a token."""
+    """Show a source that the model has extended by a token."""
 
     source: Source
     may_wait: str = ""

@@ -1,4 +1,4 @@
-"""Two sessions compared, and followed."""
+"""A comparison of two sessions, which follows their changes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _CHOICES = {"cmap": CMAPS, "color_scale": ("unit", "map")}
 
 @dataclass(frozen=True)
 class Pick:
-    """Set what is compared, or how it is shown."""
+    """Set a choice of the comparison by its name: the stack, the head or the display."""
 
     name: str
     value: Any
@@ -70,7 +70,7 @@ class Pick:
 
 @dataclass(frozen=True, eq=False)
 class Follow:
-    """Take in what one of the sessions shows now; what cannot be compared is said in `stale`."""
+    """Show the latest states of the sides; if they cannot be compared, `stale` is the reason."""
 
     sides: Mapping[str, Side]
     may_wait: str = ""
@@ -116,7 +116,7 @@ class Comparison(Store[PairState]):
         labels: tuple[str, str] | None = None,
         **look: Any,
     ) -> None:
-        """Compare `a` and `b`; what is None is as `a` shows it, where `b` has it too."""
+        """Compare `a` and `b`; a choice that is None is that of `a`, if `b` has it too."""
         self._sessions = {"a": a, "b": b}
         sides = {name: Side.of(session.now) for name, session in self._sessions.items()}
         named = None if labels is None else _two(labels)
@@ -146,7 +146,7 @@ class Comparison(Store[PairState]):
         after = command.apply(before)
         if after is before:
             return before
-        _ = after.aligned  # what cannot be shown is refused here
+        _ = after.aligned  # raises an error for a head that cannot be shown
         is_as_before = after.sides is before.sides and after.stale != before.stale
         return after if is_as_before else after.evolve(revision=before.revision + 1)
 
@@ -158,7 +158,7 @@ class Comparison(Store[PairState]):
 
     @property
     def now(self) -> PairState:
-        """The state, with what the sessions show now."""
+        """The state with the present states of the sessions."""
         self._catch_up()
         return self._now
 
@@ -171,7 +171,7 @@ class Comparison(Store[PairState]):
             self._catch_up()
 
     def _catch_up(self) -> None:
-        """Take in what the sessions show, where that is not what was taken in last."""
+        """Read the states of the sessions if they have changed since the last reading."""
         if self._is_closed:
             return
         latest, sessions = self._now.latest, self._sessions.items()
@@ -182,7 +182,7 @@ class Comparison(Store[PairState]):
     # The mirror of the two sessions
 
     def send_change(self, change: Change[Snapshot]) -> None:
-        """Do nothing: a session's lock is held here, and no other lock may be taken inside."""
+        """Do nothing, because the session holds its lock, and a second lock may deadlock."""
 
     def tell_change(self, change: Change[Snapshot]) -> None:
         """Follow a session that has changed its map."""
@@ -191,7 +191,7 @@ class Comparison(Store[PairState]):
             self._catch_up()
 
     def send_again(self) -> None:
-        """Do nothing: the session has told nothing."""
+        """Do nothing, because `send_change` sends nothing."""
 
 
 def _two(labels: Any) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""Undo and redo: of the mask and of every input, whoever changed them."""
+"""Undo and redo of the mask and of every input, for changes from Python and from a page."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ LIMIT = 100
 class Step:
     """A state to return to. Sources never change, so a reference is enough.
 
-    `layer` and `head` are those that were on screen, `bits` the mask by hand at a bit a cell,
-    `aside` the masks of other stacks.
+    `layer` and `head` were on screen, `bits` is the mask by hand with a bit for each cell, and
+    `aside` has the masks of other stacks.
     """
 
     source: Source
@@ -41,7 +41,7 @@ class Step:
 
 @dataclass(frozen=True)
 class History:
-    """The states before and after the state in force. Edits of one stroke undo together."""
+    """The states before and after the present state. Edits of one stroke undo together."""
 
     past: tuple[Step, ...] = ()
     future: tuple[Step, ...] = ()

@@ -77,7 +77,7 @@ class HeadMaps:
         }
 
     def _restore(self, attention: NDArray, rows: NDArray[np.intp]) -> None:
-        """Give rows of given weights the sum that they came with, and open rows every number."""
+        """Scale rows of given weights to their original sum; restore rows without masked cells."""
         given, mass = self._inputs.weights, self._inputs.row_mass
         if given is None or mass is None:
             return

@@ -23,7 +23,7 @@ class Side:
     """One of the two states that are compared.
 
     `attention` is (n_q, n_k) of the head `shown` (layer, head, kind), or (h, n_q, n_k) of all of
-    them; `mask` is True where it masks, `edits` says in words what was done to it by hand.
+    them. `mask` is True for masked cells. `edits` describes the edits by hand in words.
     """
 
     source: Source
@@ -35,7 +35,7 @@ class Side:
 
     @classmethod
     def of(cls, now: Snapshot) -> Side:
-        """Take a session's state."""
+        """Return the side for a state of a session."""
         maps, locked = now.maps, now.inputs.locked
         own = maps.mask if locked is None else maps.mask & ~locked
         n = int(own.sum())

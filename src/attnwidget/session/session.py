@@ -1,4 +1,4 @@
-"""The laboratory: one source of attention, its mask, and what is shown of it."""
+"""`Session`: a source of attention, its mask, and the choice of the map on screen."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Session(Store[Snapshot]):
-    """The state machine behind a widget; it knows nothing of Jupyter.
+    """The state machine behind a widget, without any part of Jupyter.
 
     >>> from attnwidget.session.commands import Set
     >>> from attnwidget.sources.lab import LabSource
@@ -71,7 +71,7 @@ class Session(Store[Snapshot]):
         after = command.apply(before)
         if after is before:
             return before
-        # What cannot be computed with is refused here, before anything has changed.
+        # Raises an error for values that the maps cannot be computed from, before anything changes.
         _compute(after)
         return after if _is_same_map(before, after) else after.evolve(revision=self._number)
 
@@ -90,12 +90,12 @@ class Session(Store[Snapshot]):
     # Questions
 
     def source_of(self, kind: str | None = None) -> Source:
-        """Return the source, with the stack `kind` shown; ValueError where it has none such."""
+        """Return the source with the stack `kind` shown; raise ValueError for an unknown stack."""
         source = self.now.source
         return source if kind is None else source.of(kind)
 
     def check(self, fn: Callable[..., Any], mask: ArrayLike | None = None) -> CheckResult:
-        """Try a student's function, and show what was found; see `attnwidget.lessons.check`."""
+        """Check a student's function, and show the report; see `attnwidget.lessons.check`."""
         from attnwidget.lessons.check import check
         from attnwidget.lessons.report import Report
 
@@ -106,14 +106,14 @@ class Session(Store[Snapshot]):
         Q, K = (array[now.head] if array.ndim > 2 else array for array in (Q, K))
         if mask is None and now.maps.mask.any():
             mask = now.maps.mask
-        # The function of a user runs outside of the lock.
+        # Run the user's function without the lock, because it may take long.
         result = check(fn, Q, K, mask, scale=now.inputs.scale)
         self.do(ShowReport(Report.of_check(result, now.revision).noted(now.left_out)))
         return result
 
 
 def _compute(now: Snapshot) -> None:
-    """Compute the maps, which raises for what cannot be shown."""
+    """Compute the maps; raise an error for a head that cannot be shown."""
     _ = now.maps
 
 

@@ -1,4 +1,4 @@
-"""What may be set by a name, its choices and its checks."""
+"""The settings that have a name, with their choices and their checks."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def with_input(now: Snapshot, name: str, value: Any) -> Snapshot:
     if name in GROUPING:
         same = equal(getattr(source, name), before)
         return now if same else turn_to(now, source)
-    # A slider sends many values: they undo together.
+    # A slider sends many values, which undo together.
     stroke = name if name == "temperature" else None
     after = show(now, source)
     if equal(value_of(after, name), before):

@@ -1,4 +1,4 @@
-"""How many bytes the page gets for a map, and above which size that is stated or refused."""
+"""The bytes that a page gets for a map, and the limits for a notice and for an error."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ def page_bytes(inputs: HeadInputs) -> int:
 
 
 def cells(source: Source) -> int:
-    """Return how many cells a map of the stack shown has."""
+    """Return the number of cells of a map of the stack shown."""
     n_q, n_k = map_shape(source)
     return n_q * n_k
 
 
 def check_size(source: Source, layer: int, large: bool) -> None:
-    """Raise ValueError where a map of `layer` is too large for a page and not asked for."""
+    """Raise ValueError if a map of `layer` is too large for a page, unless `large` is True."""
     if large or cells(source) <= LARGEST:
         return
     n_q, n_k = map_shape(source)

@@ -1,4 +1,4 @@
-"""One state of the laboratory: what is shown, what is masked, and what follows from both."""
+"""`Snapshot`: a state of a session, and the maps and numbers computed from the state."""
 
 from __future__ import annotations
 
@@ -51,14 +51,14 @@ def computed_from(*names: str) -> Callable[[Callable[[Any], T]], computed[T]]:
     return lambda function: computed(function, frozenset(names))
 
 
-# What decides which head is on screen, and what decides about its maps.
+# The fields that select the head on screen, and the fields that its maps depend on.
 _HEAD = ("source", "layer", "head")
 _MAP = (*_HEAD, "own")
 
 
 @dataclass(frozen=True, eq=False)
 class Snapshot:
-    """An immutable state. What is computed of it is computed when it is first read.
+    """An immutable state. Computed properties are computed when they are first read.
 
     `own` (n_q, n_k) is what is masked by `presets` and by hand, without what the source itself
     masks; `aside` has the masks and presets of the axes that are not on screen. `checked` is the
@@ -85,7 +85,7 @@ class Snapshot:
     title: str = ""
 
     def evolve(self, **changes: Any) -> Snapshot:
-        """Return the state with other fields, and with every computed value that stays as it is."""
+        """Return the state with other fields, and with every computed value that stays the same."""
         after = replace(self, **changes)
         changed = {n for n in _FIELDS if getattr(after, n) is not getattr(self, n)}
         for name, needed in _COMPUTED.items():
@@ -95,11 +95,11 @@ class Snapshot:
             after.__dict__["maps"] = self.maps.remasked(after._mask)
         return after
 
-    # What is shown
+    # The map on screen
 
     @computed_from(*_HEAD)
     def inputs(self) -> HeadInputs:
-        """Read what the map is computed from; ValueError for a head that cannot be shown."""
+        """Return the inputs of the map; raise ValueError for a head that cannot be shown."""
         return self.source.head(self.layer, self.head)
 
     @computed_from(*_MAP)
@@ -158,11 +158,11 @@ class Snapshot:
         n_q, n_k = self.own.shape
         return n_q, n_k
 
-    # What is said of it
+    # Sentences on the map
 
     @computed_from(*_MAP)
     def notice(self) -> str:
-        """Say what a reader of the map should know."""
+        """Return sentences that a reader of the map needs."""
         source, inputs = self.source, self.inputs
         notice = source.notice
         if source.is_derived:
@@ -196,7 +196,7 @@ class Snapshot:
 
     @property
     def left_out(self) -> str:
-        """What of the scores a function of Q, K and a mask cannot know, in words."""
+        """A sentence on the parts of the scores that a function of Q, K, mask cannot compute."""
         inputs = self.inputs
         words = ["the temperature"] if inputs.temperature != 1 else []
         words += ["the softcap of the scores"] if inputs.softcap is not None else []
@@ -219,5 +219,5 @@ class Snapshot:
         return self.history.recorded(self.step(), stroke)
 
 
-_FIELDS = tuple(one.name for one in fields(Snapshot))
+_FIELDS = tuple(field.name for field in fields(Snapshot))
 _COMPUTED = {n: value.fields for n, value in vars(Snapshot).items() if isinstance(value, computed)}

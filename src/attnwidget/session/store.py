@@ -1,4 +1,4 @@
-"""A state that is changed by commands alone: checked first, then sent, then told to observers."""
+"""`Store`: a state that only commands change; mirrors send each change and call observers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 
 class RefusedError(Exception):
-    """A command that the state does not take; nothing has changed."""
+    """A command that does not fit the state, which has not changed."""
 
 
 class RefusedTypeError(RefusedError, TypeError):
@@ -26,11 +26,11 @@ T = TypeVar("T")
 
 
 class Command(Protocol[S]):
-    """Something to do: a function from a state to the next state.
+    """A function from a state to the next state.
 
-    `apply` returns the same object where nothing changes, and raises TypeError or ValueError for
-    what the state does not take. `may_wait` says that a refused command is tried again at the end
-    of a group, because another command of the group may make room for it.
+    `apply` returns the same object if nothing changes, and raises TypeError or ValueError for a
+    value that does not fit. With `may_wait`, a refused command is tried again at the end of a
+    group, because it may fit after another command of the group.
     """
 
     @property
@@ -53,10 +53,10 @@ class Change(Generic[S]):
 
 
 class Mirror(Protocol[T]):
-    """Who follows a store. `send_change` is called inside the lock, `tell_change` after it."""
+    """An object that follows a store: `send_change` runs inside the lock, `tell_change` after."""
 
     def send_change(self, change: Change[T]) -> None:
-        """Put the change on its way; no code of a user may run here."""
+        """Send the change; no code of a user may run here."""
         ...
 
     def tell_change(self, change: Change[T]) -> None:
@@ -64,7 +64,7 @@ class Mirror(Protocol[T]):
         ...
 
     def send_again(self) -> None:
-        """Send the whole state, because an interrupt may have cut a message off."""
+        """Send the whole state, because an interrupt may have stopped a message."""
         ...
 
 
@@ -175,8 +175,8 @@ class Store(Generic[S]):
     def batch(self, *, atomic: bool = True, is_told: bool = True) -> Iterator[Batch[S]]:
         """Make one change of several commands; `atomic`: any exception takes all of them back.
 
-        What a command of an atomic batch is refused for may be set later in the batch: the command
-        is tried again at the end. Where `is_told` is False, the caller tells the observers of the
+        A refused command of an atomic batch is tried again at the end, because a later command may
+        make it fit. If `is_told` is False, the caller tells the observers of the
         `change` and the `errors` of the batch.
         """
         batch = Batch(self._now, atomic)

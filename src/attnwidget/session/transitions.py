@@ -1,4 +1,4 @@
-"""How one state follows from another: another source, head or mask is shown."""
+"""Functions from a state to the next state: another source, head or mask is shown."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from attnwidget.session.snapshot import Snapshot
     from attnwidget.sources.api import Source
 
-# How tokens are put together: the map has other rows and columns after it.
+# Inputs that group tokens and so change the rows and columns of the map.
 GROUPING = ("merge", "hide_special")
 # Inputs that the source holds, and inputs of the head that is shown.
 OF_SOURCE = (
@@ -78,7 +78,7 @@ def show(
 
 
 def turn_to(now: Snapshot, source: Source) -> Snapshot:
-    """Return the state with a source of other rows and columns; each has a mask of its own."""
+    """Return the state with a source of other rows and columns, which have their own mask."""
     aside = {**now.aside, axes(now.source): (now.own, now.presets)}
     layers = [layer.index for layer in stack(source)]
     layer = now.layer if now.layer in layers else layers[0]
@@ -89,7 +89,7 @@ def turn_to(now: Snapshot, source: Source) -> Snapshot:
 
 
 def axes(source: Source) -> tuple[Any, ...]:
-    """Return what decides about the rows and columns of a map, but for the tokens."""
+    """Return the values, except the tokens, that determine the rows and columns of a map."""
     return source.kind, source.merge, source.hide_special
 
 
@@ -111,7 +111,7 @@ def without_what_is_gone(now: Snapshot) -> Snapshot:
 
 
 def lacking(now: Snapshot, quantity: str) -> str:
-    """Return what `quantity` needs and the map does not have, in words; "" for nothing."""
+    """Return in words the arrays that `quantity` needs and the map lacks, "" if there are none."""
     if quantity == "output-norm" and now.output_norms is None:
         return "W_O, which isn't known here"
     if quantity == "scores" and now.inputs.row_mass is not None:
