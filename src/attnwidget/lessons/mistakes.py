@@ -334,15 +334,15 @@ MISTAKES: Mapping[str, Mistake] = MappingProxyType(
                 "in-place",
                 "Work on a copy: write scores = scores / c instead of Q /= c, and x = x.copy() "
                 "before you assign into x.",
-                "the inputs, because the next call gets the changed arrays; this call is right",
+                "the inputs: the first call is right, but the next call gets the changed arrays",
                 ({}, "The function changes the arrays that it gets."),
             ),
             _mistake(
                 "overflow",
                 "Subtract the largest score of each row before the exp, which does not change the "
                 "weights: exp(s - s.max(axis=1, keepdims=True)).",
-                "the numbers of large scores, because exp of a large score is infinite, and "
-                "inf / inf is NaN",
+                "the weights, which are NaN for large scores, because exp of a large score is "
+                "infinite, and inf / inf is NaN",
                 (
                     {"shift": "none"},
                     "The softmax takes exp of the scores without subtracting the largest score "
