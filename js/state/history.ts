@@ -66,6 +66,8 @@ export function createHistory(): History {
 
 /** Several steps as one: of each cell and each value, the last step counts. */
 function merged(steps: readonly Step[]): Painted {
+  // A preset is a single step of up to n² cells, which are not listed one by one.
+  if (steps.length === 1) return { on: [], off: [], ...steps[0] };
   const masked = new Map<number, boolean>();
   for (const { on = [], off = [] } of steps) {
     for (const cell of cells(on)) masked.set(cell, true);

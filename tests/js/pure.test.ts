@@ -99,6 +99,14 @@ describe("history", () => {
     expect(history.redo()).toEqual({ on: [], off: [] });
   });
 
+  it("hands on the runs of a single step, because a preset can hold millions of cells", () => {
+    const history = createHistory();
+    const everyOther = Array.from({ length: 8 }, (_, i) => (i % 2 ? 1 : 2 * i));
+    history.push({ stroke: 1, step: { on: everyOther }, back: { off: everyOther } });
+    expect(history.undo().off).toBe(everyOther);
+    expect(history.redo().on).toBe(everyOther);
+  });
+
   it("gives a cell and a value as the last step of a stroke left them", () => {
     const history = createHistory();
     const causal: Presets = { causal: true };
