@@ -79,7 +79,7 @@ def document(
     RuntimeError
         If the package was not built, or this version of BertViz writes another page.
     """
-    options = DocumentOptions(kind=kind, **keywords)
+    options = DocumentOptions.of(kind, keywords)
     words = _strings("tokens", tokens)
     b = sentence_b_start
     if b is not None:
@@ -133,7 +133,7 @@ def document_encoder_decoder(
         For the reasons of `document`. ValueError also if the kinds of attention in a head view have
         different numbers of heads, because BertViz would draw them wrongly.
     """
-    options = DocumentOptions(kind=kind, **keywords)
+    options = DocumentOptions.of(kind, keywords)
     maps = {k: w for k, w in zip(_LABELS, (encoder, decoder, cross), strict=True) if w is not None}
     if not maps:
         raise ValueError("encoder, decoder, cross: got None for all, want at least one array")

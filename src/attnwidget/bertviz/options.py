@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any
 
 from attnwidget.bertviz.maps import MAX_BYTES, Stack, chosen, same_heads, span, within
 from attnwidget.bertviz.page import fixed_bytes, shown_theme
 from attnwidget.maths.validate import choice, index, size
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 KINDS = ("head", "model")
 
@@ -35,6 +35,16 @@ class DocumentOptions:
     theme: str | None = None
     display_mode: str | None = None
     max_bytes: int = MAX_BYTES
+
+    @classmethod
+    def of(cls, kind: str, keywords: Mapping[str, Any]) -> DocumentOptions:
+        """Return the options in `keywords`; TypeError for a name that no option has."""
+        known = sorted(field.name for field in fields(cls) if field.name != "kind")
+        for name in keywords:
+            if name not in known:
+                names = ", ".join(known)
+                raise TypeError(f"bertviz: unknown keyword {name!r}, want one of {names}")
+        return cls(kind=kind, **keywords)
 
     def __post_init__(self) -> None:
         choice("kind", self.kind, KINDS)
