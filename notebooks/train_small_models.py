@@ -66,16 +66,16 @@ def train(
 
 @torch.inference_mode()
 def accuracy(model: PreTrainedModel, batch: Callable[[int], Batch]) -> float:
-    """Return the share of answers that are right, in batches drawn after the last of training."""
-    right = asked = 0
+    """Return the share of correct predictions in batches drawn after training."""
+    right = total = 0
     for step in range(16):
         inputs = batch(step)
-        said, labels = model(**inputs).logits.argmax(-1), inputs["labels"]
+        predicted, labels = model(**inputs).logits.argmax(-1), inputs["labels"]
         if not model.config.is_encoder_decoder and labels.ndim == 2:
-            said, labels = said[:, :-1], labels[:, 1:]  # a decoder says what comes next
-        right += int((said == labels).sum())
-        asked += int((labels != -100).sum())
-    return right / asked
+            predicted, labels = predicted[:, :-1], labels[:, 1:]  # a decoder predicts the next token
+        right += int((predicted == labels).sum())
+        total += int((labels != -100).sum())
+    return right / total
 
 
 def repeats() -> tuple[PreTrainedModel, Any]:
@@ -98,7 +98,7 @@ def repeats() -> tuple[PreTrainedModel, Any]:
             before = torch.randint(1, size, (offset,))
             again = torch.randperm(size - 1)[:period] + 1
             ids[row] = torch.cat([before, again.repeat(n // period + 1)])[:n]
-            # Nothing foretells the first round, nor that it is over.
+            # The first round cannot be predicted, and neither can its end.
             labels[row, offset + period + 1 :] = ids[row, offset + period + 1 :]
         return {"input_ids": ids, "labels": labels}
 
