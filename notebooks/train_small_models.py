@@ -72,7 +72,8 @@ def accuracy(model: PreTrainedModel, batch: Callable[[int], Batch]) -> float:
         inputs = batch(step)
         predicted, labels = model(**inputs).logits.argmax(-1), inputs["labels"]
         if not model.config.is_encoder_decoder and labels.ndim == 2:
-            predicted, labels = predicted[:, :-1], labels[:, 1:]  # a decoder predicts the next token
+            # A decoder predicts the next token.
+            predicted, labels = predicted[:, :-1], labels[:, 1:]
         right += int((predicted == labels).sum())
         total += int((labels != -100).sum())
     return right / total
