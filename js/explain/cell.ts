@@ -23,6 +23,13 @@ export function describe(store: Store, [query, key]: readonly [number, number]):
   return `${pair} ${name} ${number(quantityAt(store, query, key))}`;
 }
 
+/** The selected cell; where none is, the cell that a view marks first. */
+export function markedCell(store: Store): readonly [query: number, key: number] {
+  const selection = store.get("selection");
+  const isInside = selection && selection[0] < store.nQ && selection[1] < store.nK;
+  return isInside ? selection : opening(store);
+}
+
 /** The first active cell of a view: the middle query and the key with its largest weight. */
 export function opening(store: Store): readonly [query: number, key: number] {
   const query = store.nQ >> 1;

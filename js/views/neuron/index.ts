@@ -57,9 +57,15 @@ function createNeuron(parent: HTMLElement, store: Store, env: Env): void {
   function say({ query, active: key, columns }: Scene) {
     const score = explainScore(store, query, key).lines;
     const weight = explainWeight(store, query, key).lines;
-    lines.replaceChildren(...[...score, ...weight].map((line) => h("div", {}, line)));
-    const values = columns.map(({ name, values }) => `${name} ${values[key].toFixed(6)}`);
     const [from, to] = [store.tokens[query], store.keyTokens[key]];
+    const title = h(
+      "strong",
+      {},
+      `${visible(from)} → ${visible(to)}: `,
+      "the score, and the weight",
+    );
+    lines.replaceChildren(title, ...[...score, ...weight].map((line) => h("div", {}, line)));
+    const values = columns.map(({ name, values }) => `${name} ${values[key].toFixed(6)}`);
     text(option, `${visible(from)} → ${visible(to)}: ${values.join(", ")}`);
     Object.assign(root.dataset, {
       key,

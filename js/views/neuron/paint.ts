@@ -1,15 +1,21 @@
 /** Paints the rows in sight: a row for each key, compared with the query number by number. */
-import { type Lut, lutIndex } from "../../draw/color";
+import { isLight, type Lut, lutIndex } from "../../draw/color";
 import type { Palette } from "../../draw/palette";
-import { number, weight } from "../../explain/numbers";
+import { number, two, weight } from "../../explain/numbers";
 import { shorten, visible } from "../../explain/tokens";
 
 import type { Numbers } from "./scene";
 
 export const ROW = 24;
 const GAP = 12;
+/** Below this width the bars lie under the numbers, and the headings are short. */
+const NARROW = 560;
+/** The width of a number beside a bar. */
+const NUMBER = 44;
 /** The width of a column of numbers. */
-const numberWidth = (width: number) => (width < 560 ? 46 : 62);
+const columnWidth = (width: number) => (width < NARROW ? 46 : 92);
+/** A cell of a vector with this width has room for a number. */
+const LEGIBLE = 32;
 
 export interface Scene extends Numbers {
   query: number;
@@ -35,7 +41,7 @@ export interface Columns {
 
 export function columnsOf(width: number, count: number): Columns {
   const token = Math.min(120, width * 0.16);
-  const numbers = width - count * numberWidth(width);
+  const numbers = width - count * columnWidth(width);
   const strip = Math.max(8, (numbers - token - 3 * GAP) / 2);
   return { token, strip, k: token + GAP, product: token + 2 * GAP + strip, numbers };
 }
@@ -68,24 +74,29 @@ function paintRow(
   ctx.fillStyle = special ? colors.muted : colors.fg;
   const measure = (text: string) => ctx.measureText(text).width;
   ctx.fillText(shorten(visible(scene.keys[key]), at.token - 4, measure), at.token, y + ROW / 2);
-  strip(ctx, at.k, y, at.strip, K.cols, table, (c) => K.data[key * K.cols + c] / scene.largest);
-  strip(ctx, at.product, y, at.strip, K.cols, table, (c) => {
-    const product = Q.data[query * Q.cols + c] * K.data[key * K.cols + c];
-    return product / scene.largestProduct;
-  });
-  scene.columns.forEach(({ values, largest, signed, name }, i) => {
+  const k = (c: number) => K.data[key * K.cols + c];
+  const product = (c: number) => Q.data[query * Q.cols + c] * k(c);
+  const strip = (x: number, value: (c: number) => number, largest: number) =>
+    paintStrip(ctx, [x, y, at.strip, K.cols], table, colors, value, largest);
+  strip(at.k, k, scene.largest);
+  strip(at.product, product, scene.largestProduct);
+  const isNarrow = scene.width < NARROW;
+  scene.columns.forEach(({ values, largest, signed, isWeight }, i) => {
     const value = values[key];
-    const room = numberWidth(scene.width);
-    const [x, w] = [at.numbers + i * room, room - GAP / 2];
+    const room = columnWidth(scene.width);
+    const [x, w] = [at.numbers + i * room + GAP / 2, room - GAP / 2];
     const share = largest > 0 ? Math.abs(value) / largest : 0;
     const tint = lutIndex(signed && value < 0 ? 0.3 : 0.7) * 3;
     ctx.fillStyle = `rgb(${table[tint]} ${table[tint + 1]} ${table[tint + 2]} / 0.55)`;
-    if (!isMasked || name !== "softmax") ctx.fillRect(x + GAP / 4, y + 3, w * share, ROW - 6);
-    ctx.font = `${room < 60 ? 10.5 : 11.5}px ${colors.font}`;
+    if (isMasked && isWeight) {
+      // A masked key has no weight: no bar.
+    } else if (isNarrow) ctx.fillRect(x, y + ROW - 5, w * share, 3);
+    else ctx.fillRect(x, y + 4, (w - NUMBER) * share, ROW - 8);
+    ctx.font = `${isNarrow ? 10.5 : 11.5}px ${colors.font}`;
     ctx.textAlign = "right";
     ctx.fillStyle = colors.fg;
-    const text = name === "softmax" ? (isMasked ? "masked" : weight(value)) : number(value);
-    ctx.fillText(text, x + w + GAP / 4 - 3, y + ROW / 2);
+    const text = isWeight ? (isMasked ? "masked" : weight(value)) : number(value);
+    ctx.fillText(text, x + w - 6, y + ROW / 2 - (isNarrow ? 2 : 0));
   });
   ctx.globalAlpha = 1;
   if (key === scene.active) {
@@ -106,9 +117,10 @@ export function paintHead(ctx: CanvasRenderingContext2D, scene: Scene, colors: P
   ctx.fillStyle = colors.muted;
   ctx.textBaseline = "middle";
   ctx.textAlign = "right";
-  ctx.fillText("q", at.token, 34);
-  const share = (c: number) => Q.data[query * Q.cols + c] / largest;
-  strip(ctx, at.k, 22, at.strip, Q.cols, table, share);
+  ctx.fillText("q", at.token, 20 + ROW / 2);
+  const q = (c: number) => Q.data[query * Q.cols + c];
+  paintStrip(ctx, [at.k, 20, at.strip, Q.cols], table, colors, q, largest);
+  ctx.font = `600 12px ${colors.font}`;
   ctx.fillStyle = colors.muted;
   ctx.textAlign = "left";
   // The full name where it fits, else the short name.
@@ -118,25 +130,30 @@ export function paintHead(ctx: CanvasRenderingContext2D, scene: Scene, colors: P
   name(at.product, "q × k, number by number", "q×k");
   ctx.textAlign = "right";
   const room = (width - at.numbers) / scene.columns.length;
-  scene.columns.forEach(({ name }, i) => {
-    ctx.fillText(name, at.numbers + (i + 1) * room - 6, i % 2 ? 34 : 10);
+  scene.columns.forEach(({ name, short }, i) => {
+    ctx.fillText(width < NARROW ? short : name, at.numbers + (i + 1) * room - 6, 10);
   });
 }
 
-/** Paint a vector as a strip of colours; `share` returns a number from -1 to 1. */
-function strip(
+/** Paint a vector as a strip of colours, with numbers where the cells have room for them. */
+function paintStrip(
   ctx: CanvasRenderingContext2D,
-  x: number,
-  y: number,
-  width: number,
-  count: number,
+  [x, y, width, count]: readonly [x: number, y: number, width: number, count: number],
   table: Lut,
-  share: (c: number) => number,
+  colors: Palette,
+  value: (c: number) => number,
+  largest: number,
 ): void {
   const w = width / count;
+  ctx.font = `10.5px ${colors.font}`;
+  ctx.textAlign = "center";
   for (let c = 0; c < count; c++) {
-    const at = lutIndex(0.5 + share(c) / 2) * 3;
-    ctx.fillStyle = `rgb(${table[at]} ${table[at + 1]} ${table[at + 2]})`;
+    const at = lutIndex(0.5 + value(c) / largest / 2) * 3;
+    const [red, green, blue] = table.subarray(at, at + 3);
+    ctx.fillStyle = `rgb(${red} ${green} ${blue})`;
     ctx.fillRect(x + c * w, y + 3, Math.max(w - (w > 5 ? 0.7 : 0), 0.5), ROW - 6);
+    if (w < LEGIBLE) continue;
+    ctx.fillStyle = isLight(red, green, blue) ? "#101014" : "#ffffff";
+    ctx.fillText(two(value(c)), x + (c + 0.5) * w, y + ROW / 2);
   }
 }

@@ -1,6 +1,6 @@
 /** The query that is shown, and the marked key: by pointer, by keyboard, or from the list of queries. */
 import type { createCanvasList } from "../../draw/canvas-list";
-import { opening } from "../../explain/cell";
+import { markedCell } from "../../explain/cell";
 import { visible } from "../../explain/tokens";
 import type { Store } from "../../state/store";
 import { fill, h } from "../../ui/dom";
@@ -20,15 +20,9 @@ export function createPlace(
     select,
     h("span", { class: "aw-where" }, "click a key to make it the query"),
   );
-  let [query, active] = selected();
+  let [query, active] = markedCell(store);
   let hovered: number | null = null;
   let isFocused = false;
-
-  function selected(): readonly [number, number] {
-    const selection = store.get("selection");
-    const isInside = selection && selection[0] < store.nQ && selection[1] < store.nK;
-    return isInside ? selection : opening(store);
-  }
 
   function updateSelect() {
     fill(select, JSON.stringify(store.tokens), () =>
@@ -97,7 +91,7 @@ export function createPlace(
     },
     /** The tokens have changed, or (`isMoved`) the selection has. */
     update(isMoved: boolean) {
-      if (isMoved) [query, active] = selected();
+      if (isMoved) [query, active] = markedCell(store);
       updateSelect();
     },
     /** Keep query and key inside the map, because another map may have fewer of them. */

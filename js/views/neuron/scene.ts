@@ -4,6 +4,9 @@ import type { Matrix } from "../../wire/codec";
 
 export interface Column {
   name: string;
+  /** The name where there is little room. */
+  short: string;
+  isWeight: boolean;
   values: Float64Array;
   /** The absolute value that fills the column. */
   largest: number;
@@ -35,20 +38,28 @@ export function numbersOf(store: Store, query: number): Numbers | null {
   const weighted = each((k) => p[k] * norms[k]);
   const column = (
     name: string,
+    short: string,
     values: Float64Array,
-    signed = false,
-    largest = largestSize(values),
-  ): Column => ({ name, values, largest, signed });
+    more: Partial<Column> = {},
+  ): Column => ({
+    ...{ name, short, values, largest: largestSize(values), signed: false, isWeight: false },
+    ...more,
+  });
   const isPlain = !store.matrix("bias") && !store.get("softcap");
   return {
     Q,
     K,
     columns: [
       // With another scale, a bias or a softcap the formula is too long for a heading: the lines below show the formula.
-      column(store.scale === Q.cols ** -0.5 && isPlain ? `q·k ÷ √${Q.cols}` : "score", score, true),
-      column("softmax", p, false, 1),
-      column("‖v‖", norms),
-      column("p·‖v‖", weighted),
+      column(
+        store.scale === Q.cols ** -0.5 && isPlain ? `q·k ÷ √${Q.cols}` : "score",
+        "score",
+        score,
+        { signed: true },
+      ),
+      column("softmax = p", "p", p, { largest: 1, isWeight: true }),
+      column("‖v‖", "‖v‖", norms),
+      column("p·‖v‖", "p·‖v‖", weighted),
     ],
     largest: Math.max(largestSize(Q.data), largestSize(K.data)) || 1,
     largestProduct: largestProduct(Q, K, query) || 1,
