@@ -1,27 +1,45 @@
-/** Keep a panel visible at the lower edge of the visible part of a card. */
+/** Keep a panel visible while its own place is outside the visible part of a card. */
 import type { Scope } from "./scope";
+
+const MARGIN = 8;
+
+interface Span {
+  top: number;
+  bottom: number;
+}
+interface Box extends Span {
+  left: number;
+  right: number;
+}
+type Shift = readonly [x: number, y: number];
 
 /**
  * Move the panel by script, inside `within`. `position: sticky` does not work here, because notebooks
  * wrap outputs in elements with `overflow`, and a sticky element sticks to the nearest of these.
+ * `covered` returns the elements that the panel must not lie over: the panel moves beside them, or
+ * stays at its own place where there is no room.
  */
-export function keepInView(panel: HTMLElement, within: HTMLElement, scope: Scope): void {
+export function keepInView(
+  panel: HTMLElement,
+  within: HTMLElement,
+  covered: () => readonly Element[],
+  scope: Scope,
+): () => void {
   const { signal, listen } = scope;
-  let lift = 0;
+  let shift: Shift = [0, 0];
 
   function place() {
     const box = panel.getBoundingClientRect();
     if (box.height === 0) return;
-    const bottomUnlifted = box.bottom + lift;
+    const home = movedBy(box, [-shift[0], -shift[1]]);
+    const others = covered().map((element) => element.getBoundingClientRect());
     const card = within.getBoundingClientRect();
-    const bottom = visibleBottom(within);
-    // The panel must not cover the top of the card.
-    const highest = Math.max(0, bottomUnlifted - box.height - card.top - 60);
-    const next = Math.round(Math.min(highest, Math.max(0, bottomUnlifted - bottom + 8)));
-    if (next === lift) return;
-    lift = next;
-    panel.style.transform = lift ? `translateY(${-lift}px)` : "";
-    panel.dataset.floats = String(lift > 0);
+    const next = shiftsInto(visibleSpan(within), home, others, card).at(0) ?? [0, 0];
+    if (String(next) === String(shift)) return;
+    shift = next;
+    const isMoved = shift.some((by) => by !== 0);
+    panel.style.transform = isMoved ? `translate(${shift[0]}px, ${shift[1]}px)` : "";
+    panel.dataset.floats = String(isMoved);
   }
   const request = scope.frame(place);
   const { ownerDocument: page } = panel;
@@ -34,11 +52,45 @@ export function keepInView(panel: HTMLElement, within: HTMLElement, scope: Scope
     visibility.disconnect();
   });
   request();
+  return request;
 }
 
-/** Return the lowest y in the window that no scrolling or clipping ancestor cuts off. */
-function visibleBottom(el: HTMLElement): number {
-  let bottom = el.ownerDocument.defaultView?.innerHeight ?? Number.POSITIVE_INFINITY;
+/**
+ * The moves of a panel into the view that cover nothing of `others`, the best move first: none where
+ * the panel is in sight, else to the near edge and then to the other edge, if need be to the left of
+ * the others. The panel stays in the card.
+ */
+export function shiftsInto(
+  view: Span,
+  home: Box,
+  others: readonly Box[],
+  card: Box,
+): readonly Shift[] {
+  const toBottom = Math.round(view.bottom - MARGIN - home.bottom);
+  const toTop = Math.round(view.top + MARGIN - home.top);
+  const isBelow = home.bottom > view.bottom;
+  if (!isBelow && home.top >= view.top) return [[0, 0]];
+  const across = [0, ...others.map(({ left }) => Math.round(left - MARGIN - home.right))];
+  const moves = (isBelow ? [toBottom, toTop] : [toTop, toBottom]).flatMap((y) =>
+    across.map((x) => [x, y] as const),
+  );
+  return moves.filter((by) => {
+    const box = movedBy(home, by);
+    const isInside = box.left >= card.left && box.top >= card.top && by[0] <= 0;
+    return isInside && !others.some((other) => overlap(box, other));
+  });
+}
+
+const movedBy = ({ left, right, top, bottom }: Box, [x, y]: Shift): Box => ({
+  ...{ left: left + x, right: right + x, top: top + y, bottom: bottom + y },
+});
+
+const overlap = (a: Box, b: Box) =>
+  a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
+
+/** Return the part of the window that no scrolling or clipping ancestor cuts off. */
+function visibleSpan(el: HTMLElement): Span {
+  const span = { top: 0, bottom: el.ownerDocument.defaultView?.innerHeight ?? Number.MAX_VALUE };
   for (
     let node: Node | null = el;
     node;
@@ -48,7 +100,9 @@ function visibleBottom(el: HTMLElement): number {
     if (getComputedStyle(node).overflowY === "visible") continue;
     const box = node.getBoundingClientRect();
     // An ancestor that is as tall as its content cuts nothing off.
-    if (node.scrollHeight > node.clientHeight + 1) bottom = Math.min(bottom, box.bottom);
+    if (node.scrollHeight <= node.clientHeight + 1) continue;
+    span.top = Math.max(span.top, box.top);
+    span.bottom = Math.min(span.bottom, box.bottom);
   }
-  return bottom;
+  return span;
 }

@@ -41,9 +41,11 @@ class StepsView:
         grid.evaluate("grid => grid.scrollIntoView({ block: 'center' })")
         box, data = grid.bounding_box(), grid.evaluate("grid => ({ ...grid.dataset })")
         assert box
+        # Rows and columns that are left out stand as empty strings.
+        rows, cols = (indices.split(",") for indices in data["drawn"].split(";"))
         return (
-            box["x"] + float(data["left"]) + (col + 0.5) * float(data["cw"]),
-            box["y"] + float(data["top"]) + (row + 0.5) * float(data["ch"]),
+            box["x"] + float(data["left"]) + (cols.index(str(col)) + 0.5) * float(data["cw"]),
+            box["y"] + float(data["top"]) + (rows.index(str(row)) + 0.5) * float(data["ch"]),
         )
 
     def hover(self, name: str, row: int, col: int) -> None:

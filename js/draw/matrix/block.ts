@@ -1,5 +1,6 @@
 /** The places of the cells, the labels and the title of a matrix, in CSS pixels. */
 import type { MatrixName } from "../../explain/explain";
+import { everySlot, MOST, type Slots } from "./slots";
 
 export interface Labels {
   /** The widths of the widest query and of the widest key, in pixels. */
@@ -18,6 +19,9 @@ export interface Block {
   top: number;
   rows: number;
   cols: number;
+  /** The rows and the columns that are drawn. */
+  rowSlots: Slots;
+  colSlots: Slots;
   /** The width and the height of a cell. */
   cw: number;
   ch: number;
@@ -35,9 +39,11 @@ export type Plan = Omit<
   "x" | "y" | "width" | "height" | "left" | "top" | "cw" | "ch" | "upright" | "labelGap"
 >;
 
+/** The height of the cells of a matrix with many rows, which all are drawn. */
+const TALLEST = 320;
 /** The height of the title and the note above the labels. */
 export const TITLE = 34;
-export const LARGEST = { width: 38, height: 26 };
+export const LARGEST = { width: 38, height: 20 };
 const LARGEST_LABEL = 72;
 const LABEL_GAP = 6;
 
@@ -46,7 +52,9 @@ export const labelWidth = (plan: Plan, labels: Labels) =>
 
 /** The height of a row with cells of this width: legible, and low enough for many rows. */
 function rowHeight(cw: number, rows: number): number {
-  if (cw >= 16) return Math.min(LARGEST.height, Math.max(17, Math.round(cw * 0.76)));
+  if (rows > MOST) return Math.min(17, cw, TALLEST / rows);
+  if (cw >= 16)
+    return rows > 8 ? 17 : Math.min(LARGEST.height, Math.max(17, Math.round(cw * 0.76)));
   return Math.max(Math.min(cw, 12), Math.min(11, 240 / rows));
 }
 
@@ -58,7 +66,7 @@ export function createBlock(plan: Plan, cw: number, labels: Labels, least = cw):
   // Labels that would overlap are left out: words beside the matrix name the tokens of the marked cell.
   const labelHeight = plan.colLabels ? (cw < 12 ? 0 : fullHeight) : 0;
   // Rows of tokens have the same height in every matrix: the height that suits the narrowest cells.
-  const ch = rowHeight(plan.rowLabels ? Math.min(cw, least) : cw, plan.rows);
+  const ch = rowHeight(plan.rowLabels ? Math.min(cw, least) : cw, plan.rowSlots.indices.length);
   // A row label may reach a few pixels above the row.
   const top = TITLE + (labelHeight || 4);
   return {
@@ -70,8 +78,8 @@ export function createBlock(plan: Plan, cw: number, labels: Labels, least = cw):
     top,
     x: 0,
     y: 0,
-    width: left + cw * plan.cols,
-    height: top + ch * plan.rows,
+    width: left + cw * plan.colSlots.indices.length,
+    height: top + ch * plan.rowSlots.indices.length,
   };
 }
 
@@ -79,8 +87,13 @@ export function createBlock(plan: Plan, cw: number, labels: Labels, least = cw):
 export function mapBlock(rows: number, cols: number, room: number): Block {
   const name = "attention";
   const plan = { name, rows, cols, rowLabels: "queries", colLabels: "keys" } as const;
+  const slots = { rowSlots: everySlot(rows), colSlots: everySlot(cols) };
   const labels = { queries: 44, keys: 30 };
-  return createBlock(plan, wholePixels(Math.min(LARGEST.width, room / cols)), labels);
+  return createBlock(
+    { ...plan, ...slots },
+    wholePixels(Math.min(LARGEST.width, room / cols)),
+    labels,
+  );
 }
 
 /** A cell width in whole pixels, unless the cells are smaller than 4 pixels. */

@@ -25,11 +25,12 @@ export function openBox(
   { guarded }: Scope,
 ): void {
   const { left, cw, ch } = block;
+  const [row, col] = [block.rowSlots.placeOf(place[0]), block.colSlots.placeOf(place[1])];
   const input = h("input", { class: "aw-edit", type: "text", inputmode: "decimal" });
   input.setAttribute("aria-label", options.label);
   input.value = firstText;
-  input.style.left = `${left + place[1] * cw + cw / 2}px`;
-  input.style.top = `${block.top - TITLE + place[0] * ch + ch / 2}px`;
+  input.style.left = `${left + col * cw + cw / 2}px`;
+  input.style.top = `${block.top - TITLE + row * ch + ch / 2}px`;
   grid.append(input);
   input.focus();
   if (!options.keep) input.select();

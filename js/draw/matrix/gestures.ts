@@ -2,6 +2,7 @@
 import { step } from "../../ui/grid-keys";
 import type { Scope } from "../../ui/scope";
 import { type Block, TITLE } from "./block";
+import { passGap } from "./slots";
 
 export type Place = readonly [row: number, col: number];
 
@@ -11,6 +12,8 @@ export interface MatrixActions {
   reach(place: Place): void;
   /** A click of the pointer, or Space or Enter (no event). */
   click(place: Place, event: PointerEvent | null): void;
+  /** Draw the rows, or the columns, that are left out; leave them out again where they are drawn. */
+  open?(isRows: boolean, isCols: boolean): void;
   /** A drag was cancelled: put the number back. */
   cancel(): void;
   /** A number is dragged by this many pixels from the start; null when the pointer is released. */
@@ -46,19 +49,28 @@ export function listenToMatrix(
 ): void {
   let press: { place: Place; x: number; moved: boolean } | null = null;
 
-  function placeAt(event: MouseEvent): Place | null {
+  /** The row and the column under the pointer; null at a gap. */
+  function under(event: MouseEvent): readonly [number | null, number | null] | null {
     const { block } = state;
     if (!block) return null;
     const box = grid.getBoundingClientRect();
     const c = Math.floor((event.clientX - box.left - block.left) / block.cw);
     const r = Math.floor((event.clientY - box.top - (block.top - TITLE)) / block.ch);
-    return r >= 0 && c >= 0 && r < block.rows && c < block.cols ? [r, c] : null;
+    const [row, col] = [block.rowSlots.indices[r], block.colSlots.indices[c]];
+    return row === undefined || col === undefined ? null : [row, col];
+  }
+
+  function placeAt(event: MouseEvent): Place | null {
+    const at = under(event);
+    return at && at[0] !== null && at[1] !== null ? [at[0], at[1]] : null;
   }
 
   listen(grid, "pointermove", (event) => {
     if (!press) {
       const place = placeAt(event);
-      grid.style.cursor = place ? (editable ? "ew-resize" : "pointer") : "";
+      const isGap = !place && under(event) !== null;
+      grid.style.cursor = place && editable ? "ew-resize" : place || isGap ? "pointer" : "";
+      grid.title = isGap ? "click to open what is left out" : "";
       actions.hover(place);
       return;
     }
@@ -89,6 +101,10 @@ export function listenToMatrix(
   listen(grid, "pointerup", end);
   listen(grid, "pointercancel", abandon);
   listen(grid, "lostpointercapture", (event) => press && end(event));
+  listen(grid, "click", (event) => {
+    const at = under(event);
+    if (at?.includes(null)) actions.open?.(at[0] === null, at[1] === null);
+  });
   listen(grid, "dblclick", (event) => {
     const place = placeAt(event);
     if (place && editable) actions.type(place, "");
@@ -99,9 +115,12 @@ export function listenToMatrix(
     if (event.target !== grid || !block) return;
     const command = event.ctrlKey || event.metaKey;
     const letter = event.key.toLowerCase();
-    const next = event.altKey ? null : step(event, state.active, block.rows, block.cols);
+    const { rowSlots, colSlots } = block;
+    const [r, c] = [rowSlots.placeOf(state.active[0]), colSlots.placeOf(state.active[1])];
+    const [height, width] = [rowSlots.indices.length, colSlots.indices.length];
+    const next = event.altKey ? null : step(event, [r, c], height, width);
     if (next) {
-      state.active = next;
+      state.active = [passGap(rowSlots, r, next[0]), passGap(colSlots, c, next[1])];
       actions.reach(state.active);
     } else if (command && letter === "z") actions.undo(event.shiftKey);
     else if (command && letter === "y") actions.undo(true);

@@ -17,6 +17,8 @@ export interface Texts {
   hand: boolean;
   /** The name of the mistake that the numbers are computed with; empty where the numbers are right. */
   mistake: string;
+  /** Whether rows or columns that can be left out are drawn; undefined where none can be. */
+  isOpen?: boolean | undefined;
 }
 
 /** The rows, columns and cells of a matrix that get a frame. */
@@ -37,6 +39,7 @@ export function createMatrix(
   const shape = h("span", { class: "aw-shape" });
   const byHand = h("span", { class: "aw-by-hand" }, "by hand");
   const mistake = h("span", { class: "aw-mistaken", hidden: true });
+  const more = h("button", { type: "button", class: "aw-more", hidden: true });
   const note = h("p", { class: "aw-note" });
   const canvas = h("canvas", {});
   const frames = h("div", { class: "aw-lits" });
@@ -51,7 +54,8 @@ export function createMatrix(
   );
   if (editable) grid.dataset.editable = "true";
   const element = h("section", { class: "aw-matrix", "data-name": name });
-  element.append(h("h4", {}, title, shape, byHand, mistake), note, grid);
+  element.append(h("h4", {}, title, shape, more, byHand, mistake), note, grid);
+  scope.listen(more, "click", () => actions.open?.(true, true));
   const context = contextOf(canvas);
   const scratch: Scratch = { canvas: h("canvas", {}), image: null };
   const state: MatrixState = { block: null, active: [0, 0] };
@@ -81,6 +85,11 @@ export function createMatrix(
       byHand.hidden = !texts.hand;
       mistake.hidden = !texts.mistake;
       text(mistake, texts.mistake);
+      more.hidden = texts.isOpen === undefined;
+      text(more, texts.isOpen ? "few" : "all");
+      const numbers = texts.isOpen ? "the first and the last numbers" : "every number";
+      more.title = `show ${numbers} of ${texts.title}`;
+      more.setAttribute("aria-label", more.title);
     },
     /** Set the text of the active cell for screen readers. */
     say(label: string) {
@@ -107,6 +116,7 @@ export function createMatrix(
         ch: next.ch,
         rows: next.rows,
         cols: next.cols,
+        drawn: [next.rowSlots, next.colSlots].map(({ indices }) => indices.join()).join(";"),
       });
     },
     paint(look: Look, colors: Palette) {
@@ -130,8 +140,9 @@ function framesOf(
   { rows, cols, cells }: Highlight,
   keyboard: boolean,
 ): HTMLElement[] {
-  const { left, cw, ch } = block;
+  const { left, cw, ch, rowSlots, colSlots } = block;
   const top = block.top - TITLE;
+  const [width, height] = [colSlots.indices.length * cw, rowSlots.indices.length * ch];
   const frame = (kind: string, x: number, y: number, width: number, height: number) => {
     const box = h("i", { class: `aw-lit aw-lit-${kind}` });
     box.style.left = `${left + x - 1}px`;
@@ -141,8 +152,10 @@ function framesOf(
     return box;
   };
   return [
-    ...rows.map((r) => frame("line", 0, r * ch, block.cols * cw, ch)),
-    ...cols.map((c) => frame("line", c * cw, 0, cw, block.rows * ch)),
-    ...cells.map(([r, c]) => frame(keyboard ? "key" : "cell", c * cw, r * ch, cw, ch)),
+    ...rows.map((r) => frame("line", 0, rowSlots.placeOf(r) * ch, width, ch)),
+    ...cols.map((c) => frame("line", colSlots.placeOf(c) * cw, 0, cw, height)),
+    ...cells.map(([r, c]) =>
+      frame(keyboard ? "key" : "cell", colSlots.placeOf(c) * cw, rowSlots.placeOf(r) * ch, cw, ch),
+    ),
   ];
 }

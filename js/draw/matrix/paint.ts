@@ -51,15 +51,20 @@ export function paintBlock(
   offset: number,
   scratch: Scratch,
 ): void {
-  const { rows, cols, cw, ch, left } = block;
+  const { cw, ch, left } = block;
+  const [rows, cols] = [block.rowSlots.indices, block.colSlots.indices];
   const top = block.top - offset;
   ctx.clearRect(0, 0, block.width + 2, block.height + 2);
   if (cw < 10 || ch < 9) paintImage(ctx, block, look, colors, top, scratch);
   else {
     const print = largestPrint(ctx, block, look, colors);
-    for (let r = 0; r < rows; r++) {
-      for (let c = 0; c < cols; c++) {
-        const area: Area = [left + c * cw, top + r * ch, cw, ch];
+    for (const [y, r] of rows.entries()) {
+      for (const [x, c] of cols.entries()) {
+        const area: Area = [left + x * cw, top + y * ch, cw, ch];
+        if (r === null || c === null) {
+          paintGap(ctx, area, c === null ? (r === null ? "⋱" : "⋯") : "⋮", colors);
+          continue;
+        }
         paintCell(ctx, area, look, colors, print, r, c);
         if (look.marked(r, c)) paintCorner(ctx, area, colors);
       }
@@ -94,6 +99,15 @@ function paintCell(
   const number = look.plain ? "0" : rounded(look.value(r, c), print.digits);
   const ink = isLight(red, green, blue) ? "#101014" : "#ffffff";
   paintText(ctx, area, number, print, colors, ink);
+}
+
+/** Dots in place of the cells that are left out. */
+function paintGap(ctx: Context, [x, y, width, height]: Area, dots: string, colors: Palette): void {
+  ctx.font = `${Math.min(13, width)}px ${colors.font}`;
+  ctx.textAlign = "center";
+  ctx.textBaseline = "middle";
+  ctx.fillStyle = colors.muted;
+  ctx.fillText(dots, x + (width - 1) / 2, y + height / 2);
 }
 
 /** A number with a real minus sign; a number that rounds to 0 has no sign. */
@@ -133,7 +147,7 @@ function largestPrint(ctx: Context, { cw, ch }: Block, look: Look, colors: Palet
     const widest = look.plain ? "−∞" : sign + look.largest.toFixed(digits).replace(/\d/g, "0");
     for (const size of FONTS) {
       ctx.font = `${size}px ${colors.font}`;
-      if (ctx.measureText(widest).width <= cw - 2) return { size, digits };
+      if (ctx.measureText(widest).width <= cw - 3) return { size, digits };
     }
   }
   return null;
@@ -142,12 +156,15 @@ function largestPrint(ctx: Context, { cw, ch }: Block, look: Look, colors: Palet
 /** Cells that are too small for a line between them: an image with a pixel for each cell, enlarged. */
 function paintImage(
   ctx: Context,
-  { rows, cols, cw, ch, left }: Block,
+  block: Block,
   look: Look,
   colors: Palette,
   top: number,
   scratch: Scratch,
 ): void {
+  const { cw, ch, left } = block;
+  const [rowIndices, colIndices] = [block.rowSlots.indices, block.colSlots.indices];
+  const [rows, cols] = [rowIndices.length, colIndices.length];
   const small = scratch.canvas;
   const context = contextOf(small);
   if (!scratch.image || small.width !== cols || small.height !== rows) {
@@ -158,15 +175,18 @@ function paintImage(
   const { image } = scratch;
   // In a mask of many tokens only this shade tells masked cells from open cells.
   const grey = parseColor(look.plain ? colors.hatch : colors.masked);
-  for (let r = 0; r < rows; r++) {
-    for (let c = 0; c < cols; c++) {
-      const p = (r * cols + c) * 4;
+  for (let y = 0; y < rows; y++) {
+    for (let x = 0; x < cols; x++) {
+      const p = (y * cols + x) * 4;
+      const [r, c] = [rowIndices[y], colIndices[x]];
+      // A gap is transparent.
+      image.data[p + 3] = r === null || c === null ? 0 : 255;
+      if (r === null || c === null) continue;
       const share = look.share(r, c);
       const at = share === null ? 0 : lutIndex(share) * 3;
       for (let i = 0; i < 3; i++) {
         image.data[p + i] = share === null ? grey[i] : look.table[at + i];
       }
-      image.data[p + 3] = 255;
     }
   }
   context.putImageData(image, 0, 0);
@@ -210,7 +230,8 @@ function paintCorner(ctx: Context, [x, y, width, height]: Area, colors: Palette)
 }
 
 function paintLabels(ctx: Context, block: Block, look: Look, colors: Palette, top: number): void {
-  const { rows, cols, cw, ch, left } = block;
+  const { cw, ch, left } = block;
+  const [rows, cols] = [block.rowSlots.indices, block.colSlots.indices];
   ctx.fillStyle = colors.muted;
   ctx.font = `${LABEL}px ${colors.font}`;
   const measure = (text: string) => ctx.measureText(text).width;
@@ -219,16 +240,17 @@ function paintLabels(ctx: Context, block: Block, look: Look, colors: Palette, to
     const step = Math.max(1, Math.ceil(12 / ch));
     ctx.textAlign = "right";
     ctx.textBaseline = "middle";
-    for (let r = 0; r < rows; r += step) {
-      const label = shorten(visible(tokens[r]), left - 5, measure);
-      ctx.fillText(label, left - 5, top + (r + 0.5) * ch);
+    for (let y = 0; y < rows.length; y += step) {
+      const r = rows[y];
+      const label = r === null ? "⋮" : shorten(visible(tokens[r]), left - 5, measure);
+      ctx.fillText(label, left - 5, top + (y + 0.5) * ch);
     }
   }
   if (!block.colLabels || top < 12) return;
   const tokens = look[block.colLabels];
-  for (let c = 0; c < cols; c++) {
-    const x = left + (c + 0.5) * cw;
-    const token = visible(tokens[c]);
+  for (const [at, c] of cols.entries()) {
+    const x = left + (at + 0.5) * cw;
+    const token = c === null ? "⋯" : visible(tokens[c]);
     ctx.save();
     ctx.translate(x, top - (block.labelGap ?? 4));
     if (block.upright) ctx.rotate(-Math.PI / 2);

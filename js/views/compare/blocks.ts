@@ -1,5 +1,6 @@
 /** The places of the three maps of a comparison, in CSS pixels. */
 import { type Block, TITLE } from "../../draw/matrix/block";
+import { everySlot } from "../../draw/matrix/slots";
 
 const [GAP, LABEL_GAP, LARGEST_CELL, LARGEST_MAP] = [16, 7, 50, 560];
 /** Room to the left of a map, because the turned label of a narrow first column is wider than the column. */
@@ -22,6 +23,7 @@ export function blocks(
   const cell = fit >= 4 ? Math.floor(fit) : fit;
   const upright = keys > cell - 4;
   const top = TITLE + (upright ? Math.min(keys, 96) + 2 * LABEL_GAP : 20);
+  const [rowSlots, colSlots] = [everySlot(rows), everySlot(cols)];
   return [0, 1, 2].map((at) => {
     const hasRowLabels = at === 0 || !isWide;
     const cellsLeft = hasRowLabels ? left : OVERHANG;
@@ -35,6 +37,8 @@ export function blocks(
       top,
       rows,
       cols,
+      rowSlots,
+      colSlots,
       cw: cell,
       ch: cell,
       rowLabels: hasRowLabels ? "queries" : null,

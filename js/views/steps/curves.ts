@@ -21,6 +21,11 @@ export const curve = (a: Point, b: Point) => {
   const middle = (a.x + b.x) / 2;
   return `M${a.x} ${a.y}C${middle} ${a.y} ${middle} ${b.y} ${b.x} ${b.y}`;
 };
+/** To the right, around a corner, and up. */
+export const elbow = (a: Point, b: Point) => {
+  const bend = Math.max(0, Math.min(14, a.y - b.y, b.x - a.x));
+  return `M${a.x} ${a.y}H${b.x - bend}Q${b.x} ${a.y} ${b.x} ${a.y - bend}V${b.y}`;
+};
 export const down = (a: Point, b: Point) => {
   const middle = (a.y + b.y) / 2;
   return `M${a.x} ${a.y}C${a.x} ${middle} ${b.x} ${middle} ${b.x} ${b.y}`;

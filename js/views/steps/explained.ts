@@ -1,6 +1,6 @@
 /** Explains an entry (under the pointer, reached by keyboard, or clicked) and marks the numbers that it is computed from. */
 import type { Highlight } from "../../draw/matrix/matrix";
-import { opening } from "../../explain/cell";
+import { markedCell } from "../../explain/cell";
 import { explain, type Source } from "../../explain/explain";
 import { number } from "../../explain/numbers";
 import type { Store } from "../../state/store";
@@ -21,9 +21,7 @@ export function createExplained(root: HTMLElement, store: Store, chart: ChartVie
   let markKey = "";
 
   function selected(): Entry {
-    const selection = store.get("selection");
-    const isInside = selection && selection[0] < store.nQ && selection[1] < store.nK;
-    const [row, col] = isInside ? selection : opening(store);
+    const [row, col] = markedCell(store);
     return { name: "scores", row, col };
   }
 
@@ -60,6 +58,13 @@ export function createExplained(root: HTMLElement, store: Store, chart: ChartVie
 
   return {
     element: panel.element,
+    /** The chart has another layout. */
+    arrange: () => panel.arrange(chart.free),
+    /** The matrices that the panel must not cover: the explained matrix and the results. */
+    covered: () =>
+      ([entry.name, "attention", "output"] as const).flatMap(
+        (name) => chart.find(name)?.element ?? [],
+      ),
     get pinned() {
       return pinned;
     },

@@ -52,7 +52,7 @@ function createSteps(parent: HTMLElement, store: Store, env: Env): void {
   const root = h("div", { class: "aw-steps" }, chart.element);
   parent.append(root);
   const explained = createExplained(root, store, chart, env);
-  keepInView(explained.element, root, env);
+  const keepPanel = keepInView(explained.element, root, explained.covered, env);
   const edits = editNumber(store, chart.matrix);
   let tables = tablesOf(store, env.theme.dark);
   let painted = 0;
@@ -61,6 +61,10 @@ function createSteps(parent: HTMLElement, store: Store, env: Env): void {
     const at = ([row, col]: Place) => ({ name, row, col });
     return {
       hover: (place) => explained.hover(place && at(place)),
+      open(isRows, isCols) {
+        chart.open(name, isRows, isCols);
+        picture.relayout();
+      },
       reach: (place) => explained.reach(at(place)),
       blur: explained.blur,
       click: (place, event) => click(name, place, event),
@@ -96,11 +100,16 @@ function createSteps(parent: HTMLElement, store: Store, env: Env): void {
   const picture = createCanvasView(
     chart.element,
     {
-      arrange: chart.arrange,
+      arrange(width) {
+        if (!chart.arrange(width)) return false;
+        explained.arrange();
+        return true;
+      },
       paint(colors) {
         chart.paint(tables, colors);
         root.dataset.painted = String(++painted);
         explained.refresh();
+        keepPanel();
       },
       themed() {
         tables = tablesOf(store, env.theme.dark);
@@ -111,7 +120,7 @@ function createSteps(parent: HTMLElement, store: Store, env: Env): void {
   store.subscribe(({ all, rows, names }) => {
     if (names.has("cmap")) tables = tablesOf(store, env.theme.dark);
     if (names.has("selection")) explained.select();
-    if (all) picture.relayout();
+    if (all || (names.has("selection") && chart.keepMarked())) picture.relayout();
     else if (rows.size || PICTURE_TRAITS.some((name) => names.has(name))) picture.request();
   }, env.signal);
   picture.open();

@@ -5,14 +5,6 @@ import type { MatrixName } from "../../explain/explain";
 import type { Store } from "../../state/store";
 import { isEditable } from "./flow";
 
-/** Groups of matrices that share a scale of colours, because a reader compares them. */
-const SCALES: MatrixName[][] = [
-  ["embeddings", "key_embeddings"],
-  ["W_q", "W_k", "W_v"],
-  ["Q", "K", "V", "output"],
-  ["scores"],
-];
-
 /** The colours of numbers from negative to positive, and of attention weights. */
 export interface Tables {
   signed: Lut;
@@ -23,17 +15,9 @@ export function tablesOf(store: Store, isDark: boolean): Tables {
   return { signed: signedLut(isDark), weights: lut(store.get("cmap")) };
 }
 
-/** The look of a matrix by name; the scales are computed once for all matrices. */
-export function looksOf(store: Store, tables: Tables): (name: MatrixName) => Look {
-  const sizes = new Map<MatrixName, number>();
-  for (const group of SCALES) {
-    const size = Math.max(...group.map((name) => largestSize(store, name)));
-    for (const name of group) sizes.set(name, size);
-  }
-  return (name) => lookOf(store, name, sizes.get(name) ?? 1, tables);
-}
-
-function lookOf(store: Store, name: MatrixName, size: number, { signed, weights }: Tables): Look {
+/** The look of a matrix, with a scale of its own, because one large matrix would bleach all others. */
+export function lookOf(store: Store, name: MatrixName, { signed, weights }: Tables): Look {
+  const size = largestSize(store, name);
   const { nK, mask } = store;
   const masked = (r: number, c: number) => Boolean(mask[r * nK + c]);
   const common = {

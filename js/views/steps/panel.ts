@@ -1,31 +1,84 @@
-/** The arithmetic of the explained entry, in words and as a line of NumPy. */
+/** The panel of the steps: the arithmetic of the explained entry, in words and as a line of NumPy. */
 import type { Explanation } from "../../explain/explain";
+import { number } from "../../explain/numbers";
 import type { Store } from "../../state/store";
 import { copyButton } from "../../ui/copy";
-import { fill, h } from "../../ui/dom";
+import { fill, h, text } from "../../ui/dom";
+import { icon } from "../../ui/icons";
 import type { Scope } from "../../ui/scope";
 import { strong } from "../../ui/words";
-import type { Entry } from "./flow";
+import type { Entry, Free } from "./flow";
 import { placeOf, tokensOf } from "./words";
+
+/** From this width on a place without matrices has room for the panel. */
+const LEAST = 340;
 
 /** The tokens of an entry, which the stylesheet cuts off where they are long. */
 function tokensElement(text: string): HTMLElement {
   return h("bdi", { class: "aw-of", title: text }, text);
 }
 
-export function createPanel(parent: HTMLElement, store: Store, scope: Scope) {
+export function createPanel(root: HTMLElement, store: Store, scope: Scope) {
   const title = h("div", { class: "aw-explained" });
+  const value = h("output", { class: "aw-explained-value" });
   const lines = h("div", { class: "aw-sums" });
   let numpy = "";
-  const copy = copyButton(() => numpy, scope);
-  const element = h("div", { class: "aw-explain", role: "status" }, title, lines, copy);
-  parent.append(element);
+  let isBeside = false;
+  let free: Free | null = null;
+  const side = toggle("dock", "dock this panel at the side", () => {
+    isBeside = !isBeside;
+    place();
+  });
+  const fold = toggle("fold", "fold this panel", () => {
+    element.dataset.folded = String(element.dataset.folded !== "true");
+  });
+  const tools = h("div", { class: "aw-explain-tools" }, side, fold);
+  const words = h("div", { class: "aw-explain-text", role: "status" }, title, value, lines);
+  const element = h(
+    "div",
+    { class: "aw-explain" },
+    tools,
+    words,
+    copyButton(() => numpy, scope),
+  );
+  root.append(element);
+  place();
+
+  function toggle(name: "dock" | "fold", label: string, press: () => void) {
+    const button = h(
+      "button",
+      { type: "button", class: "aw-button", "data-tool": name, "aria-label": label, title: label },
+      icon(name),
+    );
+    button.setAttribute("aria-pressed", "false");
+    scope.listen(button, "click", () => {
+      button.setAttribute("aria-pressed", String(button.getAttribute("aria-pressed") !== "true"));
+      press();
+    });
+    return button;
+  }
+
+  /** At the side, in a place of the chart without matrices, or below the chart. */
+  function place() {
+    const isFree = free !== null && free.width >= LEAST;
+    root.dataset.panel = isBeside ? "side" : isFree ? "free" : "below";
+    const margins = isFree && !isBeside && free ? `${free.y}px 0 0 ${free.x}px` : "";
+    element.style.margin = margins;
+    element.style.maxWidth = margins && free ? `${free.width}px` : "";
+  }
+
   return {
     element,
+    /** The chart has another layout: `next` is the place there without matrices. */
+    arrange(next: Free | null) {
+      free = next;
+      place();
+    },
     show(entry: Entry, explanation: Explanation) {
       numpy = explanation.numpy;
       const [place, tokens] = [placeOf(entry), tokensOf(store, entry)];
       fill(title, `${place}\n${tokens}`, () => [h("b", {}, place), " ", tokensElement(tokens)]);
+      text(value, `= ${number(explanation.value)}`);
       fill(lines, explanation.lines.join("\n"), () =>
         explanation.lines.map((line) => h("div", {}, ...strong(line))),
       );

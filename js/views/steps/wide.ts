@@ -1,4 +1,4 @@
-/** The flow on a wide card, in five columns: X; the projections; Q, K and V; the scores; mask, attention and output. */
+/** The flow on a wide card, in five columns: X; the projections; Q, K and V; scores and mask; attention and output. */
 import {
   type Block,
   createBlock,
@@ -9,14 +9,14 @@ import {
   wholePixels,
 } from "../../draw/matrix/block";
 import type { MatrixName } from "../../explain/explain";
-import { above, below, curve, down, leftOf, rightOf } from "./curves";
-import { type Arrangement, type Arrow, GAP, LEGIBLE, plans, type Sizes } from "./flow";
+import { above, below, curve, down, elbow, leftOf, rightOf } from "./curves";
+import { type Arrangement, type Arrow, type Free, GAP, LEGIBLE, plans, type Sizes } from "./flow";
 import { offsetIn, rowOf } from "./row";
 
 const GRID: (MatrixName | null)[][] = [
-  ["embeddings", "W_q", "Q", "scores", "mask"],
-  [null, "W_k", "K", null, "attention"],
-  [null, "W_v", "V", null, "output"],
+  ["embeddings", "W_q", "Q", "scores", "attention"],
+  [null, "W_k", "K", "mask", "output"],
+  [null, "W_v", "V", null, null],
 ];
 const MAPS: readonly MatrixName[] = ["scores", "mask", "attention"];
 
@@ -41,7 +41,7 @@ export function wideChart(width: number, sizes: Sizes, labels: Labels): Arrangem
   let height = place(width, columns, blocks);
   if (blocks.has("embeddings")) height = Math.max(height, placeInputs(blocks, sizes));
   const arrows = wideArrows(blocks, sizes);
-  return { height, wide: true, blocks: [...blocks.values()], arrows };
+  return { height, wide: true, blocks: [...blocks.values()], arrows, free: freeCorner(blocks) };
 }
 
 /** The widths of the cells of the maps and of the cells of the other matrices. */
@@ -55,7 +55,8 @@ function cellWidths(
     columns.map((column) => Math.max(...column.map((p) => labelWidth(p, labels)))),
   );
   const room = width - labelled - GAP.least * (columns.length - 1) - 2;
-  const widest = (plans: readonly Plan[]) => Math.max(0, ...plans.map((p) => p.cols));
+  const widest = (plans: readonly Plan[]) =>
+    Math.max(0, ...plans.map((p) => p.colSlots.indices.length));
   const mapCols = sum(columns.map((column) => widest(column.filter((p) => MAPS.includes(p.name)))));
   const allCols = sum(columns.map(widest));
   // Maps of tokens and matrices of numbers share the room evenly, until the maps need more.
@@ -129,21 +130,34 @@ function wideArrows(blocks: Blocks, sizes: Sizes): Arrow[] {
     join("W_v", "V");
   }
   join("Q", "scores");
-  // The arrow of K enters the scores from below, because each key becomes a column of the scores.
-  const [from, to] = [rightOf(get("K")), below(get("scores"))];
-  const bend = Math.min(16, Math.max(0, from.y - to.y));
-  arrows.push({
-    d: `M${from.x} ${from.y}H${to.x - bend}Q${to.x} ${from.y} ${to.x} ${from.y - bend}V${to.y}`,
-  });
-  join("scores", "mask");
-  for (const [a, b, text] of [
-    ["mask", "attention", "softmax"],
-    ["attention", "output", "× V"],
+  join("scores", "attention");
+  // The arrows of K and of the mask end below the arrows of Q and of the scores.
+  for (const [from, to] of [
+    ["K", "scores"],
+    ["mask", "attention"],
   ] as const) {
-    const [start, end] = [below(get(a)), above(get(b))];
-    end.x = start.x;
-    arrows.push({ d: down(start, end), label: { text, x: start.x + 8, y: (start.y + end.y) / 2 } });
+    const end = leftOf(get(to));
+    arrows.push({
+      d: curve(rightOf(get(from)), { x: end.x, y: end.y + Math.min(14, get(to).ch) }),
+    });
   }
-  join("V", "output");
+  const [attention, output] = [below(get("attention")), above(get("output"))];
+  arrows.push({ d: down({ x: output.x, y: attention.y }, output) });
+  // The arrow of V enters the output from below, and leaves the room below the maps free.
+  arrows.push({ d: elbow({ x: rightOf(get("V")).x, y: branchOf(blocks) }, below(get("output"))) });
   return arrows;
+}
+
+/** The height of the arrow of V: the first row of V, because the room below stays free. */
+function branchOf(blocks: Blocks): number {
+  const V = blockOf(blocks, "V");
+  return V.y + V.top + V.ch / 2;
+}
+
+/** The room below the mask and the output, beside V. */
+function freeCorner(blocks: Blocks): Free {
+  const [scores, mask] = [blockOf(blocks, "scores"), blockOf(blocks, "mask")];
+  const right = Math.max(...[...blocks.values()].map((b) => b.x + b.width));
+  const x = Math.min(scores.x, mask.x);
+  return { x, y: branchOf(blocks) + 12, width: right - x };
 }
