@@ -21,3 +21,12 @@ export function extent(values: ArrayLike<number>): [low: number, high: number] {
   }
   return [low, high];
 }
+
+/** Return the largest absolute value of those that are finite. */
+export function largestSize(values: ArrayLike<number>): number {
+  let size = 0;
+  for (let i = 0; i < values.length; i++) {
+    if (Number.isFinite(values[i])) size = Math.max(size, Math.abs(values[i]));
+  }
+  return size;
+}

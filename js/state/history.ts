@@ -30,33 +30,45 @@ export interface History {
   redo(): Painted;
   reset(): void;
   readonly depth: [number, number];
+  /** A number that grows with each stroke, and with each move to other steps. */
+  readonly edit: number;
 }
 
 export function createHistory(): History {
   // An entry is a stroke: the steps of one drag, in order.
   let past: Pair[][] = [];
   let future: Pair[][] = [];
+  let edit = 0;
   return {
     push(pair) {
       future = [];
       const last = past[past.length - 1];
       if (last?.[0] && last[0].stroke === pair.stroke) last.push(pair);
-      else past.push([pair]);
+      else {
+        past.push([pair]);
+        edit++;
+      }
       if (past.length > LIMIT) past = past.slice(-LIMIT);
     },
     undo() {
+      edit++;
       const entry = past.pop() ?? [];
       if (entry.length) future.push(entry);
       return merged([...entry].reverse().map((pair) => pair.back));
     },
     redo() {
+      edit++;
       const entry = future.pop() ?? [];
       if (entry.length) past.push(entry);
       return merged(entry.map((pair) => pair.step));
     },
     reset() {
+      edit++;
       past = [];
       future = [];
+    },
+    get edit() {
+      return edit;
     },
     get depth(): [number, number] {
       return [past.length, future.length];

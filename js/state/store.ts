@@ -1,12 +1,11 @@
 /** The browser's mirror of the widget: every view reads it, and sets through it. */
 import type { AnyModel } from "@anywidget/types";
-import { mistakenFlow } from "../maths/mistaken";
-import type { Matrix } from "../wire/codec";
 import type { Traits } from "../wire/schema";
 import { createArrays } from "./arrays";
 import { createChoices } from "./choices";
 import { createDerived } from "./derived";
 import { createDrafts } from "./drafts";
+import { createDrawn } from "./drawn";
 import { joined } from "./joined";
 import { type Change, createMarks } from "./marks";
 import { createMessages } from "./messages";
@@ -43,6 +42,7 @@ export function createStore(model: AnyModel<Traits>, signal: AbortSignal) {
   );
   const arrays = createArrays(mirror, replay);
   const { derived, once, canClear, forget } = createDerived({ ...mirror, flat: replay.flat });
+  const drawn = createDrawn({ mirror, replay, marks, arrays, once });
   const isComputing = () => {
     const { layer, head, kind } = arrays.shown;
     const { get } = mirror;
@@ -89,6 +89,7 @@ export function createStore(model: AnyModel<Traits>, signal: AbortSignal) {
     if (isAnswer) waiting.answered();
     else waiting.rest();
     forget(change.all || change.inputs ? null : change.rows, change.names.has("report"));
+    drawn.before.compare();
     for (const listener of [...listeners]) listener(change);
   }
   // One update message sets many traits one after the other: listeners hear of it once, when all are in.
@@ -98,40 +99,43 @@ export function createStore(model: AnyModel<Traits>, signal: AbortSignal) {
     queueMicrotask(() => isQueued && flush());
   }
 
-  return joined(arrays, createPainting(mirror, replay), createDrafts(mirror, replay), choices, {
-    /** Whether a layer, head or stack is picked that Python has not sent yet. */
-    get computing() {
-      return waiting.live && isComputing();
+  return joined(
+    arrays,
+    createPainting(mirror, replay),
+    createDrafts(mirror, replay),
+    drawn,
+    choices,
+    {
+      /** Whether a layer, head or stack is picked that Python has not sent yet. */
+      get computing() {
+        return waiting.live && isComputing();
+      },
+      /** Whether there is a Python that answers this page. */
+      get live() {
+        return waiting.live;
+      },
+      /** Whether Python has been asked and has said nothing for some seconds. */
+      get late() {
+        return waiting.late;
+      },
+      /** Commands that Python has not answered yet. */
+      get pending() {
+        return sync.pending.length;
+      },
+      /** A map (n_q, n_k) that is computed here by rows: all of it, or the row that is read. */
+      derived,
+      /** What follows from the arrays of the shown head, computed once until they change. */
+      once,
+      /** Whether a cell is masked that can be freed. */
+      get canClear() {
+        return canClear();
+      },
+      subscribe(listener: (change: Change) => void, until: AbortSignal) {
+        listeners.add(listener);
+        until.addEventListener("abort", () => listeners.delete(listener));
+      },
+      /** Ask Python for what is too large for a trait. */
+      request: questions.ask,
     },
-    /** Whether there is a Python that answers this page. */
-    get live() {
-      return waiting.live;
-    },
-    /** Whether Python has been asked and has said nothing for some seconds. */
-    get late() {
-      return waiting.late;
-    },
-    /** Commands that Python has not answered yet. */
-    get pending() {
-      return sync.pending.length;
-    },
-    /** Attention and output as a mistake that is switched on makes them; null without one. */
-    get mistaken(): { name: string; attention: Matrix; output: Matrix } | null {
-      return once("mistaken", () => mistakenFlow(mirror.get("report"), arrays.matrix("V")));
-    },
-    /** A map (n_q, n_k) that is computed here by rows: all of it, or the row that is read. */
-    derived,
-    /** What follows from the arrays of the shown head, computed once until they change. */
-    once,
-    /** Whether a cell is masked that can be freed. */
-    get canClear() {
-      return canClear();
-    },
-    subscribe(listener: (change: Change) => void, until: AbortSignal) {
-      listeners.add(listener);
-      until.addEventListener("abort", () => listeners.delete(listener));
-    },
-    /** Ask Python for what is too large for a trait. */
-    request: questions.ask,
-  });
+  );
 }

@@ -6,6 +6,7 @@ import { elementId } from "../element-id";
 import type { Palette } from "../palette";
 import { type Block, TITLE } from "./block";
 import { type EditOptions, openBox } from "./edit-box";
+import { flash } from "./flash";
 import { listenToMatrix, type MatrixActions, type MatrixState, type Place } from "./gestures";
 import { type Look, paintBlock, type Scratch } from "./paint";
 
@@ -19,6 +20,8 @@ export interface Texts {
   mistake: string;
   /** Whether rows or columns that can be left out are drawn; undefined where none can be. */
   isOpen?: boolean | undefined;
+  /** A colour bar in place of the note: the largest size, and the colours from negative to positive. */
+  bar?: { size: string; ramp: string } | null;
 }
 
 /** The rows, columns and cells of a matrix that get a frame. */
@@ -26,6 +29,8 @@ export interface Highlight {
   rows: number[];
   cols: number[];
   cells: Place[];
+  /** The rows and columns that are made of the explained number. */
+  uses?: { rows: number[]; cols: number[] };
 }
 
 export function createMatrix(
@@ -41,6 +46,7 @@ export function createMatrix(
   const mistake = h("span", { class: "aw-mistaken", hidden: true });
   const more = h("button", { type: "button", class: "aw-more", hidden: true });
   const note = h("p", { class: "aw-note" });
+  const bar = h("p", { class: "aw-note aw-scale", hidden: true });
   const canvas = h("canvas", {});
   const frames = h("div", { class: "aw-lits" });
   const gridcell = h("div", { role: "gridcell", id });
@@ -54,7 +60,7 @@ export function createMatrix(
   );
   if (editable) grid.dataset.editable = "true";
   const element = h("section", { class: "aw-matrix", "data-name": name });
-  element.append(h("h4", {}, title, shape, more, byHand, mistake), note, grid);
+  element.append(h("h4", {}, title, shape, more, byHand, mistake), note, bar, grid);
   scope.listen(more, "click", () => actions.open?.(true, true));
   const context = contextOf(canvas);
   const scratch: Scratch = { canvas: h("canvas", {}), image: null };
@@ -82,6 +88,10 @@ export function createMatrix(
       text(title, texts.title);
       text(shape, texts.shape);
       text(note, texts.note);
+      text(bar, texts.bar?.size ?? "");
+      bar.style.setProperty("--aw-ramp", texts.bar?.ramp ?? "");
+      bar.hidden = !texts.bar;
+      note.hidden = !bar.hidden;
       byHand.hidden = !texts.hand;
       mistake.hidden = !texts.mistake;
       text(mistake, texts.mistake);
@@ -122,6 +132,10 @@ export function createMatrix(
     paint(look: Look, colors: Palette) {
       if (state.block) paintBlock(context, state.block, look, colors, TITLE, scratch);
     },
+    /** Light up once the cells that have changed. */
+    flash(isChanged: (row: number, col: number) => boolean, color: string) {
+      if (state.block) flash(grid, state.block, isChanged, color);
+    },
     light(highlight: Highlight, keyboard: boolean) {
       if (state.block) frames.replaceChildren(...framesOf(state.block, highlight, keyboard));
     },
@@ -137,23 +151,27 @@ export type MatrixView = ReturnType<typeof createMatrix>;
 /** Frames around rows, columns and cells; the frame of a cell that the keyboard has reached looks different. */
 function framesOf(
   block: Block,
-  { rows, cols, cells }: Highlight,
+  { rows, cols, cells, uses }: Highlight,
   keyboard: boolean,
 ): HTMLElement[] {
   const { left, cw, ch, rowSlots, colSlots } = block;
   const top = block.top - TITLE;
   const [width, height] = [colSlots.indices.length * cw, rowSlots.indices.length * ch];
   const frame = (kind: string, x: number, y: number, width: number, height: number) => {
-    const box = h("i", { class: `aw-lit aw-lit-${kind}` });
+    const box = h("i", { class: kind === "use" ? "aw-use" : `aw-lit aw-lit-${kind}` });
     box.style.left = `${left + x - 1}px`;
     box.style.top = `${top + y - 1}px`;
     box.style.width = `${width + 1}px`;
     box.style.height = `${height + 1}px`;
     return box;
   };
+  const lines = (kind: string, rows: readonly number[], cols: readonly number[]) => [
+    ...rows.map((r) => frame(kind, 0, rowSlots.placeOf(r) * ch, width, ch)),
+    ...cols.map((c) => frame(kind, colSlots.placeOf(c) * cw, 0, cw, height)),
+  ];
   return [
-    ...rows.map((r) => frame("line", 0, rowSlots.placeOf(r) * ch, width, ch)),
-    ...cols.map((c) => frame("line", colSlots.placeOf(c) * cw, 0, cw, height)),
+    ...lines("use", uses?.rows ?? [], uses?.cols ?? []),
+    ...lines("line", rows, cols),
     ...cells.map(([r, c]) =>
       frame(keyboard ? "key" : "cell", colSlots.placeOf(c) * cw, rowSlots.placeOf(r) * ch, cw, ch),
     ),

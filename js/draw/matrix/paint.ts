@@ -19,6 +19,8 @@ export interface Look {
   plain?: boolean;
   /** Two decimals or no numbers, because most of the numbers are 0 at one decimal. */
   exact?: boolean;
+  /** Whether the numbers are differences: they have a sign, and 0 is not written. */
+  isDifference?: boolean;
   queries: readonly string[];
   keys: readonly string[];
 }
@@ -96,7 +98,7 @@ function paintCell(
   ctx.fillStyle = `rgb(${red} ${green} ${blue})`;
   ctx.fillRect(x, y, width - 1, height - 1);
   if (!print) return;
-  const number = look.plain ? "0" : rounded(look.value(r, c), print.digits);
+  const number = look.plain ? "0" : written(look, look.value(r, c), print.digits);
   const ink = isLight(red, green, blue) ? "#101014" : "#ffffff";
   paintText(ctx, area, number, print, colors, ink);
 }
@@ -108,6 +110,12 @@ function paintGap(ctx: Context, [x, y, width, height]: Area, dots: string, color
   ctx.textBaseline = "middle";
   ctx.fillStyle = colors.muted;
   ctx.fillText(dots, x + (width - 1) / 2, y + height / 2);
+}
+
+function written({ isDifference }: Look, value: number, digits: number): string {
+  const text = rounded(value, digits);
+  if (!isDifference) return text;
+  return value === 0 ? "" : value > 0 ? `+${text}` : text;
 }
 
 /** A number with a real minus sign; a number that rounds to 0 has no sign. */

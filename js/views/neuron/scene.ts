@@ -1,4 +1,5 @@
 /** The numbers of a query against every key, and the largest of them, which set the scales of the colours. */
+import { largestSize } from "../../maths/extent";
 import type { Store } from "../../state/store";
 import type { Matrix } from "../../wire/codec";
 
@@ -70,13 +71,6 @@ function norm(m: Matrix, row: number): number {
   let sum = 0;
   for (let c = 0; c < m.cols; c++) sum += m.data[row * m.cols + c] ** 2;
   return Math.sqrt(sum);
-}
-
-/** The largest absolute value. */
-function largestSize(values: Iterable<number>): number {
-  let size = 0;
-  for (const value of values) size = Math.max(size, Math.abs(value));
-  return size;
 }
 
 function largestProduct(Q: Matrix, K: Matrix, query: number): number {

@@ -12,6 +12,7 @@ import type { Store } from "../../state/store";
 import { h } from "../../ui/dom";
 import type { Scope } from "../../ui/scope";
 import { createArrows } from "./arrows";
+import { changes, differenceBar, differenceLook } from "./difference";
 import { AXES, type Axis, type Chart, isEditable, type Sizes } from "./flow";
 import { layout } from "./layout";
 import { lookOf, type Tables } from "./looks";
@@ -106,13 +107,23 @@ export function createChart(
       layouts++;
       return true;
     },
+    /** Light up once what the last edit has changed. */
+    flash(color: string) {
+      for (const { name } of chart?.blocks ?? []) matrix(name).flash(changes(store, name), color);
+    },
     paint(tables: Tables, colors: Palette) {
       for (const { name, rows, cols } of chart?.blocks ?? []) {
-        matrix(name).paint(lookOf(store, name, tables), colors);
+        const isDifference = store.showsDifference;
+        const look = isDifference
+          ? differenceLook(store, name, tables.signed)
+          : lookOf(store, name, tables);
+        const bar = isDifference ? differenceBar(look) : null;
+        matrix(name).paint(look, colors);
         matrix(name).describe(`${name}, ${rows} by ${cols}`, {
           title: { embeddings: "X", key_embeddings: "Y" }[name as "embeddings"] ?? name,
           shape: `${rows}×${cols}`,
-          note: noteOf(store, name),
+          note: isDifference ? "no change" : noteOf(store, name),
+          bar,
           hand: isEditable(name) && store.anyByHandIn(name),
           isOpen: AXES[name].some((axis) => canFold(store, axis))
             ? AXES[name].some((axis) => open.has(axis))

@@ -1,8 +1,9 @@
-/** Explains an entry (under the pointer, reached by keyboard, or clicked) and marks the numbers that it is computed from. */
+/** Explains an entry (under the pointer, reached by keyboard, or clicked), and marks the numbers that it is computed from and the numbers that are computed from it. */
 import type { Highlight } from "../../draw/matrix/matrix";
 import { markedCell } from "../../explain/cell";
 import { explain, type Source } from "../../explain/explain";
 import { number } from "../../explain/numbers";
+import { usesOf } from "../../explain/uses";
 import type { Store } from "../../state/store";
 import type { Scope } from "../../ui/scope";
 import type { ChartView } from "./chart";
@@ -17,6 +18,7 @@ export function createExplained(root: HTMLElement, store: Store, chart: ChartVie
   let pinned: Entry = entry;
   let isKeyboard = false;
   let sources: Source[] = [];
+  let uses: Source[] = [];
   /** The marks that are drawn, as JSON. */
   let markKey = "";
 
@@ -38,19 +40,31 @@ export function createExplained(root: HTMLElement, store: Store, chart: ChartVie
     entry.row = Math.min(entry.row, block.rows - 1);
     entry.col = Math.min(entry.col, block.cols - 1);
     const explanation = explain(store, entry.name, entry.row, entry.col);
-    panel.show(entry, explanation);
+    panel.show(entry, explanation, differenceLine());
     const words = `${titleOf(store, entry)} ${number(explanation.value)}`;
     chart.matrix(entry.name).say(words);
     sources = explanation.sources;
+    uses = usesOf(store, entry.name, entry.row, entry.col);
     mark();
   }
 
+  /** The entry before the last edit and now; empty where the view shows no differences. */
+  function differenceLine(): string {
+    const { name, row, col } = entry;
+    const [old, now] = [store.before.matrix(name), store.drawn(name)];
+    if (!store.showsDifference || !old || !now) return "";
+    const at = row * now.cols + col;
+    const by = now.data[at] - old.data[at];
+    const sign = by > 0 ? "+" : "";
+    return `before ${number(old.data[at])}, now ${number(now.data[at])}: Δ = ${sign}${number(by)}`;
+  }
+
   function mark() {
-    const key = JSON.stringify([entry, sources, isKeyboard, chart.layouts]);
+    const key = JSON.stringify([entry, sources, uses, isKeyboard, chart.layouts]);
     if (key === markKey) return;
     markKey = key;
     for (const name of chart.names) {
-      const highlight = highlightIn(name, sources);
+      const highlight = { ...highlightIn(name, sources), uses: highlightIn(name, uses) };
       if (name === entry.name) highlight.cells.push([entry.row, entry.col]);
       chart.matrix(name).light(highlight, isKeyboard && name === entry.name);
     }

@@ -25,6 +25,7 @@ const PICTURE_TRAITS = [
   "positional",
   "head",
   "report",
+  "difference",
 ];
 
 export const view: View = {
@@ -56,6 +57,8 @@ function createSteps(parent: HTMLElement, store: Store, env: Env): void {
   const edits = editNumber(store, chart.matrix);
   let tables = tablesOf(store, env.theme.dark);
   let painted = 0;
+  store.before.watch();
+  let flashed = store.before.edits;
 
   function actionsIn(name: MatrixName): MatrixActions {
     const at = ([row, col]: Place) => ({ name, row, col });
@@ -108,6 +111,11 @@ function createSteps(parent: HTMLElement, store: Store, env: Env): void {
       paint(colors) {
         chart.paint(tables, colors);
         root.dataset.painted = String(++painted);
+        const { edits } = store.before;
+        if (edits !== flashed && !store.drafting) {
+          flashed = edits;
+          chart.flash(colors.accent);
+        }
         explained.refresh();
         keepPanel();
       },

@@ -25,6 +25,14 @@ export function createPanel(root: HTMLElement, store: Store, scope: Scope) {
   let numpy = "";
   let isBeside = false;
   let free: Free | null = null;
+  const label = "show the difference to the state before the last edit";
+  const delta = h(
+    "button",
+    { type: "button", class: "aw-button", "data-tool": "difference", "aria-label": label },
+    "Δ",
+  );
+  delta.title = label;
+  scope.listen(delta, "click", () => store.showDifference(!store.showsDifference));
   const side = toggle("dock", "dock this panel at the side", () => {
     isBeside = !isBeside;
     place();
@@ -32,7 +40,7 @@ export function createPanel(root: HTMLElement, store: Store, scope: Scope) {
   const fold = toggle("fold", "fold this panel", () => {
     element.dataset.folded = String(element.dataset.folded !== "true");
   });
-  const tools = h("div", { class: "aw-explain-tools" }, side, fold);
+  const tools = h("div", { class: "aw-explain-tools" }, delta, side, fold);
   const words = h("div", { class: "aw-explain-text", role: "status" }, title, value, lines);
   const element = h(
     "div",
@@ -74,14 +82,15 @@ export function createPanel(root: HTMLElement, store: Store, scope: Scope) {
       free = next;
       place();
     },
-    show(entry: Entry, explanation: Explanation) {
+    show(entry: Entry, explanation: Explanation, difference: string) {
+      const all = difference ? [...explanation.lines, difference] : explanation.lines;
+      delta.disabled = store.before.edits === 0;
+      delta.setAttribute("aria-pressed", String(store.showsDifference));
       numpy = explanation.numpy;
       const [place, tokens] = [placeOf(entry), tokensOf(store, entry)];
       fill(title, `${place}\n${tokens}`, () => [h("b", {}, place), " ", tokensElement(tokens)]);
       text(value, `= ${number(explanation.value)}`);
-      fill(lines, explanation.lines.join("\n"), () =>
-        explanation.lines.map((line) => h("div", {}, ...strong(line))),
-      );
+      fill(lines, all.join("\n"), () => all.map((line) => h("div", {}, ...strong(line))));
       Object.assign(element.dataset, {
         cell: [entry.name, entry.row, entry.col].join(),
         value: explanation.value,

@@ -1,0 +1,98 @@
+/** The matrices as they were before the last edit. They are copies, because the arrays of the page are overwritten. */
+import { largestSize } from "../maths/extent";
+import type { Matrix } from "../wire/codec";
+
+/** A smaller difference is rounding, because Python and the page round differently; a share of the largest number. */
+const ROUNDING = 1e-5;
+
+/** What the numbers belong to, and which edit has made them. */
+export interface Moment {
+  /** The layer, head and stack: numbers of another head are no edit. */
+  shown: string;
+  /** A number that grows with each edit; the numbers of one stroke have one number. */
+  edit: number;
+  /** The mistake that the numbers are computed with; empty without one. */
+  mistake: string;
+}
+
+export function createBefore<Name extends string>(
+  names: readonly Name[],
+  read: (name: Name) => Matrix | null,
+  now: () => Moment,
+) {
+  type Matrices = Map<Name, Matrix>;
+  let before: Matrices = new Map();
+  /** The numbers when they were last compared; null until a view watches. */
+  let latest: Matrices | null = null;
+  let moment: Moment | null = null;
+  let edits = 0;
+
+  /** Copies of all matrices, in the memory of `old` where it has the same size. */
+  function copies(old: Matrices | null): Matrices {
+    const copied: Matrices = new Map();
+    for (const name of names) {
+      const drawn = read(name);
+      if (!drawn) continue;
+      const kept = old?.get(name)?.data;
+      const data = kept?.length === drawn.data.length ? kept : new Float32Array(drawn.data.length);
+      data.set(drawn.data);
+      copied.set(name, { data, rows: drawn.rows, cols: drawn.cols });
+    }
+    return copied;
+  }
+
+  return {
+    /** Keep the numbers from now on: only a page that shows what an edit changes has to. */
+    watch() {
+      if (latest) return;
+      latest = copies(null);
+      moment = now();
+    },
+    /** The number of edits that have changed a number. */
+    get edits() {
+      return edits;
+    },
+    /** The matrix before the last edit; null where there is none of this size. */
+    matrix(name: Name): Matrix | null {
+      const [old, drawn] = [before.get(name), read(name)];
+      return old && drawn && isSameSize(old, drawn) ? old : null;
+    },
+    /** Compare the numbers with those of the last call. */
+    compare() {
+      if (!latest || !moment) return;
+      const next = now();
+      if (moment.shown !== next.shown) {
+        before = new Map();
+        latest = copies(latest);
+        moment = next;
+        return;
+      }
+      if (!names.some((name) => differs(latest?.get(name) ?? null, read(name)))) return;
+      // A draft that is abandoned goes back to the numbers before it, and is no other edit.
+      const isSameEdit = edits > 0 && next.edit <= moment.edit && next.mistake === moment.mistake;
+      moment = next;
+      if (!isSameEdit) {
+        before = latest;
+        edits++;
+      }
+      latest = copies(isSameEdit ? latest : null);
+    },
+  };
+}
+
+export const isSameSize = (a: Matrix, b: Matrix) => a.rows === b.rows && a.cols === b.cols;
+
+function differs(old: Matrix | null, now: Matrix | null): boolean {
+  if (!old || !now) return old !== now;
+  return !isSameSize(old, now) || changedCells(old, now).next().done === false;
+}
+
+/** The flat indices of the numbers that differ by more than rounding. */
+export function* changedCells(old: Matrix, now: Matrix): Generator<number> {
+  const limit = ROUNDING * largestSize(now.data);
+  for (let i = 0; i < now.data.length; i++) {
+    const by = Math.abs(now.data[i] - old.data[i]);
+    // Two infinities, or two values that are not numbers, do not differ.
+    if (by > limit || (Number.isNaN(by) && !Object.is(now.data[i], old.data[i]))) yield i;
+  }
+}

@@ -1,0 +1,49 @@
+/** The difference of a matrix to the state before the last edit: its look, and the cells that differ. */
+import { cssColor, type Lut } from "../../draw/color";
+import type { Look } from "../../draw/matrix/paint";
+import type { MatrixName } from "../../explain/explain";
+import { number } from "../../explain/numbers";
+import { largestSize } from "../../maths/extent";
+import { changedCells } from "../../state/before";
+import type { Store } from "../../state/store";
+
+/** Null where the matrix is not on the page; zeros where there is nothing to compare with. */
+export function differenceOf(store: Store, name: MatrixName): Float32Array | null {
+  const [old, now] = [store.before.matrix(name), store.drawn(name)];
+  if (!now) return null;
+  const difference = new Float32Array(now.data.length);
+  if (old) for (const i of changedCells(old, now)) difference[i] = now.data[i] - old.data[i];
+  return difference;
+}
+
+export function differenceLook(store: Store, name: MatrixName, table: Lut): Look {
+  const data = differenceOf(store, name) ?? new Float32Array();
+  const cols = store.drawn(name)?.cols ?? 1;
+  const size = largestSize(data);
+  const value = (r: number, c: number) => data[r * cols + c];
+  return {
+    value,
+    share: (r, c) => (size > 0 ? 0.5 + value(r, c) / size / 2 : 0.5),
+    table,
+    largest: size,
+    signed: true,
+    isDifference: true,
+    marked: () => false,
+    queries: store.tokens,
+    keys: store.keyTokens,
+  };
+}
+
+/** The colours of a difference with the numbers at both ends; null where nothing differs. */
+export function differenceBar({ largest, table }: Look): { size: string; ramp: string } | null {
+  if (largest === 0) return null;
+  const stops = Array.from({ length: 9 }, (_, at) => cssColor(table, at / 8));
+  return { size: `±${number(largest)}`, ramp: stops.join() };
+}
+
+/** Whether each cell differs from the state before the last edit. */
+export function changes(store: Store, name: MatrixName): (row: number, col: number) => boolean {
+  const [old, now] = [store.before.matrix(name), store.drawn(name)];
+  const cells = new Set(old && now ? changedCells(old, now) : []);
+  return (row, col) => cells.has(row * (now?.cols ?? 0) + col);
+}
