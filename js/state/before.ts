@@ -71,11 +71,13 @@ export function createBefore<Name extends string>(
       // A draft that is abandoned goes back to the numbers before it, and is no other edit.
       const isSameEdit = edits > 0 && next.edit <= moment.edit && next.mistake === moment.mistake;
       moment = next;
+      // The numbers before the edit before are written over.
+      const spare = isSameEdit ? latest : before;
       if (!isSameEdit) {
         before = latest;
         edits++;
       }
-      latest = copies(isSameEdit ? latest : null);
+      latest = copies(spare);
     },
   };
 }
@@ -84,15 +86,27 @@ export const isSameSize = (a: Matrix, b: Matrix) => a.rows === b.rows && a.cols 
 
 function differs(old: Matrix | null, now: Matrix | null): boolean {
   if (!old || !now) return old !== now;
-  return !isSameSize(old, now) || changedCells(old, now).next().done === false;
+  return !isSameSize(old, now) || nextChange(old, now, 0, rounding(now)) >= 0;
 }
 
 /** The flat indices of the numbers that differ by more than rounding. */
-export function* changedCells(old: Matrix, now: Matrix): Generator<number> {
-  const limit = ROUNDING * largestSize(now.data);
-  for (let i = 0; i < now.data.length; i++) {
-    const by = Math.abs(now.data[i] - old.data[i]);
-    // Two infinities, or two values that are not numbers, do not differ.
-    if (by > limit || (Number.isNaN(by) && !Object.is(now.data[i], old.data[i]))) yield i;
+export function changedCells(old: Matrix, now: Matrix): number[] {
+  const limit = rounding(now);
+  const cells: number[] = [];
+  let at = nextChange(old, now, 0, limit);
+  for (; at >= 0; at = nextChange(old, now, at + 1, limit)) cells.push(at);
+  return cells;
+}
+
+const rounding = ({ data }: Matrix) => ROUNDING * largestSize(data);
+
+/** The first index from `start` on whose numbers differ by more than `limit`; -1 where none does. */
+function nextChange({ data: old }: Matrix, { data: now }: Matrix, start: number, limit: number) {
+  for (let i = start; i < now.length; i++) {
+    if (now[i] === old[i]) continue;
+    const by = Math.abs(now[i] - old[i]);
+    // Two values that are not numbers do not differ.
+    if (by > limit || (Number.isNaN(by) && !Object.is(now[i], old[i]))) return i;
   }
+  return -1;
 }

@@ -8,8 +8,8 @@ import type { Marks } from "./marks";
 import { type ArrayName, EDITABLE, type Mirror } from "./mirror";
 import type { Replay } from "./replay";
 
-/** The matrices of which the state before an edit is kept. */
-const DRAWN: readonly ArrayName[] = [...EDITABLE, "scores", "mask", "attention", "output"];
+/** The matrices of which the state before an edit is kept; almost every edit changes one of the first. */
+const DRAWN: readonly ArrayName[] = ["mask", "attention", "output", "scores", ...EDITABLE];
 
 interface Parts {
   mirror: Mirror;

@@ -134,6 +134,8 @@ export function createStore(model: AnyModel<Traits>, signal: AbortSignal) {
         listeners.add(listener);
         until.addEventListener("abort", () => listeners.delete(listener));
       },
+      /** What views keep of their own state while the widget lives, each under a name of its own. */
+      kept: new Map<string, unknown>(),
       /** Ask Python for what is too large for a trait. */
       request: questions.ask,
     },

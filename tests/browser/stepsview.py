@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING
 
+import numpy as np
+import torch
 from playwright.sync_api import expect
 
 if TYPE_CHECKING:
@@ -13,6 +16,45 @@ if TYPE_CHECKING:
 
 # Frames in which a page has come to rest after a resize.
 _FRAMES = 120
+
+
+MAKE = "from attnwidget import AttentionWidget, causal_mask\n"
+WIDGET = MAKE + "w = AttentionWidget('The cat sat on the mat', d_k=3, d_v=2, view='steps')"
+
+
+def flow(X=None, W_q=None, mask=None, Q=None, scale=3**-0.5):
+    """Every matrix of the lab's sentence by NumPy and torch; what is given stands in its place."""
+    X = np.random.RandomState(0).rand(6, 4) if X is None else X
+    rng = np.random.RandomState(0)
+    drawn = [rng.rand(4, 3), rng.rand(4, 3), rng.rand(4, 2)]
+    if W_q is not None:
+        drawn[0] = W_q
+    made = dict(zip(("Q", "K", "V"), (X @ W for W in drawn), strict=True))
+    if Q is not None:
+        made["Q"] = Q
+    hidden = np.zeros((6, 6), bool) if mask is None else mask
+    scores = made["Q"] @ made["K"].T * scale
+    logits = torch.tensor(scores).masked_fill(torch.tensor(hidden), -torch.inf)
+    attention = torch.softmax(logits, -1).nan_to_num(0).numpy()
+    return {
+        "embeddings": X,
+        **dict(zip(("W_q", "W_k", "W_v"), drawn, strict=True)),
+        **made,
+        "scores": scores,
+        "mask": hidden.astype(float),
+        "attention": attention,
+        "output": attention @ made["V"],
+    }
+
+
+def ask(notebook, expression):
+    """Return the JSON value of a Python expression in the notebook's kernel."""
+    return json.loads(notebook.run_cell(f"import json; print(json.dumps({expression}))"))
+
+
+def read(view, name):
+    rows, cols = view.shape(name)
+    return np.array([[view.value(name, r, c) for c in range(cols)] for r in range(rows)])
 
 
 class StepsView:
@@ -39,14 +81,18 @@ class StepsView:
         """Return the middle of a cell on the page, brought to where nothing covers it."""
         grid = self.grid(name)
         grid.evaluate("grid => grid.scrollIntoView({ block: 'center' })")
-        box, data = grid.bounding_box(), grid.evaluate("grid => ({ ...grid.dataset })")
+        box, (x, y, width, height) = grid.bounding_box(), self.cell(name, row, col)
         assert box
+        return box["x"] + x + width / 2, box["y"] + y + height / 2
+
+    def cell(self, name: str, row: int, col: int) -> tuple[float, float, float, float]:
+        """Return the left edge, the top, the width and the height of a cell in the grid."""
+        data = self.grid(name).evaluate("grid => ({ ...grid.dataset })")
         # Rows and columns that are left out stand as empty strings.
         rows, cols = (indices.split(",") for indices in data["drawn"].split(";"))
-        return (
-            box["x"] + float(data["left"]) + (cols.index(str(col)) + 0.5) * float(data["cw"]),
-            box["y"] + float(data["top"]) + (rows.index(str(row)) + 0.5) * float(data["ch"]),
-        )
+        width, height = float(data["cw"]), float(data["ch"])
+        x = float(data["left"]) + cols.index(str(col)) * width
+        return x, float(data["top"]) + rows.index(str(row)) * height, width, height
 
     def hover(self, name: str, row: int, col: int) -> None:
         """Put the pointer on a cell; again where the page moved meanwhile, as after a resize."""

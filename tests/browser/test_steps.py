@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 
@@ -10,40 +9,7 @@ import numpy as np
 import pytest
 import torch
 from playwright.sync_api import expect
-from stepsview import StepsView
-
-MAKE = "from attnwidget import AttentionWidget, causal_mask\n"
-WIDGET = MAKE + "w = AttentionWidget('The cat sat on the mat', d_k=3, d_v=2, view='steps')"
-
-
-def flow(X=None, W_q=None, mask=None, Q=None, scale=3**-0.5):
-    """Every matrix of the lab's sentence by NumPy and torch; what is given stands in its place."""
-    X = np.random.RandomState(0).rand(6, 4) if X is None else X
-    rng = np.random.RandomState(0)
-    drawn = [rng.rand(4, 3), rng.rand(4, 3), rng.rand(4, 2)]
-    if W_q is not None:
-        drawn[0] = W_q
-    made = dict(zip(("Q", "K", "V"), (X @ W for W in drawn), strict=True))
-    if Q is not None:
-        made["Q"] = Q
-    hidden = np.zeros((6, 6), bool) if mask is None else mask
-    scores = made["Q"] @ made["K"].T * scale
-    logits = torch.tensor(scores).masked_fill(torch.tensor(hidden), -torch.inf)
-    attention = torch.softmax(logits, -1).nan_to_num(0).numpy()
-    return {
-        "embeddings": X,
-        **dict(zip(("W_q", "W_k", "W_v"), drawn, strict=True)),
-        **made,
-        "scores": scores,
-        "mask": hidden.astype(float),
-        "attention": attention,
-        "output": attention @ made["V"],
-    }
-
-
-def ask(notebook, expression):
-    """Return the JSON value of a Python expression in the notebook's kernel."""
-    return json.loads(notebook.run_cell(f"import json; print(json.dumps({expression}))"))
+from stepsview import MAKE, WIDGET, StepsView, ask, flow, read
 
 
 @pytest.fixture(scope="module")
@@ -61,11 +27,6 @@ def view(opened):
     expect(view.root.locator(".aw-masked-count")).to_have_text("masked 0 of 36")
     view.settled()
     return view
-
-
-def read(view, name):
-    rows, cols = view.shape(name)
-    return np.array([[view.value(name, r, c) for c in range(cols)] for r in range(rows)])
 
 
 def test_every_number_of_every_matrix_is_numpy_s(view, opened):

@@ -30,7 +30,8 @@ export function createChart(
   let chart: Chart | null = null;
   let layouts = 0;
   /** The axes of which every index is drawn. */
-  const open = new Set<Axis>();
+  const open = (store.kept.get("steps axes") as Set<Axis> | undefined) ?? new Set<Axis>();
+  store.kept.set("steps axes", open);
   /** The query and the key that are drawn although their neighbours are left out. */
   let kept: Partial<Record<Axis, number>> = {};
 

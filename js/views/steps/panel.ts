@@ -13,6 +13,12 @@ import { placeOf, tokensOf } from "./words";
 /** From this width on a place without matrices has room for the panel. */
 const LEAST = 340;
 
+/** What the user has chosen for the panel. */
+interface PanelState {
+  isBeside?: boolean;
+  isFolded?: boolean;
+}
+
 /** The tokens of an entry, which the stylesheet cuts off where they are long. */
 function tokensElement(text: string): HTMLElement {
   return h("bdi", { class: "aw-of", title: text }, text);
@@ -23,54 +29,43 @@ export function createPanel(root: HTMLElement, store: Store, scope: Scope) {
   const value = h("output", { class: "aw-explained-value" });
   const lines = h("div", { class: "aw-sums" });
   let numpy = "";
-  let isBeside = false;
   let free: Free | null = null;
-  const label = "show the difference to the state before the last edit";
-  const delta = h(
-    "button",
-    { type: "button", class: "aw-button", "data-tool": "difference", "aria-label": label },
-    "Δ",
-  );
-  delta.title = label;
-  scope.listen(delta, "click", () => store.showDifference(!store.showsDifference));
-  const side = toggle("dock", "dock this panel at the side", () => {
-    isBeside = !isBeside;
+  const state = (store.kept.get("steps panel") as PanelState | undefined) ?? {};
+  store.kept.set("steps panel", state);
+  const flip = (name: keyof PanelState) => () => {
+    state[name] = !state[name];
     place();
-  });
-  const fold = toggle("fold", "fold this panel", () => {
-    element.dataset.folded = String(element.dataset.folded !== "true");
-  });
+  };
+  const delta = tool(
+    "difference",
+    "show the difference to the state before the last edit",
+    "Δ",
+    () => store.showDifference(!store.showsDifference),
+  );
+  const side = tool("dock", "dock this panel at the side", icon("dock"), flip("isBeside"));
+  const fold = tool("fold", "fold this panel", icon("fold"), flip("isFolded"));
   const tools = h("div", { class: "aw-explain-tools" }, delta, side, fold);
   const words = h("div", { class: "aw-explain-text", role: "status" }, title, value, lines);
-  const element = h(
-    "div",
-    { class: "aw-explain" },
-    tools,
-    words,
-    copyButton(() => numpy, scope),
-  );
+  const copy = copyButton(() => numpy, scope);
+  const element = h("div", { class: "aw-explain" }, tools, words, copy);
   root.append(element);
   place();
 
-  function toggle(name: "dock" | "fold", label: string, press: () => void) {
-    const button = h(
-      "button",
-      { type: "button", class: "aw-button", "data-tool": name, "aria-label": label, title: label },
-      icon(name),
-    );
-    button.setAttribute("aria-pressed", "false");
-    scope.listen(button, "click", () => {
-      button.setAttribute("aria-pressed", String(button.getAttribute("aria-pressed") !== "true"));
-      press();
-    });
+  function tool(name: string, title: string, content: Node | string, press: () => void) {
+    const names = { "data-tool": name, title, "aria-label": title };
+    const button = h("button", { type: "button", class: "aw-button", ...names }, content);
+    scope.listen(button, "click", press);
     return button;
   }
 
   /** At the side, in a place of the chart without matrices, or below the chart. */
   function place() {
     const isFree = free !== null && free.width >= LEAST;
-    root.dataset.panel = isBeside ? "side" : isFree ? "free" : "below";
-    const margins = isFree && !isBeside && free ? `${free.y}px 0 0 ${free.x}px` : "";
+    root.dataset.panel = state.isBeside ? "side" : isFree ? "free" : "below";
+    element.dataset.folded = String(state.isFolded ?? false);
+    side.setAttribute("aria-pressed", String(state.isBeside ?? false));
+    fold.setAttribute("aria-pressed", String(state.isFolded ?? false));
+    const margins = isFree && !state.isBeside && free ? `${free.y}px 0 0 ${free.x}px` : "";
     element.style.margin = margins;
     element.style.maxWidth = margins && free ? `${free.width}px` : "";
   }
