@@ -1,4 +1,4 @@
-/** The matrices as views draw them: with the mistake that is switched on, and before and after the last edit. */
+/** What views draw: the matrices with the mistake that is switched on, the state before the last edit, and the views' own state. */
 import { mistakenFlow } from "../maths/mistaken";
 import type { Matrix } from "../wire/codec";
 import type { createArrays } from "./arrays";
@@ -40,6 +40,8 @@ export function createDrawn({ mirror, replay, marks, arrays, once }: Parts) {
     drawn,
     /** The matrices before the last edit. */
     before,
+    /** What views keep of their own state while the widget lives, each under a name of its own. */
+    kept: new Map<string, unknown>(),
     /** Whether views draw the difference to the state before the last edit. */
     get showsDifference() {
       return showsDifference;

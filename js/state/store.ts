@@ -99,45 +99,37 @@ export function createStore(model: AnyModel<Traits>, signal: AbortSignal) {
     queueMicrotask(() => isQueued && flush());
   }
 
-  return joined(
-    arrays,
-    createPainting(mirror, replay),
-    createDrafts(mirror, replay),
-    drawn,
-    choices,
-    {
-      /** Whether a layer, head or stack is picked that Python has not sent yet. */
-      get computing() {
-        return waiting.live && isComputing();
-      },
-      /** Whether there is a Python that answers this page. */
-      get live() {
-        return waiting.live;
-      },
-      /** Whether Python has been asked and has said nothing for some seconds. */
-      get late() {
-        return waiting.late;
-      },
-      /** Commands that Python has not answered yet. */
-      get pending() {
-        return sync.pending.length;
-      },
-      /** A map (n_q, n_k) that is computed here by rows: all of it, or the row that is read. */
-      derived,
-      /** What follows from the arrays of the shown head, computed once until they change. */
-      once,
-      /** Whether a cell is masked that can be freed. */
-      get canClear() {
-        return canClear();
-      },
-      subscribe(listener: (change: Change) => void, until: AbortSignal) {
-        listeners.add(listener);
-        until.addEventListener("abort", () => listeners.delete(listener));
-      },
-      /** What views keep of their own state while the widget lives, each under a name of its own. */
-      kept: new Map<string, unknown>(),
-      /** Ask Python for what is too large for a trait. */
-      request: questions.ask,
+  const views = joined(arrays, drawn);
+  return joined(views, createPainting(mirror, replay), createDrafts(mirror, replay), choices, {
+    /** Whether a layer, head or stack is picked that Python has not sent yet. */
+    get computing() {
+      return waiting.live && isComputing();
     },
-  );
+    /** Whether there is a Python that answers this page. */
+    get live() {
+      return waiting.live;
+    },
+    /** Whether Python has been asked and has said nothing for some seconds. */
+    get late() {
+      return waiting.late;
+    },
+    /** Commands that Python has not answered yet. */
+    get pending() {
+      return sync.pending.length;
+    },
+    /** A map (n_q, n_k) that is computed here by rows: all of it, or the row that is read. */
+    derived,
+    /** What follows from the arrays of the shown head, computed once until they change. */
+    once,
+    /** Whether a cell is masked that can be freed. */
+    get canClear() {
+      return canClear();
+    },
+    subscribe(listener: (change: Change) => void, until: AbortSignal) {
+      listeners.add(listener);
+      until.addEventListener("abort", () => listeners.delete(listener));
+    },
+    /** Ask Python for what is too large for a trait. */
+    request: questions.ask,
+  });
 }
