@@ -126,6 +126,19 @@ describe("the flow", () => {
       expect([name, height - top <= 321]).toEqual([name, true]);
   });
 
+  it("joins what stands below each other on a narrow card by short arrows", () => {
+    const { blocks, arrows } = layout(326, sizes(12, 12), labels);
+    const joined = arrows.map(({ d }) => {
+      const path = points(d);
+      const [x, y] = path.at(-1)!;
+      const [, top] = path[0]!;
+      const next = blocks.find((b) => b.y > y - 1 && b.y - y < 8 && b.x <= x && x <= b.x + b.width);
+      return [next?.name, y - top < 40];
+    });
+    for (const name of ["W_q", "Q", "K", "V", "mask", "attention", "output"])
+      expect(joined).toContainEqual([name, true]);
+  });
+
   it("leaves room for the panel beside V on a wide card", () => {
     const { blocks, free } = layout(1088, sizes(6, 4), labels);
     for (const b of blocks) {
