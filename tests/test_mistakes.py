@@ -12,7 +12,8 @@ from students import right
 
 from attnwidget.lessons.cases import Case, cases
 from attnwidget.lessons.cases import given as own_case
-from attnwidget.lessons.mistakes import MISTAKES, OTHERS, Recipe, follow
+from attnwidget.lessons.mistakes import MISTAKES, OTHERS
+from attnwidget.lessons.recipes import Recipe, follow
 
 rng = np.random.default_rng(7)
 Q, K = rng.normal(size=(6, 4)), rng.normal(size=(6, 4))

@@ -107,6 +107,14 @@ export interface Report {
   mask: Packed;
   expected: Packed;
   got: Packed | null;
+  /** Of a mistake: the step of the arithmetic with the mistake. */
+  step: "scores" | "mask" | "attention" | "";
+  /** Of a mistake: the line of code with the mistake, and the line without. */
+  wrong: string;
+  right: string;
+  /** Of a mistake: the maps of every head, as the mistaken code computes them; null if the code fails. */
+  scores: Packed | null;
+  weights: Packed | null;
 }
 
 /** Every command that Python has not answered; sent whole, so a lost message costs nothing. */

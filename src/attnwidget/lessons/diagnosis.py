@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from attnwidget.lessons.mistakes import MISTAKES, OTHERS, Recipe, follow
+from attnwidget.lessons.mistakes import MISTAKES, OTHERS
+from attnwidget.lessons.recipes import Recipe, follow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

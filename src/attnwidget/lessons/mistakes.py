@@ -1,9 +1,6 @@
-"""The known mistakes in a hand-written attention function, and the weights that they give.
+"""The known mistakes in a hand-written attention function.
 
-Attention weights are computed in steps: dot products, scale, mask, softmax (a shift, then a
-total), and changes after the softmax. A `Recipe` names a variant for each step. A mistake is a
-recipe with a wrong variant, and `follow` computes the weights of a recipe as the mistaken code
-would.
+A mistake is a `Recipe` with a wrong variant of a step; see `attnwidget.lessons.recipes`.
 """
 
 from __future__ import annotations
@@ -14,113 +11,16 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from attnwidget.lessons.recipes import Array, Recipe, follow
 from attnwidget.maths.attention import scores
 from attnwidget.maths.masks import as_mask
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
-__all__ = ["MISTAKES", "OTHERS", "Mistake", "Recipe", "Spelling", "follow"]
-
-Array = NDArray[np.float64]
-Mask = NDArray[np.bool_]
-
-_DOTS: Mapping[str, Callable[[Array, Array], Array]] = {
-    "Q K.T": lambda q, k: q @ k.T,
-    "Q K": lambda q, k: q @ k,
-    "Q reshape(K)": lambda q, k: q @ k.reshape(k.shape[::-1]),
-    "K Q.T": lambda q, k: k @ q.T,
-    "Q.T K": lambda q, k: q.T @ k,
-}
-_SCALES: Mapping[str, Callable[[float, int, int, int], float]] = {
-    "right": lambda c, n_q, n_k, d_k: c,
-    "none": lambda c, n_q, n_k, d_k: 1.0,
-    "/ d_k": lambda c, n_q, n_k, d_k: 1 / d_k,
-    "* sqrt(d_k)": lambda c, n_q, n_k, d_k: math.sqrt(d_k),
-    "/ sqrt(n_k)": lambda c, n_q, n_k, d_k: 1 / math.sqrt(n_k),
-    "/ sqrt(n_q)": lambda c, n_q, n_k, d_k: 1 / math.sqrt(n_q),
-}
-_MASKS: Mapping[str, Callable[[Array, Mask, Array], Array]] = {
-    "hide": lambda s, hidden, m: np.where(hidden, -np.inf, s),
-    "swap": lambda s, hidden, m: np.where(hidden, s, -np.inf),
-    "raise": lambda s, hidden, m: s + 1e9 * hidden,
-    "times keep": lambda s, hidden, m: s * ~hidden,
-    "times mask": lambda s, hidden, m: s * hidden,
-    "add": lambda s, hidden, m: s + m,
-    "subtract": lambda s, hidden, m: s - m,
-    "ignore": lambda s, hidden, m: s,
-}
-# The axis of a maximum or a total, and whether the axis is kept. "flat" is a row without keepdims.
-_ALONG: Mapping[str, tuple[int | None, bool]] = {
-    "row": (1, True),
-    "column": (0, True),
-    "map": (None, True),
-    "flat": (1, False),
-}
-_AFTER: Mapping[str, Callable[[Array, Mask], Array]] = {
-    "as is": lambda a, hidden: a,
-    "zero masked": lambda a, hidden: a * ~hidden,
-    "zero open": lambda a, hidden: a * hidden,
-    "transposed": lambda a, hidden: a.T,
-}
-
-
-class Recipe(NamedTuple):
-    """A variant for each step; the defaults are right. `scale` may also be a number."""
-
-    dots: str = "Q K.T"
-    scale: str | float = "right"
-    mask: str = "hide"
-    shift: str = "row"
-    total: str = "row"
-    after: str = "as is"
-
-    def merged(self, other: Recipe) -> Recipe | None:
-        """Return the recipe with the changes of both, None if both change the same step."""
-        steps: list[Any] = []
-        for own_step, other_step, right_step in zip(self, other, Recipe(), strict=True):
-            if own_step != right_step and other_step not in (right_step, own_step):
-                return None
-            steps.append(own_step if own_step != right_step else other_step)
-        return Recipe(*steps)
-
-
-def follow(
-    recipe: Recipe, Q: Array, K: Array, hidden: Mask, scale: float, handed: ArrayLike | None = None
-) -> Array:
-    """Return the weights that `recipe` gives, in float64 and without a warning.
-
-    `hidden` is the mask (n_q, n_k), True = masked. `handed` is the mask in the numbers that the
-    tested code got (default: 0 and 1), because a recipe may add them to the scores. The shape is
-    (n_q, n_k), except for a recipe with a wrong transposition.
-
-    Raises
-    ------
-    ValueError
-        If the shapes do not fit a step, as they would not in the mistaken code.
-    """
-    n_q, n_k, d_k = len(Q), len(K), Q.shape[1]
-    factor = recipe.scale
-    if isinstance(factor, str):
-        factor = _SCALES[factor](scale, n_q, n_k, d_k)
-    number = hidden.astype(float) if handed is None else np.asarray(handed, dtype=float)
-    with np.errstate(all="ignore"):
-        s = _DOTS[recipe.dots](Q, K) * factor
-        if hidden.any():
-            s = _MASKS[recipe.mask](s, hidden, number)
-        if recipe.shift != "none":
-            axis, keep = _ALONG[recipe.shift]
-            s = s - s.max(axis=axis, keepdims=keep)
-        e = np.exp(s)
-        axis, keep = _ALONG[recipe.total]
-        a: Array = e / e.sum(axis=axis, keepdims=keep)
-        if recipe.mask == "hide" and recipe.shift == "row" and hidden.any():
-            a[hidden.all(axis=1)] = 0  # these mistakes keep the definition for empty rows
-        if hidden.any() or recipe.after == "transposed":
-            a = _AFTER[recipe.after](a, hidden)
-    return a
+__all__ = ["MISTAKES", "OTHERS", "Mistake", "Spelling"]
 
 
 class Spelling(NamedTuple):
@@ -134,16 +34,35 @@ class Spelling(NamedTuple):
 class Mistake:
     """A mistake with a name.
 
-    `what` describes the mistake, `mend` the remedy. `breaks` names the invariant that the weights
+    `what` describes the mistake, `mend` the remedy. `wrong` is the line of code with the mistake,
+    `right` the line without the mistake. `breaks` names the invariant that the weights
     violate, by which the mistake can be seen. `spellings` are the ways to write the mistake that
     give different numbers; the first is the usual way.
     """
 
     name: str
     what: str
+    wrong: str
+    right: str
     mend: str
     breaks: str
     spellings: tuple[Spelling, ...]
+
+    @property
+    def recipe(self) -> Recipe:
+        """The usual way to write the mistake."""
+        return self.spellings[0].recipe
+
+    @property
+    def step(self) -> str:
+        """The step of the arithmetic with the mistake: "scores", "mask" or "attention"."""
+        if self.recipe == Recipe():
+            return "scores"  # the second call of "in-place" gets another Q
+        dots, scale, mask, shift, total, after = self.recipe
+        if (dots, scale) != (Recipe().dots, Recipe().scale):
+            return "scores"
+        rest = (shift, total, after)
+        return "attention" if rest != (Recipe().shift, Recipe().total, Recipe().after) else "mask"
 
     def weights(
         self,
@@ -171,17 +90,22 @@ class Mistake:
             raise ValueError(f"Q, K: got shapes {q.shape} and {k.shape}, want two axes each")
         hidden = as_mask(mask, len(q), len(k))
         factor = 1 / math.sqrt(q.shape[1]) if scale is None else float(scale)
-        weights = follow(self.spellings[0].recipe, q, k, hidden, factor)
+        weights = follow(self.recipe, q, k, hidden, factor)
         if weights.shape != hidden.shape:
             raise ValueError(f"weights: got shape {weights.shape}, want {hidden.shape}")
         return weights
 
 
 def _mistake(
-    name: str, mend: str, breaks: str, *spellings: tuple[dict[str, Any], str]
+    name: str,
+    wrong: str,
+    right: str,
+    mend: str,
+    breaks: str,
+    *spellings: tuple[dict[str, Any], str],
 ) -> tuple[str, Mistake]:
     pairs = tuple(Spelling(Recipe(**steps), what) for steps, what in spellings)
-    return name, Mistake(name, pairs[0].what, mend, breaks, pairs)
+    return name, Mistake(name, pairs[0].what, wrong, right, mend, breaks, pairs)
 
 
 # The most fundamental mistake comes first. If a function has two mistakes, `check` reports the
@@ -191,6 +115,8 @@ MISTAKES: Mapping[str, Mistake] = MappingProxyType(
         [
             _mistake(
                 "not-transposed",
+                "scores = Q @ K / np.sqrt(d_k)",
+                "scores = Q @ K.T / np.sqrt(d_k)",
                 "Each score is the dot product of a row of Q and a row of K: write Q @ K.T, which "
                 "has the shape (n_q, n_k).",
                 "the scores, because each score mixes numbers of different keys; the shapes fit "
@@ -210,6 +136,8 @@ MISTAKES: Mapping[str, Mistake] = MappingProxyType(
             ),
             _mistake(
                 "keepdims",
+                "weights = e / e.sum(axis=1)",
+                "weights = e / e.sum(axis=1, keepdims=True)",
                 "Keep the axis that you reduce: np.sum(e, axis=1, keepdims=True), and the same "
                 "for the maximum, so that row i is divided by the total of row i.",
                 "the row sums, because column j is divided by the total of row j; if n_q and n_k "
@@ -237,6 +165,8 @@ MISTAKES: Mapping[str, Mistake] = MappingProxyType(
             ),
             _mistake(
                 "wrong-axis",
+                "weights = softmax(scores, axis=0)",
+                "weights = softmax(scores, axis=1)",
                 "The weights of each query must sum to 1 over the keys, so take the softmax along "
                 "the keys: axis=1 (or -1).",
                 "the row sums, because each column, or the whole map, sums to 1 instead",
@@ -266,6 +196,8 @@ MISTAKES: Mapping[str, Mistake] = MappingProxyType(
             ),
             _mistake(
                 "mask-sign",
+                "scores = scores + mask * 1e9",
+                "scores = scores - mask * 1e9",
                 "Here True (1) means masked: add -1e9 or -inf to the masked scores. If the "
                 "function expects True = keep, call the function with ~mask.",
                 "the masked cells, because they get all the attention",
@@ -278,6 +210,8 @@ MISTAKES: Mapping[str, Mistake] = MappingProxyType(
             ),
             _mistake(
                 "mask-after-softmax",
+                "weights = softmax(scores, axis=1) * (1 - mask)",
+                "weights = softmax(scores - mask * 1e9, axis=1)",
                 "Mask the scores before the softmax (-1e9 or -inf), so that the weights of the "
                 "unmasked keys sum to 1.",
                 "the row sums, because a row with a masked key sums to less than 1",
@@ -294,6 +228,8 @@ MISTAKES: Mapping[str, Mistake] = MappingProxyType(
             ),
             _mistake(
                 "mask-multiplied",
+                "scores = scores * (1 - mask)",
+                "scores = scores - mask * 1e9",
                 "A score of 0 is not small: exp(0) = 1. Set masked scores to -1e9 or -inf "
                 "instead, or add mask * -1e9.",
                 "the masked cells, because they still get attention",
@@ -310,6 +246,8 @@ MISTAKES: Mapping[str, Mistake] = MappingProxyType(
             ),
             _mistake(
                 "no-scale",
+                "scores = Q @ K.T",
+                "scores = Q @ K.T / np.sqrt(d_k)",
                 "Divide Q Kᵀ by np.sqrt(d_k), where d_k = Q.shape[1] is the length of a query and "
                 "of a key.",
                 "only the sharpness of the weights, because each row still sums to 1",
@@ -332,6 +270,8 @@ MISTAKES: Mapping[str, Mistake] = MappingProxyType(
             ),
             _mistake(
                 "in-place",
+                "Q /= np.sqrt(d_k)",
+                "Q = Q / np.sqrt(d_k)",
                 "Work on a copy: write scores = scores / c instead of Q /= c, and x = x.copy() "
                 "before you assign into x.",
                 "the inputs: the first call is right, but the next call gets the changed arrays",
@@ -339,6 +279,8 @@ MISTAKES: Mapping[str, Mistake] = MappingProxyType(
             ),
             _mistake(
                 "overflow",
+                "e = np.exp(scores)",
+                "e = np.exp(scores - scores.max(axis=1, keepdims=True))",
                 "Subtract the largest score of each row before the exp, which does not change the "
                 "weights: exp(s - s.max(axis=1, keepdims=True)).",
                 "the weights, which are NaN for large scores, because exp of a large score is "

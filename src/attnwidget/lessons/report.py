@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from attnwidget.lessons.mistakes import MISTAKES, Recipe, follow
-from attnwidget.maths.attention import scores, softmax
+from attnwidget.lessons.mistakes import MISTAKES, Mistake
+from attnwidget.lessons.recipes import Array, Mask, raw_scores, weigh
+from attnwidget.maths.attention import softmax
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from attnwidget.lessons.check import CheckResult
+    from attnwidget.sources.inputs import HeadInputs
 
 
 OVERFLOW = 709.78  # the largest x whose exp is finite in float64
@@ -27,6 +29,11 @@ class Report:
     `case` names the inputs that the maps belong to, "given" for the inputs of the widget. `got`,
     `expected` and `difference` are (n_q, n_k); `got` and `difference` are None if the function did
     not return weights of this shape. `mask` is the mask of the case, True = masked.
+
+    The report on a mistake has, besides the head on screen, the maps of every head as the mistaken
+    code computes them: `scores` and `weights`, (n_q, n_k), with a leading axis h where the inputs
+    have several heads; None if the code fails. `step` says where the mistake is ("scores", "mask"
+    or "attention"), `wrong` and `right` are the line of code with and without the mistake.
     """
 
     kind: str
@@ -37,6 +44,11 @@ class Report:
     expected: NDArray
     got: NDArray | None
     revision: int
+    step: str = ""
+    wrong: str = ""
+    right: str = ""
+    scores: NDArray | None = None
+    weights: NDArray | None = None
 
     @classmethod
     def of_check(cls, result: CheckResult, revision: int) -> Report:
@@ -55,29 +67,23 @@ class Report:
 
     @classmethod
     def of_mistake(
-        cls,
-        name: str,
-        Q: NDArray,
-        K: NDArray,
-        mask: NDArray[np.bool_],
-        scale: float,
-        revision: int,
+        cls, name: str, inputs: HeadInputs, mask: NDArray[np.bool_], head: int, revision: int
     ) -> Report:
-        """Return the report on the mistake `name` in a head with Q (n_q, d_k) and K (n_k, d_k)."""
+        """Return the report on the mistake `name` in the inputs of a map, which have Q and K.
+
+        The other parts of the scores and of the softmax (bias, softcap, temperature) stay right.
+        """
         mistake = MISTAKES[name]
-        right_scores = scores(Q, K, scale=scale)
+        right_scores = inputs.scores(np.float64)
+        expected = softmax(right_scores, mask, temperature=inputs.temperature)
         sentences = [mistake.what]
-        got = None
+        wrong_scores = weights = None
         try:
-            if name == "in-place":
-                # The first call of the mistaken code is right. The second call gets the Q that the
-                # first call has scaled.
-                got = follow(Recipe(), Q * scale, K, mask, scale)
-                sentences.append("The map shows a second call, after the first call scaled Q.")
-            else:
-                got = mistake.weights(Q, K, mask, scale)
+            wrong_scores, weights = _mistaken(mistake, inputs, mask)
         except ValueError as error:
             sentences.append(f"On these shapes the code fails: {error}.")
+        if name == "in-place":
+            sentences.append("The map shows a second call, after the first call scaled Q.")
         if name == "overflow":
             top = float(right_scores.max())
             sentences.append(
@@ -87,8 +93,21 @@ class Report:
             if top < OVERFLOW:
                 sentences.append("The weights are still right here; a larger scale makes them NaN.")
         sentences += [f"What breaks: {mistake.breaks}.", mistake.mend]
-        message, expected = " ".join(sentences), softmax(right_scores, mask)
-        return cls("mistake", name, message, "given", mask, expected, got, revision)
+        return cls(
+            "mistake",
+            name,
+            " ".join(sentences),
+            "given",
+            mask,
+            _of_head(expected, head),
+            None if weights is None else _of_head(weights, head),
+            revision,
+            mistake.step,
+            mistake.wrong,
+            mistake.right,
+            wrong_scores,
+            weights,
+        )
 
     @property
     def difference(self) -> NDArray | None:
@@ -98,3 +117,33 @@ class Report:
     def noted(self, note: str) -> Report:
         """Return the report with `note` after the message."""
         return replace(self, message=f"{self.message} {note}".strip())
+
+
+def _mistaken(mistake: Mistake, inputs: HeadInputs, mask: Mask) -> tuple[Array, Array]:
+    """Return scores and weights of every head; raise ValueError where the mistaken code fails."""
+    assert inputs.Q is not None
+    assert inputs.K is not None
+    pairs = []
+    for head in np.ndindex(*inputs.Q.shape[:-2]):
+        Q, K = (np.asarray(array[head], dtype=np.float64) for array in (inputs.Q, inputs.K))
+        if mistake.name == "in-place":
+            # The first call of the mistaken code is right. The second call gets the Q that the
+            # first call has scaled.
+            Q = Q * inputs.scale
+        bias = inputs.bias
+        if bias is not None and bias.ndim > 2:
+            bias = bias[head]
+        scores = raw_scores(
+            mistake.recipe, Q, K, len(mask), inputs.scale, softcap=inputs.softcap, bias=bias
+        )
+        weights = weigh(mistake.recipe, scores, mask, temperature=inputs.temperature)
+        if weights.shape != mask.shape:
+            raise ValueError(f"weights: got shape {weights.shape}, want {mask.shape}")
+        pairs.append((scores, weights))
+    lead = inputs.Q.shape[:-2]
+    all_scores, all_weights = (np.stack(maps) for maps in zip(*pairs, strict=True))
+    return all_scores.reshape(*lead, *mask.shape), all_weights.reshape(*lead, *mask.shape)
+
+
+def _of_head(maps: NDArray, head: int) -> NDArray:
+    return maps[head] if maps.ndim > 2 else maps

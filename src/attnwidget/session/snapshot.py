@@ -187,16 +187,13 @@ class Snapshot:
         """Report on the mistake that is switched on, or on the function that was checked."""
         if self.mistake is None:
             return self.checked
-        inputs, head = self.inputs, self.head
-        assert inputs.Q is not None
-        assert inputs.K is not None
-        Q, K = (array[head] if array.ndim > 2 else array for array in (inputs.Q, inputs.K))
-        report = Report.of_mistake(self.mistake, Q, K, self.maps.mask, inputs.scale, self.revision)
-        return report.noted(self.left_out)
+        return Report.of_mistake(
+            self.mistake, self.inputs, self.maps.mask, self.head, self.revision
+        )
 
     @property
     def left_out(self) -> str:
-        """A sentence on the parts of the scores that a function of Q, K, mask cannot compute."""
+        """A sentence on what a checked function of Q, K and mask cannot compute."""
         inputs = self.inputs
         words = ["the temperature"] if inputs.temperature != 1 else []
         words += ["the softcap of the scores"] if inputs.softcap is not None else []

@@ -60,12 +60,17 @@ def report_message(report: Report) -> dict[str, Any]:
             "mask": pack(report.mask),
             "expected": pack(report.expected),
             "got": pack(report.got),
+            "scores": pack(report.scores),
+            "weights": pack(report.weights),
         }
     words = {
         "kind": report.kind,
         "name": report.name,
         "message": report.message,
         "case": report.case,
+        "step": report.step,
+        "wrong": report.wrong,
+        "right": report.right,
     }
     return {**words, "revision": report.revision, **maps}
 
