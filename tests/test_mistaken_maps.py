@@ -1,4 +1,4 @@
-"""The maps that a switched-on mistake makes, against torch, and the lines of code of the mistakes."""
+"""The maps that a mistake makes, against torch, and the lines of code of the mistakes."""
 
 from __future__ import annotations
 

@@ -1,28 +1,59 @@
-/** The attention of a row as bars: the keys with the largest weights, and the key of the active cell. */
+/** The numbers of a row as bars, in the quantity and the colours of the map: the largest, and the key of the active cell. */
 import { cssColor, type Lut } from "../draw/color";
 import { rowIsEmpty } from "../explain/cell";
+import { columnFormat, fixed, number } from "../explain/numbers";
 import { visible } from "../explain/tokens";
-import { largest } from "../maths/extent";
+import { quantityMap, shownQuantity } from "../state/quantity";
+import { ceilingOf, isSigned, isWeights, shareOf } from "../state/scale";
 import type { Store } from "../state/store";
 import { h, text } from "../ui/dom";
 
 const BARS = 10;
-const CAPTION = "attention of this row, after the mask";
+/** The width of the longest bar, in percent. */
+const WIDEST = 62;
+
+/** The numbers of a row on screen, and where they lie on the scale of the map. */
+interface Row {
+  values: Float32Array;
+  /** 1 = a key without a number. */
+  blank: Uint8Array;
+  /** The largest absolute value. */
+  size: number;
+  ceiling: number;
+  signed: boolean;
+  format: (value: number) => string;
+}
+
+function rowOf(store: Store, q: number): Row {
+  const { nK } = store;
+  const values = quantityMap(store, q).data.subarray(q * nK, (q + 1) * nK);
+  const blank = store.blank.subarray(q * nK, (q + 1) * nK);
+  const sizes = values.map((v, k) => (blank[k] || !Number.isFinite(v) ? 0 : Math.abs(v)));
+  return {
+    values,
+    blank,
+    size: sizes.reduce((a, b) => Math.max(a, b), 0),
+    ceiling: ceilingOf(store, q),
+    signed: isSigned(store),
+    format: isWeights(store) ? (value) => fixed(value, 3) : columnFormat(sizes),
+  };
+}
 
 export function createBars(store: Store) {
-  const caption = h("p", { class: "aw-where" }, CAPTION);
+  const caption = h("p", { class: "aw-where" });
   const bars = h("div", { class: "aw-bars", role: "list" });
   const rest = h("p", { class: "aw-where" });
   const lines: ReturnType<typeof barLine>[] = [];
   return {
     elements: [caption, bars, rest],
     update(q: number, k: number, table: Lut) {
-      const { nK, mask } = store;
-      const row = store.attention.data.subarray(q * nK, (q + 1) * nK);
-      const isEmpty = rowIsEmpty(store, q);
-      text(caption, isEmpty ? "every key of this query is masked: no attention" : CAPTION);
-      const top = ceiling(store, row);
-      const keys = strongest(row, k);
+      const { nK } = store;
+      const { name } = shownQuantity(store);
+      const row = rowOf(store, q);
+      const isEmpty = rowIsEmpty(store, q) && row.blank.every(Boolean);
+      const words = `${name} of this row${isWeights(store) ? ", after the mask" : ""}`;
+      text(caption, isEmpty ? `every key of this query is masked: no ${name}` : words);
+      const keys = largestKeys(row, k);
       while (lines.length < keys.length) {
         const line = barLine();
         lines.push(line);
@@ -32,46 +63,30 @@ export function createBars(store: Store) {
         const key = keys[i];
         line.element.hidden = key === undefined || isEmpty;
         if (line.element.hidden) return;
-        const value = row[key];
-        const hidden = Boolean(mask[q * nK + key]);
-        line.set(
-          visible(store.keyTokens[key]),
-          value,
-          hidden,
-          key === k,
-          cssColor(table, top > 0 ? value / top : 0),
-        );
+        line.set(visible(store.keyTokens[key]), row, key, key === k, table);
       });
-      bars.setAttribute("aria-label", `attention of query ${q} to each key`);
-      const others = nK - keys.length;
-      const othersTotal = row.reduce((a, b) => a + b, 0) - keys.reduce((a, j) => a + row[j], 0);
-      text(
-        rest,
-        others && !isEmpty
-          ? `${others} other keys together: ${Math.max(0, othersTotal).toFixed(3)}`
-          : "",
-      );
+      bars.setAttribute("aria-label", `${name} of query ${q} to each key`);
+      text(rest, isEmpty || keys.length === nK ? "" : othersOf(row, keys, isSigned(store)));
     },
   };
 }
 
-/** The weight with the last colour of the scale: the bars have the same colours as the map. */
-function ceiling(store: Store, row: Float32Array): number {
-  const scale = store.get("color_scale");
-  if (scale === "unit") return 1;
-  if (scale === "map") return store.once("largest", () => largest(store.attention.data));
-  return largest(row);
+/** The keys without a bar in words: masked keys have no part in the sum. */
+function othersOf({ values, blank, format }: Row, keys: readonly number[], signed: boolean) {
+  const others = Array.from(values, (_, k) => k).filter((k) => !blank[k] && !keys.includes(k));
+  if (!others.length) return "";
+  const numbers = others.map((k) => values[k]);
+  if (signed) return `${others.length} other keys: at most ${format(Math.max(...numbers))}`;
+  return `${others.length} other keys together: ${format(numbers.reduce((a, b) => a + b, 0))}`;
 }
 
-/** Return the keys with the largest weights, and `key`, in the order of the sentence. */
-function strongest(row: Float32Array, key: number): number[] {
-  const keys = Array.from(row, (_, j) => j);
-  if (row.length <= BARS + 2) return keys;
-  const rank = (j: number) => (j === key ? 2 : row[j]);
-  return keys
-    .sort((a, b) => rank(b) - rank(a))
-    .slice(0, BARS)
-    .sort((a, b) => a - b);
+/** Return the keys in the order of the sentence if all have a bar; else the largest, sorted, and `key`. */
+function largestKeys({ values, blank }: Row, key: number): number[] {
+  const keys = Array.from(values, (_, k) => k);
+  if (values.length <= BARS + 2) return keys;
+  const sorted = keys.filter((k) => !blank[k] || k === key).sort((a, b) => values[b] - values[a]);
+  const first = sorted.slice(0, BARS);
+  return first.includes(key) ? first : [...first.slice(0, BARS - 1), key];
 }
 
 function barLine() {
@@ -81,13 +96,19 @@ function barLine() {
   const element = h("div", { class: "aw-bar", role: "listitem" }, name, fill, value);
   return {
     element,
-    set(token: string, p: number, hidden: boolean, current: boolean, color: string) {
+    set(token: string, row: Row, key: number, current: boolean, table: Lut) {
+      const p = row.values[key];
+      const isMasked = Boolean(row.blank[key]) && !Number.isNaN(p);
+      const isPlain = isMasked || !Number.isFinite(p);
       text(name, token);
-      element.classList.toggle("aw-bar-masked", hidden);
+      element.classList.toggle("aw-bar-masked", isMasked);
       element.classList.toggle("aw-bar-current", current);
-      fill.style.width = hidden ? "" : `${Math.max(0.8, p * 62)}%`;
-      fill.style.background = hidden ? "" : color;
-      text(value, hidden ? "masked" : p.toFixed(3));
+      const width = row.size > 0 ? (Math.abs(p) / row.size) * WIDEST : 0;
+      fill.style.width = isPlain ? "" : `${Math.max(0.8, width)}%`;
+      const share = shareOf(p, row.ceiling, row.signed);
+      fill.style.background = isPlain ? "" : cssColor(table, share);
+      text(value, isMasked ? "masked" : Number.isFinite(p) ? row.format(p) : number(p));
+      element.dataset.value = isMasked ? "" : String(p);
     },
   };
 }

@@ -23,7 +23,7 @@ export function createFooter(
 
   function count(rows: Iterable<number>) {
     const { nK, mask } = store;
-    const { data } = currentView(views, store)?.drawn?.(store) ?? store.attention;
+    const { data } = store.attention;
     for (const q of rows) {
       let sum = 0;
       let masked = 0;

@@ -48,13 +48,14 @@ export function createHeads(parent: HTMLElement, store: Store, env: Env): void {
     for (const { element } of buttons.splice(heads)) element.remove();
     const table = lut(store.get("cmap"));
     const { masked } = palette(strip);
-    const { nQ, nK, mask } = store;
+    const { nQ, nK } = store;
     // On the colour scale "map" all heads share the largest weight, so that their colours can be compared.
     const maps = buttons.map((_, head) => store.matrix("attention", head)?.data as Float32Array);
     const top = store.get("color_scale") === "map" ? largest(maps.map((map) => largest(map))) : 1;
     buttons.forEach(({ element, canvas }, head) => {
       const data = maps[head];
-      const share = (at: number) => (mask[at] ? null : data[at] / (top || 1));
+      const blank = store.blankOf(head);
+      const share = (at: number) => (blank[at] ? null : data[at] / (top || 1));
       paintThumb(canvas, nQ, nK, share, table, masked);
       const current = head === store.get("head");
       element.setAttribute("aria-checked", String(current));

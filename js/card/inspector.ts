@@ -1,52 +1,73 @@
-/** The panel that explains the active cell in words and numbers. */
-import { type Lut, lut } from "../draw/color";
+/** The panel that explains the active cell, or the label under the pointer, in words and numbers. */
+import { type Lut, lut, signedLut } from "../draw/color";
+import { codeOfCell } from "../explain/code";
 import { explainScore, explainWeight } from "../explain/explain";
 import { number } from "../explain/numbers";
 import { visible } from "../explain/tokens";
 import { quantityAt, shiftMap, shownQuantity, weighted } from "../state/quantity";
+import { isSigned } from "../state/scale";
 import type { Store } from "../state/store";
 import { copyButton } from "../ui/copy";
 import { fill, h, text } from "../ui/dom";
-import type { Cell } from "../ui/focus";
+import type { Cell, Label } from "../ui/focus";
 import { strong, token } from "../ui/words";
 import { createBars } from "./bars";
+import { labelToken, labelWords } from "./label";
 import type { Env } from "./view";
 
 /** The panel is drawn again when one of these traits changes. */
 const TRAITS = ["cmap", "color_scale", "quantity", "scale", "temperature"];
 
 export function createInspector(parent: HTMLElement, store: Store, env: Env): void {
-  const { signal, focus } = env;
+  const { signal, focus, theme } = env;
   const pair = h("h3", { class: "aw-pair" });
-  const where = h("p", { class: "aw-where" });
+  const place = h("span", {});
+  const unpin = h("button", { type: "button", class: "aw-text-button aw-unpin" }, "unpin");
+  const where = h("p", { class: "aw-where" }, place, " ", unpin);
   const formula = h("div", { class: "aw-formula" });
-  const copy = copyButton(() => explanation(...activeCell()).numpy, env);
+  const copy = copyButton(() => codeOfCell(store, ...activeCell()), env);
   const bars = createBars(store);
   const effect = h("p", { class: "aw-effect" });
   parent.append(
     h("div", { class: "aw-of-cell" }, pair, where, formula, copy, effect),
     h("div", { class: "aw-of-row" }, ...bars.elements),
   );
-  let table: Lut = lut(store.get("cmap"));
-  const explanation = (q: number, k: number) =>
-    shownQuantity(store).value === "scores"
-      ? explainScore(store, q, k)
-      : explainWeight(store, q, k);
+  const tableOfColors = () => (isSigned(store) ? signedLut(theme.dark) : lut(store.get("cmap")));
+  let table: Lut = tableOfColors();
   const activeCell = () => focus.cell ?? ([0, 0] as const);
+  env.listen(unpin, "click", () => focus.pin(null));
 
   function update() {
-    const cell = focus.cell;
-    if (!cell) return;
+    unpin.hidden = !focus.isPinned || focus.label !== null;
+    parent.dataset.of = focus.label ? "label" : "cell";
+    parent.dataset.cell = focus.cell?.join() ?? "";
+    if (focus.label) showLabel(focus.label);
+    else if (focus.cell) showCell(focus.cell);
+  }
+
+  function showCell(cell: Cell) {
     const [q, k] = cell;
     const [from, to] = [visible(store.tokens[q]), visible(store.keyTokens[k])];
     fill(pair, JSON.stringify([from, to]), () => [token(from), h("span", {}, "→"), token(to)]);
-    text(
-      where,
-      `${shownQuantity(store).name}[${q}, ${k}]: query ${q} looks at key ${k}, counted from 0`,
-    );
+    const words = `${shownQuantity(store).name}[${q}, ${k}]: query ${q} looks at key ${k}, counted from 0`;
+    text(place, focus.isPinned ? `${words}; pinned` : words);
     showFormula(cell);
     bars.update(q, k, table);
     showEffect(effect, store, cell, from);
+  }
+
+  /** The arithmetic and the bars are of another cell, so the stylesheet hides them; they keep their room. */
+  function showLabel(label: Label) {
+    const name = labelToken(store, label);
+    fill(pair, JSON.stringify([name]), () => [token(name), h("span", {}, `as ${label.side}`)]);
+    text(
+      place,
+      label.side === "query"
+        ? `row ${label.index}: query ${label.index} and every key`
+        : `column ${label.index}: every query and key ${label.index}`,
+    );
+    const words = labelWords(store, label);
+    fill(effect, words, () => [words]);
   }
 
   function showFormula(cell: Cell) {
@@ -59,8 +80,12 @@ export function createInspector(parent: HTMLElement, store: Store, env: Env): vo
   }
 
   focus.subscribe(update, signal);
+  theme.subscribe(() => {
+    table = tableOfColors();
+    update();
+  }, signal);
   store.subscribe((change) => {
-    if (change.names.has("cmap")) table = lut(store.get("cmap"));
+    if (change.names.has("cmap") || change.names.has("quantity")) table = tableOfColors();
     if (change.all || change.rows.size || TRAITS.some((name) => change.names.has(name))) update();
   }, signal);
   update();
@@ -87,13 +112,12 @@ function formulaOf(store: Store, [q, k]: Cell): string[] {
 function showEffect(effect: HTMLElement, store: Store, [q, k]: Cell, from: string): void {
   const at = q * store.nK + k;
   const shift = shiftMap(store, q);
-  if (store.locked?.[at]) {
-    fill(effect, "locked", () => ["This cell is locked: the model itself masks it."]);
-  } else if (store.mask[at]) {
-    fill(effect, "masked", () => ["A click frees this cell: the query sees the key again."]);
-  } else if (!shift) {
-    fill(effect, "given", () => ["A click masks this cell: the other keys share its weight."]);
-  } else {
+  const say = (words: string) => fill(effect, words, () => [words]);
+  if (store.locked?.[at]) say("This cell is locked: the model itself masks it.");
+  else if (store.mask[at]) say("A click frees this cell: the query sees the key again.");
+  else if (store.mistake) say("A click masks this cell; the mistake stays switched on.");
+  else if (!shift) say("A click masks this cell: the other keys share its weight.");
+  else {
     const distance = number(shift.data[at]);
     fill(effect, JSON.stringify([from, distance]), () => [
       "A click masks this cell: the output of ",

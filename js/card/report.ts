@@ -14,12 +14,13 @@ export function createReport(parent: HTMLElement, store: Store, env: Env): void 
   const dismiss = h("button", { type: "button", class: "aw-text-button" }, "dismiss");
   const message = h("p", { class: "aw-message" });
   const stale = h("p", { class: "aw-where" });
+  const lines = h("div", { class: "aw-report-lines" });
   const checks = h("ul", { class: "aw-invariants" });
   const maps = h("div", { class: "aw-report-maps" });
   const readout = h("p", { class: "aw-where aw-report-cell", role: "status" });
   const head = h("div", { class: "aw-report-head" }, title, dismiss);
   const element = h("section", { class: "aw-report", "aria-label": "report" });
-  element.append(head, message, checks, maps, readout, stale);
+  element.append(head, message, lines, checks, maps, readout, stale);
   parent.append(element);
   // Dismissing the report of a mistake switches the mistake off, too.
   listen(dismiss, "click", () => store.set("report", null));
@@ -49,6 +50,8 @@ export function createReport(parent: HTMLElement, store: Store, env: Env): void 
     const name = report.name === "other" ? "not right yet" : report.name || "right";
     text(title, `${subject}: ${name}`);
     text(message, report.message);
+    lines.hidden = report.wrong === "";
+    lines.replaceChildren(codeLine("wrong", report.wrong), codeLine("right", report.right));
     draw(report);
   }
 
@@ -89,4 +92,15 @@ export function createReport(parent: HTMLElement, store: Store, env: Env): void 
   }, signal);
   signal.addEventListener("abort", () => drawing.abort());
   update();
+}
+
+/** A line of code with the mistake, or the line without the mistake. */
+function codeLine(kind: "wrong" | "right", code: string): HTMLElement {
+  const mark = kind === "wrong" ? "✗ with the mistake" : "✓ right";
+  return h(
+    "div",
+    { "data-line": kind },
+    h("span", { class: "aw-where" }, mark),
+    h("code", {}, code),
+  );
 }

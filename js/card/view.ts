@@ -3,7 +3,6 @@ import type { Theme } from "../draw/theme";
 import type { Store } from "../state/store";
 import type { Focus } from "../ui/focus";
 import type { Scope } from "../ui/scope";
-import type { Matrix } from "../wire/codec";
 
 /** The names of `VIEWS` in Python; a test compares the two lists. */
 export type ViewName =
@@ -40,8 +39,6 @@ export interface View {
   parts: readonly Part[];
   /** The help in the foot: keys or gestures, each with its action. */
   keys?: readonly (readonly [key: string, does: string])[];
-  /** The weights that the view draws, if they are not the attention of the store. */
-  drawn?(store: Store): Matrix | null;
   /** Whether the toolbar offers the view; a view without this function is always offered. */
   isOffered?(store: Store): boolean;
   /** Draw the view inside `host` until the card's signal ends. */

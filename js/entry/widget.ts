@@ -1,5 +1,6 @@
 /** The anywidget module: a store for each model, a card for each view of it. */
 import type { AnyModel } from "@anywidget/types";
+import { createBadge } from "../card/badge";
 import { createExperiments } from "../card/experiments";
 import { createFooter } from "../card/footer";
 import { createMistakes } from "../card/mistakes";
@@ -137,6 +138,7 @@ function fill(
   createReport(below, store, env);
   createFooter(foot, store, VIEWS, env);
 
+  const badge = createBadge(store, VIEWS, env);
   let open = "";
   let name: ViewName = "heatmap";
   let previous: ViewName = name;
@@ -148,7 +150,7 @@ function fill(
     open = store.get("view") + why;
     ending.abort();
     ending = new AbortController();
-    body.replaceChildren();
+    body.replaceChildren(badge);
     foot.hidden = !view?.parts.includes("foot");
     lab.hidden = !view?.parts.includes("lab");
     if (view && view.name !== name) [previous, name] = [name, view.name];

@@ -1,7 +1,7 @@
 /** Describe a cell of the map in words, and choose the first active cell. */
 import { quantityAt, shownQuantity } from "../state/quantity";
 import type { Store } from "../state/store";
-import { number } from "./numbers";
+import { fixed, number } from "./numbers";
 import { visible } from "./tokens";
 
 /** Whether every key of the query is masked. */
@@ -11,16 +11,25 @@ export function rowIsEmpty(store: Store, query: number): boolean {
   return true;
 }
 
-/** For example "cat → sat 0.42", "cat → sat masked", or "cat → sat effect 1.30" if the map shows another quantity. */
+/**
+ * For example "cat → sat 0.42", "cat → sat masked", or "cat → sat effect 1.30" if the map shows another
+ * quantity. With a mistake that is switched on, the mistake has a name in the words, and a masked cell may have a number.
+ */
 export function describe(store: Store, [query, key]: readonly [number, number]): string {
   const at = query * store.nK + key;
   const pair = `${visible(store.tokens[query])} → ${visible(store.keyTokens[key])}`;
-  if (store.locked?.[at]) return `${pair} masked by the model itself, locked`;
-  if (rowIsEmpty(store, query)) return `${pair} masked, every key of this query is masked`;
-  if (store.mask[at]) return `${pair} masked`;
-  const { value, name } = shownQuantity(store);
-  if (value === "attention") return `${pair} ${store.attention.data[at].toFixed(2)}`;
-  return `${pair} ${name} ${number(quantityAt(store, query, key))}`;
+  const { mistake } = store;
+  const value = quantityAt(store, query, key);
+  const isNumber = !store.blank[at] || Number.isNaN(value);
+  const note = mistake ? `, with the mistake ${mistake.name}` : "";
+  if (!mistake || !isNumber) {
+    if (store.locked?.[at]) return `${pair} masked by the model itself, locked${note}`;
+    if (rowIsEmpty(store, query)) return `${pair} masked, every key of this query is masked${note}`;
+    if (store.mask[at]) return `${pair} masked${note}`;
+  }
+  const { value: quantity, name } = shownQuantity(store);
+  const words = quantity === "attention" ? fixed(value, 2) : `${name} ${number(value)}`;
+  return store.mask[at] ? `${pair} masked, but ${words}${note}` : `${pair} ${words}${note}`;
 }
 
 /** The selected cell; where none is, the cell that a view marks first. */

@@ -1,4 +1,4 @@
-/** Explain a number: its computation in words and as a line of NumPy, and the rows and columns it uses. */
+/** Explain a number: its computation in words, and the rows and columns it uses; `code.ts` has the line of NumPy. */
 
 import { extent } from "../maths/extent";
 import { angle, sinusoidal } from "../maths/positions";
@@ -6,12 +6,13 @@ import type { ArrayName } from "../state/mirror";
 import type { Store } from "../state/store";
 import type { Matrix } from "../wire/codec";
 import type { Editable } from "../wire/schema";
-import { exact, exactList, number, operand, sum, two, weight } from "./numbers";
+import { codeOf, type MatrixName } from "./code";
+import { exact, isDefaultScale, number, operand, sum, two, weight } from "./numbers";
 import { visible } from "./tokens";
 
 const GIVEN = "given in Python";
 
-export type MatrixName = Editable | "scores" | "mask" | "attention" | "output";
+export type { MatrixName } from "./code";
 
 /** A row, a column or a cell of another matrix that a number is computed from. */
 export interface Source {
@@ -20,13 +21,16 @@ export interface Source {
   col?: number;
 }
 
-export interface Explanation {
+export interface Arithmetic {
   value: number;
   /** The lines of the computation in words; a line ends with its result. */
   lines: string[];
-  /** An expression that gives the number where `np` is NumPy. */
-  numpy: string;
   sources: Source[];
+}
+
+export interface Explanation extends Arithmetic {
+  /** An expression that gives the number where `np` is NumPy and `w` the widget. */
+  numpy: string;
 }
 
 const row = (m: Matrix, r: number) => Array.from(m.data.subarray(r * m.cols, (r + 1) * m.cols));
@@ -37,16 +41,13 @@ const products = (a: readonly number[], b: readonly number[]) =>
   a.map((x, i) => `${two(x)}·${operand(b[i])}`);
 
 /** An explanation of a number that is not computed from other matrices. */
-const constant = (value: number, lines: string[]): Explanation => ({
-  value,
-  lines,
-  numpy: exact(value),
-  sources: [],
-});
+const constant = (value: number, lines: string[]): Arithmetic => ({ value, lines, sources: [] });
 
 export function explain(store: Store, name: MatrixName, r: number, c: number): Explanation {
-  const mistaken = name === "attention" || name === "output" ? store.mistaken : null;
-  if (mistaken) return explainMistake(store, mistaken, name as "attention", r, c);
+  return { ...arithmetic(store, name, r, c), numpy: codeOf(store, name, r, c) };
+}
+
+function arithmetic(store: Store, name: MatrixName, r: number, c: number): Arithmetic {
   switch (name) {
     case "scores":
       return explainScore(store, r, c);
@@ -65,29 +66,38 @@ export function explain(store: Store, name: MatrixName, r: number, c: number): E
   }
 }
 
+/** A number of the matrix in which the mistake happens; the matrices after it follow by the right arithmetic. */
 function explainMistake(
   store: Store,
-  mistaken: NonNullable<Store["mistaken"]>,
-  name: "attention" | "output",
+  name: "scores" | "attention",
   r: number,
   c: number,
-): Explanation {
-  const value = at(mistaken[name], r, c);
-  const correct = at(need(store, name), r, c);
-  const total = row(mistaken.attention, r).reduce((a, b) => a + b, 0);
+): Arithmetic {
+  const matrix = need(store, name);
+  const value = at(matrix, r, c);
+  const right = at(store.rightMatrix(name) as Matrix, r, c);
+  const total = row(matrix, r).reduce((a, b) => a + b, 0);
   return {
     value,
     lines: [
-      `with the mistake ${mistaken.name} = ${number(value)}`,
-      `the right value = ${number(correct)}`,
-      `the sum of this attention row = ${number(total)}`,
+      `with the mistake ${store.mistake?.name} = ${number(value)}`,
+      `the right value = ${number(right)}`,
+      ...(name === "attention" ? [`the sum of this attention row = ${number(total)}`] : []),
     ],
-    numpy: exact(value),
-    sources: [{ name: "scores", row: r }],
+    sources:
+      name === "attention"
+        ? [
+            { name: "scores", row: r },
+            { name: "mask", row: r },
+          ]
+        : [
+            { name: "Q", row: r },
+            { name: "K", row: c },
+          ],
   };
 }
 
-function explainInput(store: Store, name: Editable, r: number, c: number): Explanation {
+function explainInput(store: Store, name: Editable, r: number, c: number): Arithmetic {
   const value = at(need(store, name), r, c);
   const lines = [`${number(value)}, ${origin(store, name, r, c)}`];
   if (name.endsWith("embeddings") && store.get("positional") === "sinusoidal") {
@@ -107,7 +117,7 @@ function origin(store: Store, name: Editable, r: number, c: number): string {
     : `${store.get("init")} weights, seed ${seed}`;
 }
 
-function explainProjection(store: Store, name: "Q" | "K" | "V", r: number, c: number): Explanation {
+function explainProjection(store: Store, name: "Q" | "K" | "V", r: number, c: number): Arithmetic {
   const projection = need(store, name);
   const value = at(projection, r, c);
   const weights = `W_${name.toLowerCase()}` as "W_q";
@@ -125,11 +135,10 @@ function explainProjection(store: Store, name: "Q" | "K" | "V", r: number, c: nu
     { name: input, row: r },
     { name: weights, col: c },
   ] as Source[];
-  const dot = (col: number) => `np.dot(${exactList(x)}, ${exactList(column(W, col))})`;
   const label = isSinusoidal ? "(x + position)·w" : "x·w";
   if (store.get("positional") !== "rotary" || name === "V") {
     const lines = [`${label} = ${sum(products(x, column(W, c)))} = ${number(value)}`];
-    return { value, lines, numpy: dot(c), sources };
+    return { value, lines, sources };
   }
   const first = c - (c % 2);
   const pair = [first, first + 1].map((col) => x.reduce((s, v, m) => s + v * at(W, m, col), 0));
@@ -138,7 +147,6 @@ function explainProjection(store: Store, name: "Q" | "K" | "V", r: number, c: nu
   const angles = `θ = ${r} ÷ 10000^(${first}/${projection.cols}) = ${two(theta)}`;
   const rotation =
     c % 2 ? `${two(a)}·sin(θ) + ${two(b)}·cos(θ)` : `${two(a)}·cos(θ) − ${two(b)}·sin(θ)`;
-  const [firstFactor, secondFactor, sign] = c % 2 ? ["sin", "cos", "+"] : ["cos", "sin", "-"];
   return {
     value,
     lines: [
@@ -146,12 +154,12 @@ function explainProjection(store: Store, name: "Q" | "K" | "V", r: number, c: nu
       `x·w′ = ${sum(products(x, column(W, first + 1)))} = ${two(b)}`,
       `rotated by ${angles}: ${rotation} = ${number(value)}`,
     ],
-    numpy: `${dot(first)} * np.${firstFactor}(${theta}) ${sign} ${dot(first + 1)} * np.${secondFactor}(${theta})`,
     sources: [...sources, { name: weights, col: c % 2 ? c - 1 : c + 1 }],
   };
 }
 
-export function explainScore(store: Store, r: number, c: number): Explanation {
+export function explainScore(store: Store, r: number, c: number): Arithmetic {
+  if (store.mistake?.step === "scores") return explainMistake(store, "scores", r, c);
   const value = at(need(store, "scores"), r, c);
   const [Q, K] = [store.matrix("Q"), store.matrix("K")];
   if (!Q || !K) return constant(value, []);
@@ -159,12 +167,8 @@ export function explainScore(store: Store, r: number, c: number): Explanation {
   const bias = store.matrix("bias");
   const added = bias ? at(bias, r, c) : 0;
   const dot = row(Q, r).reduce((s, x, i) => s + x * at(K, c, i), 0);
-  const isDefaultScale = Math.abs(scale * Math.sqrt(Q.cols) - 1) < 1e-6;
-  const scaling = isDefaultScale ? `÷ √${Q.cols}` : `× ${Number(scale.toPrecision(3))}`;
-  const factor = isDefaultScale ? `/ np.sqrt(${Q.cols})` : `* ${scale}`;
+  const scaling = isDefaultScale(scale, Q.cols) ? `÷ √${Q.cols}` : `× ${number(scale)}`;
   const cap = store.get("softcap");
-  const scaledDot = `np.dot(${exactList(row(Q, r))}, ${exactList(row(K, c))}) ${factor}`;
-  const bounded = cap ? `${cap} * np.tanh(${scaledDot} / ${cap})` : scaledDot;
   return {
     value,
     lines: [
@@ -176,7 +180,6 @@ export function explainScore(store: Store, r: number, c: number): Explanation {
           ]
         : [`${number(dot)} ${scaling}${biasTerm(store, added)} = ${number(value)}`]),
     ],
-    numpy: `${bounded}${bias ? ` + ${exact(added)}` : ""}`,
     sources: [
       { name: "Q", row: r },
       { name: "K", row: c },
@@ -193,7 +196,7 @@ function biasTerm(store: Store, added: number): string {
   return ` ${sign} ${size} ${alibi ? "for distance" : "added by the model"}`;
 }
 
-function explainMask(store: Store, r: number, c: number): Explanation {
+function explainMask(store: Store, r: number, c: number): Arithmetic {
   const index = r * store.nK + c;
   const masked = Boolean(store.mask[index]);
   const reason = store.locked?.[index]
@@ -202,12 +205,13 @@ function explainMask(store: Store, r: number, c: number): Explanation {
   return {
     value: Number(masked),
     lines: [masked ? reason : "not masked: the softmax uses the score"],
-    numpy: String(Number(masked)),
     sources: [{ name: "scores", row: r, col: c }],
   };
 }
 
-export function explainWeight(store: Store, r: number, c: number): Explanation {
+export function explainWeight(store: Store, r: number, c: number): Arithmetic {
+  const step = store.mistake?.step;
+  if (step === "mask" || step === "attention") return explainMistake(store, "attention", r, c);
   const scores = need(store, "scores");
   const { nK, mask } = store;
   const value = at(store.attention, r, c);
@@ -226,17 +230,17 @@ export function explainWeight(store: Store, r: number, c: number): Explanation {
     lines.push(`the mask hides ${count > 8 ? `${count} of ${nK} keys` : maskedTokens.join(", ")}`);
   }
   if (!openScores.length) {
-    return { value, lines: ["every key is masked: no attention, 0"], numpy: "0.0", sources };
+    return { value, lines: ["every key is masked: no attention, 0"], sources };
   }
   if (maskRow[c]) {
     const reason = store.locked?.[r * nK + c]
       ? "masked by the model itself: the cell stays masked, 0"
       : "masked: this query may not see this key, 0";
-    return { value, lines: [...lines, reason], numpy: "0.0", sources };
+    return { value, lines: [...lines, reason], sources };
   }
   const isGiven = !store.hasScores && store.get("temperature") === 1;
   const explainRow = isGiven ? explainGivenWeight : explainSoftmax;
-  return { value, ...explainRow(store, r, c, openScores, lines), sources };
+  return { value, lines: explainRow(store, r, c, openScores, lines), sources };
 }
 
 /** A weight that was not computed by a softmax here: the weights of masked keys are shared among the other keys. */
@@ -244,18 +248,15 @@ function explainGivenWeight(store: Store, r: number, c: number, scores: number[]
   const p = weight(at(store.attention, r, c));
   const keyWeight = Math.exp(at(need(store, "scores"), r, c));
   const source = store.get("layers")[0]?.module ? "computed from the model's maps" : GIVEN;
-  if (!lines.length) return { lines: [`${source} = ${p}`], numpy: exact(keyWeight) };
+  if (!lines.length) return [`${source} = ${p}`];
   const openWeights = scores.map((s) => Math.exp(s));
   const mass = store.rowMass(r);
   const total = openWeights.reduce((a, b) => a + b, 0);
-  return {
-    lines: [
-      ...lines,
-      `sum over the unmasked keys: ${sum(openWeights.map(two))} = ${number(total)}`,
-      `${two(keyWeight)} ÷ ${number(total)} × ${number(mass)} = ${p}`,
-    ],
-    numpy: `${exact(keyWeight)} / np.sum(${exactList(openWeights)}) * ${exact(mass)}`,
-  };
+  return [
+    ...lines,
+    `sum over the unmasked keys: ${sum(openWeights.map(two))} = ${number(total)}`,
+    `${two(keyWeight)} ÷ ${number(total)} × ${number(mass)} = ${p}`,
+  ];
 }
 
 function explainSoftmax(store: Store, r: number, c: number, scores: number[], lines: string[]) {
@@ -265,57 +266,46 @@ function explainSoftmax(store: Store, r: number, c: number, scores: number[], li
   const mass = store.rowMass(r);
   const p = weight(at(store.attention, r, c));
   const times = mass === 1 ? "" : ` × ${number(mass)}`;
-  const scoreArray = `np.array(${exactList(scores)})`;
-  const timesNumpy = mass === 1 ? "" : ` * ${exact(mass)}`;
   if (T === 0) {
     const ties = scores.filter((s) => s === max).length;
     const share = `keys with the largest score: ${ties}; weight of each: 1 ÷ ${ties}${times} = ${p}`;
-    return {
-      lines: [
-        ...lines,
-        `temperature 0: the largest score, ${number(max)}, gets all the weight`,
-        score === max ? share : `${number(score)} is not the largest score: weight = ${p}`,
-      ],
-      numpy: `float(${exact(score)} == ${scoreArray}.max()) / (${scoreArray} == ${scoreArray}.max()).sum()${timesNumpy}`,
-    };
+    return [
+      ...lines,
+      `temperature 0: the largest score, ${number(max)}, gets all the weight`,
+      score === max ? share : `${number(score)} is not the largest score: weight = ${p}`,
+    ];
   }
   const divided = T === 1 ? "" : ` ÷ ${exact(T)}`;
   const term = (s: number) => `exp(${two(s - max)}${divided})`;
   const total = scores.reduce((a, s) => a + Math.exp((s - max) / T), 0);
-  const dividedNumpy = T === 1 ? "" : ` / ${T}`;
-  return {
-    lines: [
-      ...lines,
-      `minus the row's maximum: ${two(score)} − ${operand(max)} = ${two(score - max)}`,
-      `sum: ${sum(scores.map(term))} = ${number(total)}`,
-      `${term(score)} ÷ ${number(total)}${times} = ${p}`,
-    ],
-    numpy:
-      `np.exp((${exact(score)} - ${exact(max)})${dividedNumpy}) / ` +
-      `np.exp((${scoreArray} - ${exact(max)})${dividedNumpy}).sum()${timesNumpy}`,
-  };
+  return [
+    ...lines,
+    `minus the row's maximum: ${two(score)} − ${operand(max)} = ${two(score - max)}`,
+    `sum: ${sum(scores.map(term))} = ${number(total)}`,
+    `${term(score)} ÷ ${number(total)}${times} = ${p}`,
+  ];
 }
 
-function explainOutput(store: Store, r: number, c: number): Explanation {
+function explainOutput(store: Store, r: number, c: number): Arithmetic {
   const V = need(store, "V");
   const value = at(need(store, "output"), r, c);
   const weights = row(store.attention, r);
   const values = column(V, c);
   const openPairs = weights.flatMap((p, j) =>
-    store.mask[r * store.nK + j] ? [] : [[p, values[j]]],
+    // A mistake may give weight to a masked key.
+    store.mask[r * store.nK + j] && !p ? [] : [[p, values[j]]],
   );
   const sources: Source[] = [
     { name: "attention", row: r },
     { name: "V", col: c },
   ];
   if (!openPairs.length) {
-    return { value, lines: ["every key is masked: the output is 0"], numpy: "0.0", sources };
+    return { value, lines: ["every key is masked: the output is 0"], sources };
   }
   const terms = openPairs.map(([p, v]) => `${two(p)}·${operand(v)}`);
   return {
     value,
     lines: [`p·v = ${sum(terms)} = ${number(value)}`],
-    numpy: `np.dot(${exactList(weights)}, ${exactList(values)})`,
     sources,
   };
 }

@@ -50,3 +50,26 @@ export function sum(terms: readonly string[]): string {
   if (terms.length <= 6) return terms.join(" + ");
   return [...terms.slice(0, 3), `… ${terms.length - 4} more …`, terms.at(-1)].join(" + ");
 }
+
+/** Whether a scale is the usual 1/√d_k. */
+export const isDefaultScale = (scale: number, dK: number) =>
+  Math.abs(scale * Math.sqrt(dK) - 1) < 1e-6;
+
+/** This many decimals, with the minus sign of typography. */
+export const fixed = (value: number, digits: number): string =>
+  Number.isFinite(value)
+    ? minus((value || 0).toFixed(digits).replace(/^-(?=[0.]+$)/, ""))
+    : number(value);
+
+/** A format for the numbers of a column, which all have as many decimals as the largest needs. */
+export function columnFormat(values: ArrayLike<number>): (value: number) => string {
+  let size = 0;
+  for (let i = 0; i < values.length; i++) {
+    if (Number.isFinite(values[i])) size = Math.max(size, Math.abs(values[i]));
+  }
+  if (size >= 1e5 || (size > 0 && size < 1e-3)) {
+    return (value) => (Number.isFinite(value) ? minus(value.toExponential(2)) : number(value));
+  }
+  const digits = size < 0.1 ? 4 : size < 10 ? 3 : size < 1000 ? 2 : 1;
+  return (value) => fixed(value, digits);
+}

@@ -1,24 +1,13 @@
-/** Attention and output as code with the chosen mistake computes them. */
-import { type Matrix, matrix } from "../wire/codec";
-import type { Report } from "../wire/schema";
+/** The output that mistaken weights give. */
+import type { Matrix } from "../wire/codec";
+import { outputRow } from "./softmax";
 
-export function mistakenFlow(report: Report | null, V: Matrix | null) {
-  if (report?.kind !== "mistake" || !report.got || !V) return null;
-  const attention = matrix(report.got, 0);
-  if (attention.cols !== V.rows) return null;
-  const output = {
-    data: new Float32Array(attention.rows * V.cols),
-    rows: attention.rows,
-    cols: V.cols,
-  };
-  for (let r = 0; r < attention.rows; r++) {
-    for (let c = 0; c < V.cols; c++) {
-      let sum = 0;
-      for (let k = 0; k < V.rows; k++) {
-        sum += attention.data[r * attention.cols + k] * V.data[k * V.cols + c];
-      }
-      output.data[r * V.cols + c] = sum;
-    }
+/** attention · V, (n_q, d_v). */
+export function outputOf(attention: Matrix, V: Matrix): Matrix {
+  const { rows, cols, data } = attention;
+  const output = { data: new Float32Array(rows * V.cols), rows, cols: V.cols };
+  for (let r = 0; r < rows; r++) {
+    outputRow(data, r * cols, cols, V.data, V.cols, output.data, r * V.cols);
   }
-  return { name: report.name, attention, output };
+  return output;
 }

@@ -1,4 +1,5 @@
 /** What has changed since views were told last. */
+import type { Report } from "../wire/schema";
 import { type Confirmed, isArray, type Mirror } from "./mirror";
 
 /** Shapes or tokens, numbers of rows, numbers of inputs, traits. */
@@ -11,7 +12,7 @@ export interface Change {
 
 export type Marks = ReturnType<typeof createMarks>;
 
-export function createMarks({ adopt, packed, nQ, stack }: Mirror) {
+export function createMarks({ adopt, get, packed, nQ, stack }: Mirror) {
   const nothing = () => ({
     all: false,
     rows: new Set<number>(),
@@ -38,7 +39,7 @@ export function createMarks({ adopt, packed, nQ, stack }: Mirror) {
     isNamed: (trait: string) => now.names.has(trait),
     /** Adopt a value of Python's. */
     adopt(name: Confirmed, value: unknown) {
-      const before = isArray(name) ? String(packed(name)?.shape) : "";
+      const before = isArray(name) ? String(packed(name)?.shape) : get(name);
       adopt(name, value);
       if (isArray(name)) {
         // Other numbers of the same shape are painted where the old numbers were.
@@ -47,6 +48,8 @@ export function createMarks({ adopt, packed, nQ, stack }: Mirror) {
         return;
       }
       now.names.add(name);
+      // Every number of the map is the mistake's, or is right again.
+      if (name === "report" && isMistake(before, value)) rows(Array(nQ()).keys());
       if (name === "tokens" || name === "key_tokens") now.all = true;
       if (name === "head" && stack() > 1) inputs();
     },
@@ -58,3 +61,6 @@ export function createMarks({ adopt, packed, nQ, stack }: Mirror) {
     },
   };
 }
+
+const isMistake = (...reports: unknown[]) =>
+  reports.some((report) => (report as Report | null)?.kind === "mistake");

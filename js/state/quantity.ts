@@ -68,7 +68,8 @@ export function offered(store: Store): Quantity[] {
     scores: store.hasScores,
     "value-norm": store.matrix("V") !== null,
     "output-norm": store.outputNorms !== null,
-    "output-shift": store.matrix("V") !== null,
+    // The formula of the effect holds for a softmax by row, which a mistake may not be.
+    "output-shift": store.matrix("V") !== null && !store.mistake,
   };
   return QUANTITIES.map((q) => q.value).filter((value) => has[value]);
 }
@@ -103,7 +104,7 @@ export function quantityAt(store: Store, query: number, key: number): number {
 /** How far masking each cell would move its query's output; null without values. */
 export function shiftMap(store: Store, query?: number): Matrix | null {
   const [V, output] = [store.matrix("V"), store.matrix("output")];
-  if (!V || !output) return null;
+  if (!V || !output || store.mistake) return null;
   const { attention, mask } = store;
   const scores = store.matrix("scores") as Matrix;
   const from = { V, output, scores, attention, mask, temperature: store.get("temperature") };

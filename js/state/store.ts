@@ -10,6 +10,7 @@ import { joined } from "./joined";
 import { type Change, createMarks } from "./marks";
 import { createMessages } from "./messages";
 import { CONFIRMED, createMirror } from "./mirror";
+import { createMistaken } from "./mistaken";
 import { createPainting } from "./painting";
 import { createQuestions } from "./questions";
 import { createReplay } from "./replay";
@@ -42,7 +43,8 @@ export function createStore(model: AnyModel<Traits>, signal: AbortSignal) {
   );
   const arrays = createArrays(mirror, replay);
   const { derived, once, canClear, forget } = createDerived({ ...mirror, flat: replay.flat });
-  const drawn = createDrawn({ mirror, replay, marks, arrays, once });
+  const numbers = joined(arrays, createMistaken(arrays, mirror, { once }));
+  const drawn = createDrawn({ replay, marks, numbers });
   const isComputing = () => {
     const { layer, head, kind } = arrays.shown;
     const { get } = mirror;
@@ -99,7 +101,7 @@ export function createStore(model: AnyModel<Traits>, signal: AbortSignal) {
     queueMicrotask(() => isQueued && flush());
   }
 
-  const views = joined(arrays, drawn);
+  const views = joined(numbers, drawn);
   return joined(views, createPainting(mirror, replay), createDrafts(mirror, replay), choices, {
     /** Whether a layer, head or stack is picked that Python has not sent yet. */
     get computing() {

@@ -95,6 +95,6 @@ test("a mistake that is switched on changes the drawn weights, and not those of 
   const got = pack(weightsOf([[0, 1]]));
   const report = { kind: "mistake", name: "no-scale", got, expected: got, case: "given" };
   await page.receive({ report } as never);
-  expectClose(page.store.drawn("attention")!.data, weightsOf([[0, 1]]).flat());
+  expectClose(page.store.matrix("attention")!.data, weightsOf([[0, 1]]).flat());
   expectBefore(page, weightsOf([[1, 2]]));
 });

@@ -26,6 +26,7 @@ function uniform(rows: number, cols: number) {
 test.each(["check", "mistake"] as const)("the report of a %s on 400 tokens is drawn", (kind) => {
   const report: Report = {
     ...{ kind, name: "no-scale", message: "No scale.", case: "other", revision: 1 },
+    ...{ step: "", wrong: "", right: "", scores: null, weights: null },
     ...uniform(ROWS, COLS),
   };
   const { alert, page, $ } = openCard({ report });

@@ -17,7 +17,7 @@ export const view: View = {
   name: "heatmap",
   label: "Heatmap",
   needs: [],
-  parts: ["edits", "lab", "foot", "layer", "head"],
+  parts: ["edits", "lab", "mistakes", "foot", "layer", "head"],
   keys: [
     ["←↑↓→", "move"],
     ["space", "mask"],
@@ -57,6 +57,7 @@ function createHeatmap(parent: HTMLElement, store: Store, env: Env): void {
     marker.update(change);
     picture.update(change);
   }, env.signal);
+  env.focus.subscribe(picture.mark, env.signal);
   describe();
   marker.open();
   picture.open();

@@ -6,9 +6,8 @@ import type { Cell, Focus } from "../../ui/focus";
 import { giveFocusBack } from "../../ui/leave";
 import type { KeyboardActions } from "./keyboard";
 import type { Marks } from "./overlay";
-import type { PointerActions } from "./pointer";
+import { createPointing } from "./pointing";
 import type { Surface } from "./surface";
-import { labelTitle } from "./words";
 
 export function createMarker(
   store: Store,
@@ -43,27 +42,18 @@ export function createMarker(
     show();
   }
 
-  const pointer: PointerActions = {
-    hover(cell, hoveredRow, column) {
-      if (!cell && hoveredRow === null && column === null) {
-        markRestingCell();
-        return;
-      }
-      marks.cell = cell;
-      marks.row = hoveredRow;
-      marks.column = column;
-      focus.set(cell);
-      surface.over.title = labelTitle(store, hoveredRow, column);
-      show();
-    },
+  const pointer = createPointing(store, surface, marks, focus, {
+    rest: markRestingCell,
+    show,
+    say,
     select(cell) {
       anchor = marks.range = null;
       marks.keyboard = false;
+      focus.pin(null);
       say(activate(cell));
       store.set("selection", [cell[0], cell[1]]);
     },
-    locked: (cell) => say(describe(store, cell)),
-  };
+  });
 
   const keyboard: KeyboardActions = {
     move(cell, corner) {
@@ -73,6 +63,7 @@ export function createMarker(
       marks.row = marks.column = null;
       marks.cell = cell;
       say(activate(cell));
+      focus.pin(null);
       focus.set(cell);
       show();
     },
@@ -81,7 +72,10 @@ export function createMarker(
       store.paint(cells, !store.mask[active[0] * store.nK + active[1]], store.stroke());
       say(activate(active));
     },
-    leave: () => giveFocusBack(surface.map),
+    leave() {
+      if (focus.isPinned) focus.pin(null);
+      else giveFocusBack(surface.map);
+    },
     release() {
       // Python gets the selection when the keys are released, not at every step.
       const selection = store.get("selection");
@@ -115,9 +109,11 @@ export function createMarker(
       if (all) {
         anchor = marks.range = null;
         marks.row = marks.column = null;
+        focus.point(null);
+        if (focus.cell && !isInside(focus.cell)) focus.pin(null);
         if (!marks.cell || !isInside(marks.cell)) markRestingCell();
       }
-      if (all || rows.size || names.has("quantity")) activate(active);
+      if (all || rows.size || names.has("quantity") || names.has("report")) activate(active);
       show();
     },
     open() {

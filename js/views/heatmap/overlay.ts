@@ -25,6 +25,7 @@ export function paintOverlay(
   colors: Palette,
   marks: Marks,
   empty: readonly number[],
+  pinned: Cell | null,
 ): void {
   ctx.clearRect(0, 0, g.width, g.height);
   const rows = marks.cell ? [marks.cell[0]] : marks.row === null ? [] : [marks.row];
@@ -60,6 +61,8 @@ export function paintOverlay(
     if (marks.keyboard) ring(ctx, colors, x, y, g.cell, g.cell);
     else outline(ctx, colors, x, y, g.cell, g.cell, 2.5);
   }
+  if (pinned)
+    ring(ctx, colors, g.left + pinned[1] * g.cell, g.top + pinned[0] * g.cell, g.cell, g.cell);
   ctx.font = `600 ${g.font}px ${colors.font}`;
   for (const q of rows) paintBoldRowLabel(ctx, g, colors, q);
   for (const k of columns) paintBoldColumnLabel(ctx, g, colors, k);

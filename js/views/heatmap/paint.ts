@@ -2,10 +2,10 @@
 import { contextOf } from "../../draw/canvas-view";
 import { isLight, type Lut, lutIndex, parseColor } from "../../draw/color";
 import type { Palette } from "../../draw/palette";
-import { largest } from "../../maths/extent";
+import { fixed } from "../../explain/numbers";
 import { quantityMap, shownQuantity } from "../../state/quantity";
+import { ceilingOf, isSigned, shareOf, shownScale } from "../../state/scale";
 import type { Store } from "../../state/store";
-import type { ColorScale } from "../../wire/schema";
 import { paintBar } from "./bar";
 import type { Geometry } from "./geometry";
 
@@ -27,18 +27,17 @@ export function createImage() {
         image = context.createImageData(nK, nQ);
       }
       const { data } = quantityMap(store);
-      const mask = store.mask;
-      const scale = shownScale(store);
+      const mask = store.blank;
+      const byRow = shownScale(store) === "row";
       const signed = isSigned(store);
-      const ceiling = signed ? largestSize(data, mask) : scale === "map" ? largest(data) : 1;
+      const ceiling = byRow ? 1 : ceilingOf(store, 0);
       const [mr, mg, mb] = parseColor(masked);
       const list = rows === null || fresh ? Array(nQ).keys() : rows;
       let first = nQ;
       let last = -1;
       for (const q of list) {
         const at = q * nK;
-        const top = scale === "row" ? largest(data.subarray(at, at + nK)) : ceiling;
-        const factor = top > 0 ? 1 / top : 0;
+        const top = byRow ? ceilingOf(store, q) : ceiling;
         for (let k = 0; k < nK; k++) {
           const p = (at + k) * 4;
           if (mask[at + k]) {
@@ -46,8 +45,7 @@ export function createImage() {
             image.data[p + 1] = mg;
             image.data[p + 2] = mb;
           } else {
-            const share = data[at + k] * factor;
-            const c = lutIndex(signed ? (share + 1) / 2 : share) * 3;
+            const c = lutIndex(shareOf(data[at + k], top, signed)) * 3;
             image.data[p] = table[c];
             image.data[p + 1] = table[c + 1];
             image.data[p + 2] = table[c + 2];
@@ -66,31 +64,6 @@ export function createImage() {
       return isLight(d[cell * 4], d[cell * 4 + 1], d[cell * 4 + 2]);
     },
   };
-}
-
-/** The scale that is used: only weights can have the scale from 0 to 1, and scores have the scale of the map. */
-export function shownScale(store: Store): ColorScale {
-  const scale = store.get("color_scale");
-  if (isSigned(store)) return "map";
-  return scale === "unit" && !isWeights(store) ? "map" : scale;
-}
-
-export function isWeights(store: Store): boolean {
-  return shownQuantity(store).value === "attention";
-}
-
-export function isSigned(store: Store): boolean {
-  return shownQuantity(store).value === "scores";
-}
-
-/** The largest absolute value of the open cells. */
-function largestSize(values: Float32Array, mask: Uint8Array): number {
-  let max = 0;
-  for (let i = 0; i < values.length; i++) {
-    const size = Math.abs(values[i]);
-    if (!mask[i] && size > max && size < Infinity) max = size;
-  }
-  return max;
 }
 
 export type Image = ReturnType<typeof createImage>;
@@ -285,14 +258,14 @@ function paintValues(
   ctx.textAlign = "center";
   ctx.textBaseline = "middle";
   const { data } = quantityMap(store);
-  const { mask } = store;
+  const { blank } = store;
   for (const q of rows) {
     const at = q * g.nK;
     for (let k = 0; k < g.nK; k++) {
-      if (mask[at + k]) continue;
+      if (blank[at + k] && !Number.isNaN(data[at + k])) continue;
       ctx.fillStyle = image.inkDark(at + k) ? "#101014" : "#ffffff";
       const [x, y] = [g.left + (k + 0.5) * g.cell, g.top + (q + 0.5) * g.cell];
-      ctx.fillText(data[at + k].toFixed(2), x, y + 0.5);
+      ctx.fillText(fixed(data[at + k], 2), x, y + 0.5);
     }
   }
 }

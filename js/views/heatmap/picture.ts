@@ -5,10 +5,11 @@ import { type Lut, lut, signedLut } from "../../draw/color";
 import type { Palette } from "../../draw/palette";
 import { rowIsEmpty } from "../../explain/cell";
 import { quantityAt } from "../../state/quantity";
+import { isSigned, shownScale } from "../../state/scale";
 import type { Change, Store } from "../../state/store";
 import type { Geometry } from "./geometry";
 import { type Marks, paintOverlay } from "./overlay";
-import { createImage, isSigned, paintMap, shownScale } from "./paint";
+import { createImage, paintMap } from "./paint";
 import type { Surface } from "./surface";
 
 export function createPicture(
@@ -20,6 +21,7 @@ export function createPicture(
 ) {
   const { map, baseContext, overContext } = surface;
   const image = createImage();
+  const pinned = () => (env.focus.isPinned ? env.focus.cell : null);
   const tableOfColors = () =>
     isSigned(store) ? signedLut(env.theme.dark) : lut(store.get("cmap"));
   let table: Lut = tableOfColors();
@@ -61,7 +63,7 @@ export function createPicture(
       paint(colors) {
         const g = geometry as Geometry;
         if (dirty) paintDirty(g, colors);
-        if (!areMarksPainted) paintOverlay(overContext, g, colors, marks, emptyRows);
+        if (!areMarksPainted) paintOverlay(overContext, g, colors, marks, emptyRows, pinned());
         areMarksPainted = true;
       },
       themed() {
@@ -94,7 +96,7 @@ export function createPicture(
     /** Paint the marks in the next frame, if they have changed. */
     mark() {
       const { cell } = marks;
-      const key = JSON.stringify(marks);
+      const key = JSON.stringify([marks, pinned()]);
       if (key !== markKey) {
         markKey = key;
         areMarksPainted = false;

@@ -129,7 +129,7 @@ export function createChart(
           isOpen: AXES[name].some((axis) => canFold(store, axis))
             ? AXES[name].some((axis) => open.has(axis))
             : undefined,
-          mistake: name === "attention" || name === "output" ? (store.mistaken?.name ?? "") : "",
+          mistake: store.mistake?.step === name ? store.mistake.name : "",
         });
       }
     },

@@ -9,7 +9,7 @@ import type { Store } from "../../state/store";
 
 /** Null where the matrix is not on the page; zeros where there is nothing to compare with. */
 export function differenceOf(store: Store, name: MatrixName): Float32Array | null {
-  const [old, now] = [store.before.matrix(name), store.drawn(name)];
+  const [old, now] = [store.before.matrix(name), store.matrix(name)];
   if (!now) return null;
   const difference = new Float32Array(now.data.length);
   if (old) for (const i of changedCells(old, now)) difference[i] = now.data[i] - old.data[i];
@@ -18,7 +18,7 @@ export function differenceOf(store: Store, name: MatrixName): Float32Array | nul
 
 export function differenceLook(store: Store, name: MatrixName, table: Lut): Look {
   const data = differenceOf(store, name) ?? new Float32Array();
-  const cols = store.drawn(name)?.cols ?? 1;
+  const cols = store.matrix(name)?.cols ?? 1;
   const size = largestSize(data);
   const value = (r: number, c: number) => data[r * cols + c];
   return {
@@ -43,7 +43,7 @@ export function differenceBar({ largest, table }: Look): { size: string; ramp: s
 
 /** Whether each cell differs from the state before the last edit. */
 export function changes(store: Store, name: MatrixName): (row: number, col: number) => boolean {
-  const [old, now] = [store.before.matrix(name), store.drawn(name)];
+  const [old, now] = [store.before.matrix(name), store.matrix(name)];
   const cells = new Set(old && now ? changedCells(old, now) : []);
   return (row, col) => cells.has(row * (now?.cols ?? 0) + col);
 }

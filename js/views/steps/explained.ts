@@ -51,7 +51,7 @@ export function createExplained(root: HTMLElement, store: Store, chart: ChartVie
   /** The entry before the last edit and now; empty where the view shows no differences. */
   function differenceLine(): string {
     const { name, row, col } = entry;
-    const [old, now] = [store.before.matrix(name), store.drawn(name)];
+    const [old, now] = [store.before.matrix(name), store.matrix(name)];
     if (!store.showsDifference || !old || !now) return "";
     const at = row * now.cols + col;
     const by = now.data[at] - old.data[at];

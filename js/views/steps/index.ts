@@ -39,7 +39,6 @@ export const view: View = {
     ["↑↓", "in the box: step"],
     ["click", "masks"],
   ],
-  drawn: (store) => store.mistaken?.attention ?? null,
   mount(host, card) {
     const column = h("div", { class: "aw-steps-column" });
     host.append(column);

@@ -18,7 +18,7 @@ export function tablesOf(store: Store, isDark: boolean): Tables {
 
 /** The look of a matrix, with a scale of its own, because one large matrix would bleach all others. */
 export function lookOf(store: Store, name: MatrixName, { signed, weights }: Tables): Look {
-  const m = store.drawn(name);
+  const m = store.matrix(name);
   const size = name === "mask" ? 0 : largestSize(m?.data ?? []);
   const { nK, mask } = store;
   const masked = (r: number, c: number) => Boolean(mask[r * nK + c]);
@@ -34,10 +34,8 @@ export function lookOf(store: Store, name: MatrixName, { signed, weights }: Tabl
   }
   const value = (r: number, c: number) => m?.data[r * m.cols + c] as number;
   if (name === "attention") {
-    // A mistake may give weight to masked cells: colour every cell that has a number.
-    const hasColor = (r: number, c: number) =>
-      store.mistaken ? Number.isFinite(value(r, c)) : !masked(r, c);
-    const share = (r: number, c: number) => (hasColor(r, c) ? value(r, c) : null);
+    const { blank } = store;
+    const share = (r: number, c: number) => (blank[r * nK + c] ? null : value(r, c));
     return { ...common, value, share, table: weights, largest: 1, signed: false };
   }
   const share = (r: number, c: number) => {

@@ -58,7 +58,7 @@ class Mistake:
         """The step of the arithmetic with the mistake: "scores", "mask" or "attention"."""
         if self.recipe == Recipe():
             return "scores"  # the second call of "in-place" gets another Q
-        dots, scale, mask, shift, total, after = self.recipe
+        dots, scale, _, shift, total, after = self.recipe
         if (dots, scale) != (Recipe().dots, Recipe().scale):
             return "scores"
         rest = (shift, total, after)
