@@ -14,6 +14,7 @@ import {
   sentenceField,
   temperatureField,
 } from "./fields";
+import { createReplaced, originWords } from "./given";
 import type { Env } from "./view";
 
 export function createExperiments(parent: HTMLElement, store: Store, env: Env): void {
@@ -35,6 +36,7 @@ export function createExperiments(parent: HTMLElement, store: Store, env: Env): 
     h("div", { class: "aw-fields" }, ...fields.map(({ element }) => element)),
   );
   parent.append(panel);
+  createReplaced(parent, store, env);
 
   function update() {
     panel.hidden = store.get("seed") === null;
@@ -49,14 +51,14 @@ export function createExperiments(parent: HTMLElement, store: Store, env: Env): 
 
 /** The settings in one line. */
 function settings(store: Store): string {
-  const [seed, init, positional] = [store.get("seed"), store.get("init"), store.get("positional")];
+  const positional = store.get("positional");
   const T = store.get("temperature");
   const parts = [
     `d_model ${store.get("d_model")}`,
     `d_k ${store.get("d_k")}`,
     `d_v ${store.get("d_v")}`,
     `heads ${store.get("n_heads")}`,
-    `${init} weights, seed ${seed}`,
+    ...originWords(store),
     positional === "none" ? "no positions" : `${positional} positions`,
     ...(T === 1 ? [] : [`temperature ${number(T)}`]),
     ...(store.anyByHand ? ["numbers set by hand"] : []),

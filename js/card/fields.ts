@@ -4,6 +4,7 @@ import type { Store } from "../state/store";
 import { h, text } from "../ui/dom";
 import { icon } from "../ui/icons";
 import type { Scope } from "../ui/scope";
+import { canReset, showGiven } from "./given";
 
 export interface Field {
   element: HTMLElement;
@@ -101,6 +102,7 @@ export function choiceField(
   const element = field(name, label, TITLES[name], select);
   const update = () => {
     select.value = String(store.get(name));
+    if (name === "init") showGiven(select, store);
   };
   return { element, update };
 }
@@ -157,10 +159,10 @@ export function scaleField(store: Store, { listen }: Scope): Field {
 
 export function resetField(store: Store, { listen }: Scope): Field {
   const element = h("button", { type: "button", class: "aw-text-button" }, "reset numbers");
-  element.title = "change every number set by hand back to the original number";
+  element.title = "return to the numbers that the widget was made with";
   listen(element, "click", store.reset);
   const update = () => {
-    element.disabled = !store.anyByHand;
+    element.disabled = !canReset(store);
   };
   return { element, update };
 }

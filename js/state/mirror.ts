@@ -18,7 +18,7 @@ export const EDITABLE: readonly Editable[] = [
 export type ArrayName = (typeof ARRAYS)[number];
 const VALUES = [
   "tokens", "key_tokens", "scale", "temperature", "d_model", "d_k", "d_v", "n_heads", "seed", "init",
-  "positional", "given", "overridden", "presets", "layers", "layer", "head", "view", "cmap", "color_scale",
+  "positional", "given", "replaced", "overridden", "presets", "layers", "layer", "head", "view", "cmap", "color_scale",
   "quantity", "mistake", "report", "selection", "title", "subtitle", "notice", "error", "shown", "kind", "softcap", "bertviz_views",
   "derived_layers", "special", "sentence_b_start", "merge", "hide_special",
   "revision", "history",

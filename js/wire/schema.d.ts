@@ -179,8 +179,9 @@ export interface Traits {
   seed: number | null;
   init: string | null;
   positional: string | null;
-  /** Arrays that the widget was made with. */
+  /** Arrays that the widget was made with and still has, and those that were replaced since. */
   given: string[];
+  replaced: string[];
   /** Cells set by hand, by array, as runs over flat indices. */
   overridden: Partial<Record<Editable, Runs>> | null;
   presets: Presets;

@@ -86,7 +86,7 @@ export function traitsOf(): Traits {
     scores: pack(Q.map(([q]) => K.map(([k]) => q! * k!))),
     ...{ row_mass: null, output_norms: null, scale: 1, temperature: 1, positional: null },
     ...{ d_model: null, d_k: null, d_v: null, n_heads: null, seed: null, init: null },
-    ...{ given: [], overridden: {}, presets: {}, layers: [], derived_layers: [] },
+    ...{ given: [], replaced: [], overridden: {}, presets: {}, layers: [], derived_layers: [] },
     ...{
       merge: null,
       hide_special: null,

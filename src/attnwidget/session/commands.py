@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from attnwidget.sources.api import Source
 
 
+_WEIGHTS = ("W_q", "W_k", "W_v")
+
+
 @dataclass(frozen=True)
 class Set:
     """Set an input, a choice or the mask by its name."""
@@ -148,16 +151,33 @@ UNDO, REDO = Travel("undo"), Travel("redo")
 
 @dataclass(frozen=True)
 class Reset:
-    """Take back every number that was set by hand; the mask and the settings stay."""
+    """Return to the numbers that the source was made with; the mask and the settings stay."""
 
     may_wait: str = ""
 
     def apply(self, now: Snapshot) -> Snapshot:
-        """Return the state without numbers set by hand."""
+        """Return the state with the numbers of the beginning."""
         source = now.source.reset()
         if source is now.source:
             return now
         return show(now.evolve(history=now.recorded()), source)
+
+
+@dataclass(frozen=True)
+class DrawWeights:
+    """Draw the weights by an init, also where they were given and the init is the same."""
+
+    init: Any
+    may_wait: str = "init"
+
+    def apply(self, now: Snapshot) -> Snapshot:
+        """Return the state with drawn weights in the place of given weights."""
+        source, at = now.source, (now.layer, now.head)
+        if self.init != source.init or not {"Q", "K", "V", *_WEIGHTS} & {*source.given}:
+            return with_input(now, "init", self.init)
+        other = "uniform" if self.init == "normal" else "normal"
+        drawn = source.replace("init", other, *at).replace("init", self.init, *at)
+        return show(now.evolve(history=now.recorded()), drawn)
 
 
 @dataclass(frozen=True, eq=False)

@@ -164,6 +164,10 @@ class Source(Protocol):
         """The names of the arrays that the source was made with."""
 
     @property
+    def replaced(self) -> tuple[str, ...]:
+        """The names of the arrays that the source was made with and no longer has."""
+
+    @property
     def overridden(self) -> Mapping[str, list[int]] | None:
         """The cells set by hand, by name of the array, as runs over flat indices."""
 
@@ -216,7 +220,7 @@ class Source(Protocol):
         """
 
     def reset(self) -> Source:
-        """Return the source without the values set by hand, or the source itself without any."""
+        """Return the source with the values it was made with; the same source if it has them."""
 
 
 def stack(source: Source) -> tuple[Layer, ...]:

@@ -164,6 +164,11 @@ class BaseSource:
         return ()
 
     @property
+    def replaced(self) -> tuple[str, ...]:
+        """No array that the source was made with was replaced."""
+        return ()
+
+    @property
     def overridden(self) -> Mapping[str, list[int]] | None:
         """No numbers set by hand."""
         return None

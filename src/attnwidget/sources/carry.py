@@ -10,7 +10,7 @@ import numpy as np
 from attnwidget.sources.sentence import ARRAYS, WEIGHTS, Edited, Sentence
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from numpy.typing import NDArray
 
@@ -93,6 +93,41 @@ def with_sizes(source: S, sizes: Sizes, **labels: Any) -> S:
         elif not fits and _is_set(source, name) and _only_rows(source.sizes, sizes, name):
             edits[name] = _fit_rows(source, name, sizes.shape(name))
     return replace(bare, given_arrays=given, edits=edits)
+
+
+def as_given(source: S) -> S:
+    """Return `source` without numbers set by hand, with the arrays that it was made with.
+
+    The sizes are those of the arrays; the tokens and the other settings stay. If the number of
+    tokens differs, an array with a row for each token has the rows that still exist, as an edit.
+    """
+    given, sizes = source.origin
+    if source.key_tokens is None:
+        given = {name: a for name, a in given.items() if name != "key_embeddings"}
+    if source.edits == {} and not source.replaced:
+        return source
+    if sizes is None or not given:
+        return replace(source, edits={})
+    old = sizes
+    sizes = replace(sizes, n_q=source.sizes.n_q, n_k=source.sizes.n_k)
+    whole = {name: a for name, a in given.items() if a.shape == sizes.shape(name)}
+    made = replace(source, sizes=old, given_arrays=given, edits={})
+    rows = {
+        name: _fit_rows(made, name, sizes.shape(name))
+        for name in given
+        if name not in whole and _only_rows(old, sizes, name)
+    }
+    if whole.keys() == source.given_arrays.keys() and _same_edits(rows, source.edits):
+        return source
+    return replace(source, sizes=sizes, given_arrays=whole, edits=rows)
+
+
+def _same_edits(a: Mapping[str, Edited], b: Mapping[str, Edited]) -> bool:
+    return a.keys() == b.keys() and all(
+        np.array_equal(a[name].cells, b[name].cells)
+        and np.array_equal(a[name].values[a[name].cells], b[name].values[b[name].cells])
+        for name in a
+    )
 
 
 def _is_set(source: Sentence, name: str) -> bool:

@@ -11,10 +11,10 @@ from attnwidget.maths.attention import scores, softmax
 from attnwidget.maths.positions import POSITIONAL
 from attnwidget.maths.validate import choice, floats, number, size
 from attnwidget.sources.base import BaseSource, part
-from attnwidget.sources.carry import with_array, with_setting, with_sizes, with_tokens
+from attnwidget.sources.carry import as_given, with_array, with_setting, with_sizes, with_tokens
 from attnwidget.sources.draw import INITS
 from attnwidget.sources.inputs import HeadInputs
-from attnwidget.sources.sentence import ARRAYS, Sentence
+from attnwidget.sources.sentence import ARRAYS, Origin, Sentence
 from attnwidget.sources.sizes import Sizes
 from attnwidget.sources.stacks import Layer, StackId
 from attnwidget.sources.text import as_tokens
@@ -86,6 +86,7 @@ class LabSource(Sentence, BaseSource):
             temperature=number("temperature", temperature, at_least=0),
             fixed_scale=_own_scale(scale, sizes),
             given_arrays=arrays,
+            origin=Origin(arrays, sizes),
         )
 
     # Maps
@@ -113,7 +114,8 @@ class LabSource(Sentence, BaseSource):
         tokens = f"{s.n_q} × {s.n_k}" if self.key_tokens is not None else f"{s.n_q}"
         return (
             f"{tokens} token{'s' * (s.n_q != 1)} · d_k = {s.d_k} · "
-            f"{s.n_heads} head{'s' * (s.n_heads != 1)} · seed {self.seed}"
+            f"{s.n_heads} head{'s' * (s.n_heads != 1)} · "
+            + (f"seed {self.seed}" if self.is_drawn else "given numbers")
         )
 
     def head(self, layer: int, head: int) -> HeadInputs:
@@ -161,8 +163,8 @@ class LabSource(Sentence, BaseSource):
         return with_setting(self, name, value)
 
     def reset(self) -> LabSource:
-        """Return the source without the numbers that were set by hand."""
-        return replace(self, edits={}) if self.edits else self
+        """Return the source with the numbers it was made with, without numbers set by hand."""
+        return as_given(self)
 
     def _checked(self, name: str, value: Any) -> Any:
         """Return `value` in the form that the source stores."""

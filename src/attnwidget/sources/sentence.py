@@ -24,6 +24,13 @@ WEIGHTS = {"W_q": "Q", "W_k": "K", "W_v": "V"}
 ARRAYS = ("embeddings", "key_embeddings", *WEIGHTS, *WEIGHTS.values())
 
 
+class Origin(NamedTuple):
+    """The arrays that a sentence was made with, and the sizes that it was made in."""
+
+    arrays: Mapping[str, NDArray]
+    sizes: Sizes | None
+
+
 class Edited(NamedTuple):
     """The cells of an array that were set by hand, and an array with the values set."""
 
@@ -37,8 +44,9 @@ class Sentence:
 
     Shapes: `embeddings` (n, d_model), `W_q` and `W_k` (d_model, d_k), `W_v` (d_model, d_v),
     `Q` (n_q, d_k), `K` (n_k, d_k), `V` (n_k, d_v). With several heads, all arrays but the
-    embeddings have a leading axis h. `given_arrays` are the arrays that the sentence was made
-    with, `edits` the cells set by hand since then. A sentence never changes in place.
+    embeddings have a leading axis h. `origin` has the arrays that the sentence was made with;
+    `given_arrays` are those that no seed, size or input has replaced since then, and `edits` are
+    the cells set by hand since then. A sentence never changes in place.
     """
 
     tokens: tuple[str, ...]
@@ -51,6 +59,7 @@ class Sentence:
     fixed_scale: float | None = None
     given_arrays: Mapping[str, NDArray] = field(default_factory=dict)
     edits: Mapping[str, Edited] = field(default_factory=dict)
+    origin: Origin = field(default_factory=lambda: Origin({}, None))
 
     def __post_init__(self) -> None:
         """Raise ValueError for settings that do not fit together."""
@@ -183,8 +192,27 @@ class Sentence:
 
     @property
     def given(self) -> tuple[str, ...]:
-        """The names of the arrays that the sentence was made with."""
+        """The names of the arrays that the sentence was made with and still has."""
         return tuple(self.given_arrays)
+
+    @property
+    def replaced(self) -> tuple[str, ...]:
+        """The names of the arrays that the sentence was made with and no longer has."""
+        return tuple(
+            name
+            for name in self.origin.arrays
+            if name not in {*self.given_arrays, *self.edits}
+            and not (name == "key_embeddings" and self.key_tokens is None)
+        )
+
+    @property
+    def is_drawn(self) -> bool:
+        """Whether any number that Q, K and V follow from was drawn by the seed."""
+        given = {*self.given_arrays}
+        if {"Q", "K", "V"} <= given:
+            return False
+        embeddings = {"embeddings"} | ({"key_embeddings"} if self.key_tokens is not None else set())
+        return not embeddings <= given or any(not {W, A} & given for W, A in WEIGHTS.items())
 
     @property
     def overridden(self) -> dict[str, list[int]]:

@@ -8,12 +8,14 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ParamSpec, TypeVar
 
+from attnwidget.session.settings import SETTABLE
+
 _MODEL = "a model is opened by AttentionWidget.from_model(model, tokenizer, text)"
 _TENSORS = "what the model is called with goes into inputs={...}"
 # What people write, and what they may have meant by it, for each function.
 _MEANT: Mapping[str, Mapping[str, str]] = {
     "__init__": {
-        **dict.fromkeys(["model", "tokenizer", "text", "inputs", "generate", "layer"], _MODEL),
+        **dict.fromkeys(["model", "tokenizer", "text", "inputs", "generate"], _MODEL),
         **dict.fromkeys(
             ["attention", "attentions", "weights"],
             "weights are shown by AttentionWidget.from_arrays(attention, tokens)",
@@ -58,7 +60,11 @@ R = TypeVar("R")
 
 def with_hints(function: Callable[P, R]) -> Callable[P, R]:
     """Return `function`, which says of a keyword that it lacks what would be right."""
-    known = [name for name in inspect.signature(function).parameters if name not in {"self", "cls"}]
+    parameters = inspect.signature(function).parameters.values()
+    known = [p.name for p in parameters if p.name not in {"self", "cls", "settings"}]
+    if any(p.kind is p.VAR_KEYWORD for p in parameters):
+        # The traits that may be set, but the tokens, which have an argument of another name.
+        known += [name for name in SETTABLE if name not in {*known, "tokens"}]
 
     @functools.wraps(function)
     def call(*arguments: P.args, **keywords: P.kwargs) -> R:

@@ -75,6 +75,8 @@ class AttentionWidget(SessionMirror):
     title, cmap, color_scale, quantity, view:
         What is shown, and how: see `VIEWS`, `CMAPS`, `COLOR_SCALES`, `QUANTITIES` in
         `attnwidget.session.settings`.
+    settings:
+        Every other trait that may be set, by its name: `mistake`, `selection`, `head`, ...
 
     Raises
     ------
@@ -116,6 +118,7 @@ class AttentionWidget(SessionMirror):
     init: Field[str | None] = Field(SCHEMA)
     positional: Field[str | None] = Field(SCHEMA)
     given: Field[tuple[str, ...]] = Field(SCHEMA)
+    replaced: Field[tuple[str, ...]] = Field(SCHEMA)
     overridden: Field[Mapping[str, Any] | None] = Field(SCHEMA)
     special: Field[tuple[bool, ...]] = Field(SCHEMA)
     sentence_b_start: Field[int | None] = Field(SCHEMA)
@@ -171,6 +174,7 @@ class AttentionWidget(SessionMirror):
         color_scale: str = "unit",
         quantity: str = "attention",
         view: str = "heatmap",
+        **settings: Any,
     ) -> None:
         if isinstance(sentence_or_tokens, Session):
             super().__init__(sentence_or_tokens)
@@ -198,6 +202,7 @@ class AttentionWidget(SessionMirror):
         )
         look: dict[str, Any] = {"cmap": cmap, "color_scale": color_scale}
         look |= {"quantity": quantity, "view": view}
+        look |= settings
         super().__init__(Session(source, mask=mask, presets=presets, title=title, **look))
 
     @classmethod
@@ -223,6 +228,7 @@ class AttentionWidget(SessionMirror):
         color_scale: str = "unit",
         quantity: str = "attention",
         view: str = "heatmap",
+        **settings: Any,
     ) -> AttentionWidget:
         """Open a Hugging Face model on `text`: one forward pass, every layer and head.
 
@@ -268,7 +274,7 @@ class AttentionWidget(SessionMirror):
             raise TypeError(f"large: got {large!r}, want True or False")
         model, tokenizer = unwrapped(model, tokenizer)
         look: dict[str, Any] = {"title": title, "cmap": cmap, "color_scale": color_scale}
-        look |= {"quantity": quantity, "view": view}
+        look |= {"quantity": quantity, "view": view, **settings}
         at: dict[str, Any] = {"layer": layer, "head": head, "mask": mask, "large": large}
         read: dict[str, Any] = {"inputs": inputs, "batch_index": batch_index, "tokenize": tokenize}
         read["strict"] = strict
@@ -296,6 +302,7 @@ class AttentionWidget(SessionMirror):
         cmap: str = "viridis",
         color_scale: str = "unit",
         view: str = "heatmap",
+        **settings: Any,
     ) -> AttentionWidget:
         """Show weights that were computed elsewhere: NumPy, torch or JAX arrays, or lists.
 
@@ -318,6 +325,7 @@ class AttentionWidget(SessionMirror):
             cmap=cmap,
             color_scale=color_scale,
             view=view,
+            **settings,
         )
         return cls(session)
 
@@ -339,6 +347,7 @@ class AttentionWidget(SessionMirror):
         cmap: str = "viridis",
         color_scale: str = "unit",
         view: str = "heatmap",
+        **settings: Any,
     ) -> AttentionWidget:
         """Show attentions that a transformers model has returned: all its layers and heads.
 
@@ -363,6 +372,7 @@ class AttentionWidget(SessionMirror):
             cmap=cmap,
             color_scale=color_scale,
             view=view,
+            **settings,
         )
 
     @staticmethod
@@ -419,9 +429,11 @@ class AttentionWidget(SessionMirror):
         return change.after is not change.before
 
     def reset(self) -> bool:
-        """Take back every number set by hand since the widget was made; False if none was.
+        """Return to the numbers that the widget was made with; False if it has them.
 
-        The mask and the settings (sizes, seed, temperature, ...) stay as they are.
+        Numbers set by hand are taken back, and arrays that were given and then replaced by a seed
+        or a size come back, with their sizes. The mask and the other settings (seed, temperature,
+        ...) stay as they are.
         """
         change = self.store.do(Reset())
         return change.after is not change.before

@@ -9,7 +9,7 @@ import numpy as np
 
 from attnwidget.maths.runs import runs_to_cells
 from attnwidget.maths.validate import number, size
-from attnwidget.session.commands import REDO, UNDO, PaintCells, Reset, Set, SetNumber
+from attnwidget.session.commands import REDO, UNDO, DrawWeights, PaintCells, Reset, Set, SetNumber
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -98,10 +98,12 @@ class CommandLog:
             self.refused.setdefault(client, {})[seq] = refusal
 
 
-def _setting(sent: Mapping[str, Any]) -> Set:
+def _setting(sent: Mapping[str, Any]) -> Command[Any]:
     name = sent["name"]
     if name not in SETTINGS:
         raise ValueError(f"{name}: a page can't set it, want one of {', '.join(SETTINGS)}")
+    if name == "init":
+        return DrawWeights(sent["value"])  # who chooses in the menu wants drawn weights
     return Set(name, sent["value"])
 
 

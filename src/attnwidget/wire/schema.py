@@ -42,7 +42,7 @@ class Row:
 
 _PARTS: Mapping[str, Sequence[str]] = {
     "source": (
-        *OF_SOURCE, "given", "overridden", "layers", "derived_layers", "special",
+        *OF_SOURCE, "given", "replaced", "overridden", "layers", "derived_layers", "special",
         "sentence_b_start", "subtitle", "kind",
     ),
     "inputs": (*OF_HEAD, "bias", "softcap", "row_mass", "locked"),
