@@ -112,3 +112,17 @@ def test_what_is_set_stays_until_its_inputs_are_set():
 def test_bad_input_names_the_argument(keywords, says):
     with pytest.raises((TypeError, ValueError), match=says):
         LabSource.create("a b c", **keywords)
+
+
+@pytest.mark.parametrize(
+    ("sentence", "tokens"),
+    [
+        ("[CLS] The cat [SEP] [PAD][PAD]", ["[CLS]", "The", "cat", "[SEP]", "[PAD]", "[PAD]"]),
+        ("<s>a b</s> <pad> <unk>", ["<s>", "a", "b", "</s>", "<pad>", "<unk>"]),
+        ("stop<|endoftext|>", ["stop", "<|endoftext|>"]),
+        ("a [b] < c > [PAD", ["a", "[", "b", "]", "<", "c", ">", "[", "PAD"]),
+    ],
+)
+def test_a_special_token_is_one_token(sentence, tokens):
+    assert list(split(sentence)) == tokens
+    assert list(split(" ".join(tokens))) == tokens  # as a page types it

@@ -20,7 +20,7 @@ def hidden(presets, tokens=TOKENS, keys=None):
     keys = tokens if keys is None else keys
     sentence = {"Hi": 0, "there": 0, ".": 0, "You": 1, "too": 1, "!": 1, "Bye": 1}
     padding = presets.get("padding", ())
-    padding = [len(keys) - 1] if padding is True else padding
+    padding = [] if padding is True else padding  # none of these tokens is padding
 
     def cell(i, j):
         return (
@@ -77,8 +77,10 @@ def test_names_alone_stand_for_the_defaults():
     assert not w.mask.any()
 
 
-def test_padding_hides_the_pad_tokens_or_else_the_last():
-    assert AttentionWidget("a b c", presets="padding").mask.tolist() == [[0, 0, 1]] * 3
+def test_padding_hides_the_pad_tokens_at_the_end():
+    w = AttentionWidget("a b c", presets="padding")
+    assert not w.mask.any()
+    assert w.presets == {"padding": True}
     padded = AttentionWidget(["[PAD]", "a", "[PAD]", "<pad>"], presets="padding")
     assert padded.mask.tolist() == [[0, 0, 1, 1]] * 4
 
@@ -137,13 +139,34 @@ def test_padding_by_position_forgets_tokens_that_are_gone():
 
 
 def test_padding_moves_with_the_end():
-    w = AttentionWidget("a b c", presets="padding")
-    w.tokens = "a b c d"
+    w = AttentionWidget("a b [PAD]", presets="padding")
+    w.tokens = "a b c <pad>"
     np.testing.assert_array_equal(w.mask, [[0, 0, 0, 1]] * 4)
+    w.tokens = "a b c d"
+    assert not w.mask.any()
 
 
 @pytest.mark.parametrize(
-    "presets", [p for p in ALL if len(p) == 1 and p not in ({"padding": [1, 4]}, {"prefix": 0})]
+    ("tokens", "keys"),
+    [("a b c", [2]), ("a b c", [1, 2]), ("a [PAD] [PAD]", True), ("[PAD] b c", [2])],
+)
+def test_keys_at_the_end_that_no_query_sees_are_padding(tokens, keys):
+    mask = np.zeros((3, 3), bool)
+    mask[:, [1, 2] if keys is True else keys] = True
+    assert AttentionWidget(tokens, mask=mask).presets == {"padding": keys}
+
+
+def test_a_key_in_the_middle_is_masked_by_hand():
+    assert AttentionWidget("a b c", mask=[0, 1, 0]).presets == {}
+
+
+@pytest.mark.parametrize(
+    "presets",
+    [
+        p
+        for p in ALL
+        if len(p) == 1 and p not in ({"padding": True}, {"padding": [1, 4]}, {"prefix": 0})
+    ],
 )
 def test_a_mask_that_is_a_preset_is_recognised(presets):
     w = AttentionWidget(TOKENS)

@@ -11,14 +11,10 @@ const PAD = new Set(["[PAD]", "<pad>", "<|pad|>", "<|endoftext|>"]);
 const ENDS = /^(?:[.!?…。！？]+["'”’»)\]}」』]*|\[SEP\]|<\/s>|<\|endoftext\|>)$/;
 const CLOSES = /^["'”’»)\]}」』]+$/;
 
-/**
- * Keys that padding hides: the trailing pad tokens, or, in a sentence without any, the last word
- * (the course lab's own example).
- */
+/** Keys that padding hides: the trailing pad tokens. */
 export function paddedKeys(tokens: readonly string[]): number[] {
   let first = tokens.length;
   while (first > 0 && PAD.has(tokens[first - 1])) first--;
-  if (first === tokens.length) first--;
   return Array.from({ length: tokens.length - first }, (_, i) => first + i);
 }
 

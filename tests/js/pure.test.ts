@@ -129,7 +129,7 @@ describe("presets", () => {
     expect(mask({ window: 1 }, 3, keys)).toEqual(["0011", "0001", "1000"]);
     expect(mask({ window: 0 }, 2, keys)).toEqual(["0111", "1011"]);
     expect(mask({ prefix: 2 }, 3, keys)).toEqual(["0011", "0011", "0001"]);
-    expect(mask({ padding: true }, 3, keys)).toEqual(["0001", "0001", "0001"]);
+    expect(mask({ padding: true }, 3, keys)).toEqual(["0000", "0000", "0000"]);
     expect(mask({ padding: [0, 2] }, 2, keys)).toEqual(["1010", "1010"]);
     const padded = ["a", "[PAD]", "b", "[PAD]", "[PAD]"];
     expect(mask({ padding: true }, 2, padded)).toEqual(["00011", "00011"]);

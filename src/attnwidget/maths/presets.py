@@ -33,7 +33,7 @@ def check_presets(value: Any, n_k: int) -> Mapping[str, Any]:
 
     `value` is a name, several names, or a mapping: ``{"causal": True, "window": 2, "prefix": 3,
     "padding": [4, 5], "block": True}``. True stands for the default parameter. The default of
-    padding is the pad tokens at the end, or the last token if there are no pad tokens.
+    padding is the pad tokens at the end, which may be none.
 
     Raises
     ------
@@ -105,14 +105,11 @@ def preset_mask(
 
 
 def padded_keys(tokens: Sequence[str]) -> list[int]:
-    """Return the positions of the pad tokens at the end; without pad tokens, the last position.
-
-    The course lab masks the last token as an example of padding.
-    """
+    """Return the positions of the pad tokens at the end."""
     first = len(tokens)
     while first and tokens[first - 1] in PAD_TOKENS:
         first -= 1
-    return list(range(first, len(tokens))) or [len(tokens) - 1]
+    return list(range(first, len(tokens)))
 
 
 def recognise(
@@ -121,14 +118,19 @@ def recognise(
     """Return the preset whose mask equals `mask`, or an empty mapping."""
     n_k = mask.shape[1]
     for name in PRESETS if mask.any() else ():
-        preset = check_presets({name: _parameter_of(name, mask)}, n_k)
+        keys = tokens if key_tokens is None else key_tokens
+        preset = check_presets({name: _parameter_of(name, mask, keys)}, n_k)
         if np.array_equal(preset_mask(preset, tokens, key_tokens), mask):
             return preset
     return check_presets(None, n_k)
 
 
-def _parameter_of(name: str, mask: NDArray[np.bool_]) -> Any:
+def _parameter_of(name: str, mask: NDArray[np.bool_], keys: Sequence[str]) -> Any:
     """Return the parameter that the preset `name` must have if its mask equals `mask`."""
+    if name == "padding" and not padded_keys(keys):
+        # Keys at the end that no query sees, as in the course lab, which masks the last token.
+        n_hidden = int(np.logical_and.accumulate(mask.all(axis=0)[::-1]).sum())
+        return list(range(len(keys) - n_hidden, len(keys)))
     query, key = np.nonzero(~mask)
     if name == "window":
         return int(np.abs(query - key).max(initial=0))

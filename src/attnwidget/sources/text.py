@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable
 
+# Special tokens as tokenizers write them.
+_SPECIAL = re.compile(
+    r"(\[(?:PAD|CLS|SEP|MASK|UNK|BOS|EOS)\]|</?(?:pad|s|unk|mask|cls|sep|bos|eos)>|<\|\w+\|>)"
+)
 _JOINER = "\u200d"
 
 
@@ -12,11 +17,19 @@ def split(sentence: str) -> tuple[str, ...]:
     """Split at whitespace, and make each punctuation mark or symbol a token.
 
     A mark that belongs to the character before it (an accent, a vowel sign, an emoji modifier or a
-    joined emoji) stays with the character. An apostrophe inside a word stays in the word.
+    joined emoji) stays with the character. An apostrophe inside a word stays in the word. A special
+    token such as ``[PAD]`` or ``</s>`` is one token.
 
-    >>> split("The cat's mat, here.")
-    ('The', "cat's", 'mat', ',', 'here', '.')
+    >>> split("The cat's mat, here. [PAD]")
+    ('The', "cat's", 'mat', ',', 'here', '.', '[PAD]')
     """
+    parts = _SPECIAL.split(sentence)  # every second part is a special token
+    return tuple(
+        token for i, part in enumerate(parts) for token in ([part] if i % 2 else _split_words(part))
+    )
+
+
+def _split_words(sentence: str) -> list[str]:
     tokens: list[str] = []
     word = ""  # the letters of the current word so far
     after_symbol = False  # whether the last token is a symbol, which a mark may extend
@@ -45,7 +58,7 @@ def split(sentence: str) -> tuple[str, ...]:
             word, after_symbol = word + char, False
     if word:
         tokens.append(word)
-    return tuple(tokens)
+    return tokens
 
 
 def _extends(char: str, category: str) -> bool:
