@@ -113,7 +113,8 @@ export function createMarker(
         if (focus.cell && !isInside(focus.cell)) focus.pin(null);
         if (!marks.cell || !isInside(marks.cell)) markRestingCell();
       }
-      if (all || rows.size || names.has("quantity") || names.has("report")) activate(active);
+      const isOther = ["selection", "quantity", "report"].some((name) => names.has(name));
+      if (all || rows.size || isOther) activate(active);
       show();
     },
     open() {
