@@ -3,7 +3,7 @@ import { cssColor, type Lut } from "../draw/color";
 import { rowIsEmpty } from "../explain/cell";
 import { columnFormat, fixed, number } from "../explain/numbers";
 import { visible } from "../explain/tokens";
-import { quantityMap, shownQuantity } from "../state/quantity";
+import { blankCells, quantityMap, shownQuantity } from "../state/quantity";
 import { ceilingOf, isSigned, isWeights, shareOf } from "../state/scale";
 import type { Store } from "../state/store";
 import { h, text } from "../ui/dom";
@@ -27,7 +27,7 @@ interface Row {
 function rowOf(store: Store, q: number): Row {
   const { nK } = store;
   const values = quantityMap(store, q).data.subarray(q * nK, (q + 1) * nK);
-  const blank = store.blank.subarray(q * nK, (q + 1) * nK);
+  const blank = blankCells(store).subarray(q * nK, (q + 1) * nK);
   const sizes = values.map((v, k) => (blank[k] || !Number.isFinite(v) ? 0 : Math.abs(v)));
   return {
     values,

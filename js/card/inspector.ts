@@ -23,13 +23,14 @@ export function createInspector(parent: HTMLElement, store: Store, env: Env): vo
   const pair = h("h3", { class: "aw-pair" });
   const place = h("span", {});
   const unpin = h("button", { type: "button", class: "aw-text-button aw-unpin" }, "unpin");
-  const where = h("p", { class: "aw-where" }, place, " ", unpin);
+  const where = h("p", { class: "aw-where" }, place);
   const formula = h("div", { class: "aw-formula" });
   const copy = copyButton(() => codeOfCell(store, ...activeCell()), env);
+  const actions = h("div", { class: "aw-of-actions" }, copy, unpin);
   const bars = createBars(store);
   const effect = h("p", { class: "aw-effect" });
   parent.append(
-    h("div", { class: "aw-of-cell" }, pair, where, formula, copy, effect),
+    h("div", { class: "aw-of-cell" }, pair, where, formula, actions, effect),
     h("div", { class: "aw-of-row" }, ...bars.elements),
   );
   const tableOfColors = () => (isSigned(store) ? signedLut(theme.dark) : lut(store.get("cmap")));
@@ -56,7 +57,7 @@ export function createInspector(parent: HTMLElement, store: Store, env: Env): vo
     showEffect(effect, store, cell, from);
   }
 
-  /** The arithmetic and the bars are of another cell, so the stylesheet hides them; they keep their room. */
+  /** The other parts of the panel are of another cell, so the stylesheet hides them; they keep their room. */
   function showLabel(label: Label) {
     const name = labelToken(store, label);
     fill(pair, JSON.stringify([name]), () => [token(name), h("span", {}, `as ${label.side}`)]);
@@ -67,7 +68,7 @@ export function createInspector(parent: HTMLElement, store: Store, env: Env): vo
         : `column ${label.index}: every query and key ${label.index}`,
     );
     const words = labelWords(store, label);
-    fill(effect, words, () => [words]);
+    fill(formula, words, () => [words]);
   }
 
   function showFormula(cell: Cell) {

@@ -1,5 +1,5 @@
 /** Describe a cell of the map in words, and choose the first active cell. */
-import { quantityAt, shownQuantity } from "../state/quantity";
+import { blankCells, quantityAt, shownQuantity } from "../state/quantity";
 import type { Store } from "../state/store";
 import { fixed, number } from "./numbers";
 import { visible } from "./tokens";
@@ -20,7 +20,7 @@ export function describe(store: Store, [query, key]: readonly [number, number]):
   const pair = `${visible(store.tokens[query])} → ${visible(store.keyTokens[key])}`;
   const { mistake } = store;
   const value = quantityAt(store, query, key);
-  const isNumber = !store.blank[at] || Number.isNaN(value);
+  const isNumber = !blankCells(store)[at] || Number.isNaN(value);
   const note = mistake ? `, with the mistake ${mistake.name}` : "";
   if (!mistake || !isNumber) {
     if (store.locked?.[at]) return `${pair} masked by the model itself, locked${note}`;

@@ -81,6 +81,11 @@ export function shownQuantity(store: Store): QuantityWords {
   return QUANTITIES.find((q) => q.value === known) as QuantityWords;
 }
 
+/** 1 = a cell without a number: the scores are before the softmax, where a mistake gives no weight to masked cells. */
+export function blankCells(store: Store): Uint8Array {
+  return shownQuantity(store).value === "scores" ? store.mask : store.blank;
+}
+
 /** Its numbers, (n_q, n_k): all of them, or those of the query that is read. */
 export function quantityMap(store: Store, query?: number): Matrix {
   const { value } = shownQuantity(store);

@@ -1,7 +1,7 @@
 /** The colours of the numbers of the map: which scale is used, and where on the scale a number lies. */
 import { largest } from "../maths/extent";
 import type { ColorScale } from "../wire/schema";
-import { quantityMap, shownQuantity } from "./quantity";
+import { blankCells, quantityMap, shownQuantity } from "./quantity";
 import type { Store } from "./store";
 
 /** The scale that is used: only weights can have the scale from 0 to 1, and scores have the scale of the map. */
@@ -29,7 +29,7 @@ export function ceilingOf(store: Store, query: number): number {
   }
   return store.once(`ceiling of ${shownQuantity(store).value}`, () => {
     const { data } = quantityMap(store);
-    return isSigned(store) ? largestSize(data, store.blank) : largest(data);
+    return isSigned(store) ? largestSize(data, blankCells(store)) : largest(data);
   });
 }
 

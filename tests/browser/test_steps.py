@@ -77,28 +77,39 @@ def test_the_arithmetic_gives_the_number(view, opened, name, row, col):
     assert evaluated(sums[-1])[-1] == pytest.approx(want, abs=6e-3)
 
 
+def run(notebook, lines):
+    """Run copied lines of NumPy in the kernel, where `w` is the widget."""
+    return ask(notebook, f"[float(n) for n in ({', '.join(lines)},)]")
+
+
 def test_the_line_of_numpy_runs_and_gives_the_number(view, opened):
     opened.run_cell("m = causal_mask(6); m[2] = True; w.mask = m")
     expect(view.root.locator(".aw-masked-count")).to_have_text("masked 18 of 36")
     mask = np.triu(np.ones((6, 6), bool), 1)
     mask[2] = True
+    lines, wanted = [], []
     for name, matrix in flow(mask=mask).items():
         for row, col in [(0, 0), (2, 1), (3, 0), (matrix.shape[0] - 1, matrix.shape[1] - 1)]:
             view.hover(name, row, col)
-            got = eval(view.numpy(), {"np": np})
-            assert got == pytest.approx(matrix[row, col], abs=1e-6), (name, row, col)
+            lines.append(view.numpy())
+            wanted.append(matrix[row, col])
+    assert lines[-1].startswith("w.attention[5] @ w.V[:, ")
+    np.testing.assert_allclose(run(opened, lines), wanted, atol=1e-6)
 
 
 @pytest.mark.parametrize("positional", ["sinusoidal", "rotary", "alibi"])
 def test_positions_are_in_the_arithmetic_too(view, opened, positional):
     opened.run_cell(f"w.d_k = 4; w.positional = '{positional}'; w.temperature = 0.5")
+    lines, wanted = [], []
     for name in ("Q", "K", "V", "scores", "attention", "output"):
         want = np.array(ask(opened, f"w.{name}.tolist()"))
         for row, col in [(0, 1), (4, 1), (5, 0)]:
             view.hover(name, row, col)
             expect(view.panel).to_have_attribute("data-value", re.compile(r"\d"))
             assert view.value(name, row, col) == pytest.approx(want[row, col], abs=1e-5)
-            assert eval(view.numpy(), {"np": np}) == pytest.approx(want[row, col], abs=1e-5)
+            lines.append(view.numpy())
+            wanted.append(want[row, col])
+    np.testing.assert_allclose(run(opened, lines), wanted, atol=1e-5)
 
 
 def test_the_rows_and_columns_of_a_number_are_lit(view, opened):
@@ -268,7 +279,8 @@ def test_copy_as_numpy_puts_the_line_on_the_clipboard(view, opened):
     opened.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     view.click("Q", 3, 1)
     line = view.numpy()
-    assert eval(line, {"np": np}) == pytest.approx(flow()["Q"][3, 1], abs=1e-6)
+    assert line == "w.embeddings[3] @ w.W_q[:, 1]"
+    np.testing.assert_allclose(run(opened, [line]), flow()["Q"][3, 1], atol=1e-6)
     # On the way to the button the pointer passes other numbers: what was clicked is shown again.
     view.root.get_by_role("button", name="copy as NumPy").click()
     expect(view.root.get_by_role("button", name="copied")).to_be_visible()
@@ -338,7 +350,8 @@ w"""
         want = np.array(ask(notebook, f"w.{name}.tolist()"))
         for row, col in [(0, 0), (2, 1), (4, want.shape[1] - 1)]:
             assert view.value(name, row, col) == pytest.approx(want[row, col], abs=1e-5)
-            assert eval(view.numpy(), {"np": np}) == pytest.approx(want[row, col], abs=1e-5)
+            line = view.numpy()
+            np.testing.assert_allclose(run(notebook, [line]), want[row, col], atol=1e-5)
     view.type("Q", 1, 0, "4")
     notebook.run_until("print(w.Q[1, 0])", "4.0")
     Q, K, V = (np.array(ask(notebook, f"w.{name}.tolist()")) for name in "QKV")

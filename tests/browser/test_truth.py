@@ -103,7 +103,7 @@ def near(text, wanted):
 
 def blank(said):
     """Cells without a number: masked cells, and under a mistake those that get no weight."""
-    if not said["mistaken"]:
+    if not said["mistaken"] or said["quantity"] == "scores":
         return said["mask"]
     return ~np.isfinite(own(said)) | (said["mask"] & (own(said) == 0))
 

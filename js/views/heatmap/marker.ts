@@ -90,7 +90,8 @@ export function createMarker(
     blur() {
       marks.keyboard = false;
       anchor = marks.range = null;
-      markRestingCell();
+      // The panel goes on explaining its cell, because its button takes the focus.
+      show();
     },
   };
 

@@ -3,7 +3,7 @@ import { contextOf } from "../../draw/canvas-view";
 import { isLight, type Lut, lutIndex, parseColor } from "../../draw/color";
 import type { Palette } from "../../draw/palette";
 import { fixed } from "../../explain/numbers";
-import { quantityMap, shownQuantity } from "../../state/quantity";
+import { blankCells, quantityMap, shownQuantity } from "../../state/quantity";
 import { ceilingOf, isSigned, shareOf, shownScale } from "../../state/scale";
 import type { Store } from "../../state/store";
 import { paintBar } from "./bar";
@@ -27,7 +27,7 @@ export function createImage() {
         image = context.createImageData(nK, nQ);
       }
       const { data } = quantityMap(store);
-      const mask = store.blank;
+      const mask = blankCells(store);
       const byRow = shownScale(store) === "row";
       const signed = isSigned(store);
       const ceiling = byRow ? 1 : ceilingOf(store, 0);
@@ -258,7 +258,7 @@ function paintValues(
   ctx.textAlign = "center";
   ctx.textBaseline = "middle";
   const { data } = quantityMap(store);
-  const { blank } = store;
+  const blank = blankCells(store);
   for (const q of rows) {
     const at = q * g.nK;
     for (let k = 0; k < g.nK; k++) {

@@ -38,7 +38,7 @@ function createNeuron(parent: HTMLElement, store: Store, env: Env): void {
     const scene: Scene = {
       ...numbers,
       query,
-      masked: (k) => Boolean(store.mask[query * store.nK + k]),
+      masked: (k) => Boolean(store.blank[query * store.nK + k]),
       keys: store.keyTokens,
       special: (k) => store.isSpecial("key", k),
       active: key,

@@ -46,7 +46,8 @@ export function numbersOf(store: Store, query: number): Numbers | null {
     ...{ name, short, values, largest: largestSize(values), signed: false, isWeight: false },
     ...more,
   });
-  const isPlain = !store.matrix("bias") && !store.get("softcap");
+  const isRight = store.mistake?.step !== "scores";
+  const isPlain = isRight && !store.matrix("bias") && !store.get("softcap");
   return {
     Q,
     K,

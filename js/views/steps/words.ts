@@ -42,6 +42,7 @@ export function noteOf(store: Store, name: MatrixName): string {
         ? ""
         : ` · ${number(scale)}`;
   const T = store.get("temperature");
+  if (store.mistake?.step === name) return store.mistake.wrong;
   switch (name) {
     case "embeddings":
       return keys === "Y" ? "queries' embeddings" : "embeddings";
