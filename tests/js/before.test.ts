@@ -93,7 +93,8 @@ test("a mistake that is switched on changes the drawn weights, and not those of 
   const page = watched();
   page.mask([1, 2]);
   const got = pack(weightsOf([[0, 1]]));
-  const report = { kind: "mistake", name: "no-scale", got, expected: got, case: "given" };
+  const maps = { got, expected: got, scores: got, weights: got };
+  const report = { kind: "mistake", name: "no-scale", step: "scores", case: "given", ...maps };
   await page.receive({ report } as never);
   expectClose(page.store.matrix("attention")!.data, weightsOf([[0, 1]]).flat());
   expectBefore(page, weightsOf([[1, 2]]));
