@@ -129,8 +129,10 @@ def _parameter_of(name: str, mask: NDArray[np.bool_], keys: Sequence[str]) -> An
     """Return the parameter that the preset `name` must have if its mask equals `mask`."""
     if name == "padding" and not padded_keys(keys):
         # Keys at the end that no query sees, as in the course lab, which masks the last token.
-        n_hidden = int(np.logical_and.accumulate(mask.all(axis=0)[::-1]).sum())
-        return list(range(len(keys) - n_hidden, len(keys)))
+        first = len(keys)
+        while first and mask[:, first - 1].all():
+            first -= 1
+        return list(range(first, len(keys)))
     query, key = np.nonzero(~mask)
     if name == "window":
         return int(np.abs(query - key).max(initial=0))
