@@ -79,6 +79,7 @@ def test_the_arithmetic_gives_the_number(view, opened, name, row, col):
 
 def run(notebook, lines):
     """Run copied lines of NumPy in the kernel, where `w` is the widget."""
+    notebook.run_cell("import numpy as np")
     return ask(notebook, f"[float(n) for n in ({', '.join(lines)},)]")
 
 
