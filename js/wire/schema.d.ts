@@ -56,6 +56,8 @@ export interface SetInput {
   do: "set";
   name: Setting;
   value: string | number | null;
+  /** Settings of one stroke, such as a drag of a slider, undo together. */
+  stroke: number;
 }
 
 /** Move through Python's history; `on` and `off` are the cells that the page has painted already. */

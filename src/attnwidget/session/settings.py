@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from attnwidget.lessons.mistakes import MISTAKES
@@ -42,15 +42,18 @@ COLOR_SCALES = ("unit", "row", "map")
 QUANTITIES = ("attention", "scores", "value-norm", "output-norm", "output-shift")
 
 
-def with_input(now: Snapshot, name: str, value: Any) -> Snapshot:
-    """Return the state with an input set; an equal value changes nothing."""
+def with_input(now: Snapshot, name: str, value: Any, stroke: Hashable = None) -> Snapshot:
+    """Return the state with an input set; an equal value changes nothing.
+
+    Inputs that are set in one `stroke` undo together.
+    """
     source = now.source.replace(name, value, now.layer, now.head)
     before = value_of(now, name)
     if name in GROUPING:
         same = equal(getattr(source, name), before)
-        return now if same else turn_to(now, source)
-    # A slider sends many values, which undo together.
-    stroke = name if name == "temperature" else None
+        return now if same else turn_to(now.evolve(history=now.recorded()), source)
+    if stroke is None and name == "temperature":
+        stroke = name  # a slider of a program sends many values
     after = show(now, source)
     if equal(value_of(after, name), before):
         return now

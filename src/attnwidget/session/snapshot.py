@@ -209,9 +209,15 @@ class Snapshot:
 
     def step(self) -> Step:
         """Return what undo restores."""
-        bits = np.packbits(self.own)
         return Step(
-            self.source, self.layer, self.head, self.presets, self.aside, self.own.shape, bits
+            self.source,
+            self.layer,
+            self.head,
+            self.presets,
+            self.aside,
+            self.own.shape,
+            np.packbits(self.own),
+            self.selection,
         )
 
     def recorded(self, stroke: Any = None) -> History:

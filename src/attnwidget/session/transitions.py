@@ -127,7 +127,10 @@ def returned(now: Snapshot, step: Step) -> Snapshot:
         return now.evolve(own=step.mask, presets=step.presets)
     stays = stack(step.source) == stack(now.source)
     layer, head = (None, None) if stays else (step.layer, step.head)
-    return show(now, step.source, layer, head, own=step.mask, presets=step.presets)
+    after = show(now, step.source, layer, head, own=step.mask, presets=step.presets)
+    # A cell of other rows and columns is another cell.
+    same = axes(step.source) == axes(now.source)
+    return after if same else after.evolve(selection=step.selection)
 
 
 def with_mask(
