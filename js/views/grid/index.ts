@@ -20,9 +20,9 @@ export const view: View = {
   name: "grid",
   label: "Grid",
   needs: [],
-  parts: [],
-  // A source with a single map needs no overview.
-  isOffered: (store) => store.nHeads > 1 || store.layers.length > 1,
+  parts: ["edits", "lab"],
+  unavailable: (store) =>
+    store.nHeads > 1 || store.layers.length > 1 ? "" : "a single map needs no overview",
   mount: createGrid,
 };
 

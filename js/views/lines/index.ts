@@ -20,7 +20,7 @@ export const view: View = {
   label: "Lines",
   needs: [],
   // No picker of a head, because the heads of a layer are drawn together.
-  parts: ["layer"],
+  parts: ["edits", "lab", "layer"],
   mount: (host, card) => createLines(host, card.store, card),
 };
 

@@ -16,7 +16,7 @@ export const view: View = {
   name: "neuron",
   label: "Neuron",
   needs: ["Q", "K", "V"],
-  parts: ["layer", "head"],
+  parts: ["edits", "lab", "layer", "head"],
   mount: (host, card) => createNeuron(host, card.store, card),
 };
 
