@@ -53,37 +53,47 @@ function createGrid(parent: HTMLElement, card: Card): void {
     const headsOfLayer = Math.max(1, ...store.layers.map((layer) => layer.n_heads));
     const columns = isByLayer ? headsOfLayer : 0;
     arrangeList(list, width, columns);
-    const cells = cellsOf(selected, columns);
+    const rows = rowsOf(selected, columns);
     const focused = list.querySelector<HTMLElement>(".aw-thumb:focus")?.dataset;
-    list.replaceChildren(...cells);
+    list.replaceChildren(...rows);
     if (focused) {
       const [layer, head] = [focused.layer, focused.head];
       const same = `.aw-thumb[data-layer="${layer}"][data-head="${head}"]`;
       list.querySelector<HTMLElement>(same)?.focus({ preventScroll: true });
     }
-    list.setAttribute("aria-rowcount", String(isByLayer ? store.layers.length : 1));
     root.dataset.heads = String(selected.length);
     const count = `${selected.length} of ${all.length} heads`;
     text(status, all.length ? `${count}, coloured by √weight, up to the largest of each head` : "");
   }
 
-  /** The thumbnails; in the order of layers, the name of a layer comes before the thumbnails of the layer. */
-  function cellsOf(heads: readonly Head[], columns: number): HTMLElement[] {
+  /** The rows of the grid: a row for each layer under a row of headings, or one row of all heads for 0 columns. */
+  function rowsOf(heads: readonly Head[], columns: number): HTMLElement[] {
     const table = lut(store.get("cmap"));
     const active = Math.max(0, heads.findIndex(isCurrent));
-    const wrongLayers = new Set(
-      store.layers.filter(({ proved }) => proved === false).map(({ index }) => index),
-    );
-    let layer: number | null = null;
-    return heads.flatMap((head, i) => {
+    const cells = heads.map((head, i) => {
       const button = thumb(head, table, columns);
       button.tabIndex = i === active ? 0 : -1;
-      if (!columns || head.layer === layer) return [button];
-      layer = head.layer;
-      const name = isShort(width) ? `${layer}` : `layer ${layer}`;
-      const label = wrongLayers.has(layer) ? `${name} ⚠` : name;
-      return [h("span", { class: "aw-layer-name" }, label), button];
+      return { head, cell: h("div", { role: "gridcell" }, button) };
     });
+    if (!columns) return [row(...cells.map(({ cell }) => cell))];
+    for (const { head, cell } of cells) cell.style.gridColumn = String(head.head + 2);
+    const layers = new Map(store.layers.map((layer) => [layer.index, layer]));
+    const byLayer = [...new Set(heads.map(({ layer }) => layer))].map((index) => {
+      const ofLayer = cells.filter(({ head }) => head.layer === index).map(({ cell }) => cell);
+      const name = isShort(width) ? `${index}` : `layer ${index}`;
+      const label = layers.get(index)?.proved === false ? `${name} ⚠` : name;
+      const attributes = {
+        role: "rowheader",
+        class: "aw-layer-name",
+        "aria-label": `layer ${index}`,
+      };
+      return row(h("div", attributes, label), ...ofLayer);
+    });
+    const headings = Array.from({ length: columns }, (_, head) =>
+      h("div", { role: "columnheader", "aria-label": `head ${head}` }, `${head}`),
+    );
+    const corner = { role: "columnheader", class: "aw-layer-name" };
+    return [row(h("div", corner, isShort(width) ? "" : "head"), ...headings), ...byLayer];
   }
 
   const isCurrent = (head: Head) =>
@@ -93,7 +103,6 @@ function createGrid(parent: HTMLElement, card: Card): void {
     const canvas = thumbs.of(head, table);
     const button = thumbButton(head, canvas, controls.state, columns > 0);
     if (isCurrent(head)) button.setAttribute("aria-current", "true");
-    if (columns) button.style.gridColumn = String(head.head + 2);
     const open = () => {
       if (store.set("layer", head.layer) && store.set("head", head.head))
         store.set("view", card.previous());
@@ -145,6 +154,8 @@ function createGrid(parent: HTMLElement, card: Card): void {
   start();
   picture.open();
 }
+
+const row = (...cells: HTMLElement[]) => h("div", { role: "row", class: "aw-grid-row" }, ...cells);
 
 const isShort = (width: number) => width < 520;
 

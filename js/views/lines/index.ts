@@ -58,7 +58,8 @@ function createLines(parent: HTMLElement, store: Store, env: Env): void {
     sentences.element.hidden = start === null;
     if (!data) {
       context.clearRect(0, 0, canvas.width, canvas.height);
-      text(readout, source.problem || `waiting for the lines of layer ${store.shown.layer}`);
+      const words = source.problem || `waiting for the lines of layer ${store.shown.layer}`;
+      for (const element of [readout, option]) text(element, words);
       return;
     }
     const [from, to] = pair.split(" → ");
@@ -100,17 +101,19 @@ function createLines(parent: HTMLElement, store: Store, env: Env): void {
   }
 
   function say(lines: LineData, heads: readonly number[]) {
-    const { key, queries } = looking;
+    const { key, queries, active } = looking;
+    const wordsOf = (some: Iterable<number>) =>
+      queryWords(store, lines, heads, some, received(lines, heads, some));
+    // The option of the list is the query that the arrow keys have reached, whatever the pointer is on.
+    text(option, wordsOf([active]));
+    option.setAttribute("aria-selected", String(looking.selected.has(active)));
     if (!queries) {
       const idle = source.problem || HINT;
       text(readout, key === null ? idle : keyWords(store, lines, heads, key));
       return;
     }
     const totals = received(lines, heads, queries);
-    const words = queryWords(store, lines, heads, queries, totals);
-    text(readout, words);
-    text(option, words);
-    option.setAttribute("aria-selected", String(looking.selected.has(looking.active)));
+    text(readout, queryWords(store, lines, heads, queries, totals));
     Object.assign(root.dataset, {
       query: [...queries].join(),
       values: Array.from(totals.sums, (v) => v.toFixed(6)).join(" "),
