@@ -255,3 +255,37 @@ def test_words_of_a_page_have_a_mask_of_their_own():
     assert not w.mask.any()
     w.set_state({"merge": "tokens"})
     assert np.argwhere(w.mask).tolist() == [[1, 0]]
+
+
+def test_a_mark_follows_its_tokens():
+    w, _ = bert(word_piece(), "the unwanted cats")
+    # [CLS] the un ##want ##ed cat ##s [SEP]
+    w.selection = (3, 6)
+    w.merge = "words"
+    assert (w.tokens[w.selection[0]], w.tokens[w.selection[1]]) == ("unwanted", "cats")
+    w.hide_special = True
+    assert (w.tokens[w.selection[0]], w.tokens[w.selection[1]]) == ("unwanted", "cats")
+    w.merge = "tokens"
+    assert (w.tokens[w.selection[0]], w.tokens[w.selection[1]]) == ("un", "cat")
+    w.hide_special = False
+    assert w.selection == (2, 5)
+
+
+def test_a_mark_on_a_token_that_is_hidden_ends():
+    w, _ = bert(word_piece(), "the unwanted cats")
+    w.selection = (2, 0)
+    w.hide_special = True
+    assert w.selection is None
+
+
+def test_a_mask_of_other_rows_is_said():
+    w, _ = bert(word_piece(), "the unwanted cats")
+    w.toggle(1, 0)
+    assert "mask of its own" not in w.notice
+    w.merge = "words"
+    assert "1 cell is masked in the map by tokens; each map has a mask of its own." in w.notice
+    w.mask = np.eye(5, dtype=bool)
+    w.merge = "tokens"
+    assert "5 cells are masked in the map by words; each map has a mask of its own." in w.notice
+    w.kind = "rollout"
+    assert "mask of its own" not in w.notice

@@ -3,6 +3,7 @@ import { cssColor, type Lut } from "../draw/color";
 import { rowIsEmpty } from "../explain/cell";
 import { visible } from "../explain/tokens";
 import { largest } from "../maths/extent";
+import { placeOf, shownScale } from "../state/scale";
 import type { Store } from "../state/store";
 import { h, text } from "../ui/dom";
 
@@ -21,6 +22,7 @@ export function createBars(store: Store) {
       const row = store.attention.data.subarray(q * nK, (q + 1) * nK);
       const isEmpty = rowIsEmpty(store, q);
       text(caption, isEmpty ? "every key of this query is masked: no attention" : CAPTION);
+      const scale = shownScale(store, "attention");
       const top = ceiling(store, row);
       const keys = strongest(row, k);
       while (lines.length < keys.length) {
@@ -39,7 +41,7 @@ export function createBars(store: Store) {
           value,
           hidden,
           key === k,
-          cssColor(table, top > 0 ? value / top : 0),
+          cssColor(table, top > 0 ? placeOf(scale, value / top) : 0),
         );
       });
       bars.setAttribute("aria-label", `attention of query ${q} to each key`);
@@ -57,10 +59,10 @@ export function createBars(store: Store) {
 
 /** The weight with the last colour of the scale: the bars have the same colours as the map. */
 function ceiling(store: Store, row: Float32Array): number {
-  const scale = store.get("color_scale");
+  const scale = shownScale(store, "attention");
   if (scale === "unit") return 1;
-  if (scale === "map") return store.once("largest", () => largest(store.attention.data));
-  return largest(row);
+  if (scale === "row") return largest(row);
+  return store.once("largest", () => largest(store.attention.data));
 }
 
 /** Return the keys with the largest weights, and `key`, in the order of the sentence. */

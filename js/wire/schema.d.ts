@@ -138,7 +138,8 @@ export interface ChangeMessage {
 
 export type Quantity = "attention" | "scores" | "value-norm" | "output-norm" | "output-shift";
 
-export type ColorScale = "unit" | "row" | "map";
+/** "auto" is "unit" for few tokens, "sqrt" for many. */
+export type ColorScale = "auto" | "unit" | "row" | "map" | "sqrt";
 
 export interface Traits {
   tokens: string[];
@@ -199,6 +200,11 @@ export interface Traits {
   mistake: string | null;
   report: Report | null;
   selection: [number, number] | null;
+  /** The heads that the lines show; null for all. */
+  heads_on: number[] | null;
+  /** The order of the grid, "layer" or "statistic", and the statistic. */
+  grid_order: string;
+  grid_statistic: string;
   /** BertViz's views of what is shown. */
   bertviz_views: string[];
   title: string;

@@ -88,7 +88,7 @@ def point(page: Page, root: Locator, token: int, side: str = "left") -> None:
 
 
 def lines(page: Page, root: Locator, query: int) -> NDArray[Any]:
-    """Return what each key gets from a query by the lines that are on, (n_k,)."""
+    """Return the mean weight of each key from a query over the heads that are on, (n_k,)."""
     shown = root.locator(".aw-lines-view")
     point(page, root, query)
     expect(shown).to_have_attribute("data-query", str(query))

@@ -150,11 +150,11 @@ def test_lines_of_words_without_special_tokens(linear, opened, maps):
     merge(linear, "words")
     expect(linear.root.locator(".aw-lines canvas")).to_have_css("height", f"{10 * ROW}px")
     got = lines(opened.page, linear.root, 8)
-    np.testing.assert_allclose(got, put_together(maps, WORDS)[2, :, 8].sum(axis=0), atol=1e-4)
+    np.testing.assert_allclose(got, put_together(maps, WORDS)[2, :, 8].mean(axis=0), atol=1e-5)
     hide(linear)
     expect(linear.root.locator(".aw-lines canvas")).to_have_css("height", f"{7 * ROW}px")
     got = lines(opened.page, linear.root, 5)
-    np.testing.assert_allclose(got, put_together(maps, PLAIN)[2, :, 5].sum(axis=0), atol=1e-4)
+    np.testing.assert_allclose(got, put_together(maps, PLAIN)[2, :, 5].mean(axis=0), atol=1e-5)
     expect(linear.root.locator(".aw-line-readout")).to_have_text(re.compile("^snowboarding → "))
 
 
@@ -169,7 +169,7 @@ def test_lines_between_sentences(linear, opened, maps, merging, groups, start):
         hide(linear)
     n = len(groups)
     expect(linear.root.locator(".aw-lines canvas")).to_have_css("height", f"{n * ROW}px")
-    total = put_together(maps, groups)[2].sum(axis=0)
+    mean = put_together(maps, groups)[2].mean(axis=0)
     sides = {"A": slice(0, start), "B": slice(start, n)}
     choice = linear.root.get_by_role("radiogroup", name="sentences")
     for name in ("A → A", "A → B", "B → A", "B → B"):
@@ -178,11 +178,11 @@ def test_lines_between_sentences(linear, opened, maps, merging, groups, start):
         for side, query in (("A", 1), ("B", n - 2)):
             want = np.zeros(n)
             if side == source:
-                want[sides[target]] = total[query, sides[target]]
+                want[sides[target]] = mean[query, sides[target]]
             got = lines(opened.page, linear.root, query)
-            np.testing.assert_allclose(got, want, atol=1e-4)
+            np.testing.assert_allclose(got, want, atol=1e-5)
     choice.get_by_role("radio", name="all", exact=True).click()
-    np.testing.assert_allclose(lines(opened.page, linear.root, n - 2), total[n - 2], atol=1e-4)
+    np.testing.assert_allclose(lines(opened.page, linear.root, n - 2), mean[n - 2], atol=1e-5)
 
 
 # The ink of a label: how far its darkest pixel is from the card's light ground.
@@ -203,9 +203,9 @@ def test_special_tokens_are_marked(linear, opened):
     opened.page.mouse.move(2, 2)
     expect(linear.root.locator(".aw-line-readout")).to_contain_text("hover a token")
     canvas = linear.root.locator(".aw-lines canvas")
-    width = canvas.evaluate("c => c.getBoundingClientRect().width")
-    side = min(220, 0.34 * width)  # what the tokens of a side have
-    for x in (side - 60, width - side + 4):
+    view = linear.root.locator(".aw-lines-view")
+    left, right = (float(view.get_attribute(f"data-{side}")) for side in ("left", "right"))
+    for x in (left - 60, right + 4):
         ink = [canvas.evaluate(INK, [x, i * ROW + 2, 56, ROW - 4]) for i in range(13)]
         plain = [v for i, v in enumerate(ink) if i not in (0, 4, 12)]
         assert max(ink[i] for i in (0, 4, 12)) + 20 < min(plain)
@@ -222,6 +222,6 @@ def test_special_tokens_are_marked(linear, opened):
 def test_a_key_gathers_from_the_sentence_that_is_chosen(linear, opened, maps):
     linear.root.get_by_role("radio", name="B → A", exact=True).click()
     point(opened.page, linear.root, 2, "right")
-    total = maps[2, :, 5:, 2].sum()
+    mean = maps[2, :, 5:, 2].mean()
     said = linear.root.locator(".aw-line-readout")
-    expect(said).to_contain_text(f"“cat” gets {total:.3f}")
+    expect(said).to_contain_text(f"“cat” gets {mean:.3f}")

@@ -6,7 +6,8 @@ import { h, text } from "../../ui/dom";
 import { createControls } from "./controls";
 import { type Head, select } from "./data";
 import { listenToArrows } from "./keyboard";
-import { createLarge } from "./large";
+import { createLarge, PANEL } from "./large";
+import { gridRows } from "./rows";
 import { createSeries } from "./series";
 import { createThumbs, thumbButton } from "./thumbs";
 
@@ -31,9 +32,9 @@ function createGrid(parent: HTMLElement, card: Card): void {
   const status = h("p", { class: "aw-where", role: "status" });
   const list = h("div", { class: "aw-grid-heads", role: "grid", "aria-label": "heads" });
   const root = h("div", { class: "aw-heads-grid" });
-  const large = createLarge(root);
+  const large = createLarge(root, store);
   const thumbs = createThumbs();
-  const controls = createControls(() => picture.open(), card);
+  const controls = createControls(store, () => picture.open(), card);
   const series = createSeries(store, card, renew);
   let { kind } = store.shown;
   let width = 0;
@@ -52,8 +53,14 @@ function createGrid(parent: HTMLElement, card: Card): void {
     const isByLayer = controls.state.order === "layer";
     const headsOfLayer = Math.max(1, ...store.layers.map((layer) => layer.n_heads));
     const columns = isByLayer ? headsOfLayer : 0;
-    arrangeList(list, width, columns);
-    const rows = rowsOf(selected, columns);
+    arrangeList(list, width - (isWide(width) ? PANEL + 12 : 0), columns);
+    const table = lut(store.get("cmap"));
+    const active = Math.max(0, selected.findIndex(isCurrent));
+    const buttons = selected.map((head) => thumb(head, table, columns));
+    buttons.forEach((button, i) => {
+      button.tabIndex = i === active ? 0 : -1;
+    });
+    const rows = gridRows(selected, buttons, store.layers, columns, isShort(width));
     const focused = list.querySelector<HTMLElement>(".aw-thumb:focus")?.dataset;
     list.replaceChildren(...rows);
     if (focused) {
@@ -61,39 +68,10 @@ function createGrid(parent: HTMLElement, card: Card): void {
       const same = `.aw-thumb[data-layer="${layer}"][data-head="${head}"]`;
       list.querySelector<HTMLElement>(same)?.focus({ preventScroll: true });
     }
+    list.scrollLeft = (store.kept.get("grid scroll") as number | undefined) ?? 0;
     root.dataset.heads = String(selected.length);
     const count = `${selected.length} of ${all.length} heads`;
     text(status, all.length ? `${count}, coloured by √weight, up to the largest of each head` : "");
-  }
-
-  /** The rows of the grid: a row for each layer under a row of headings, or one row of all heads for 0 columns. */
-  function rowsOf(heads: readonly Head[], columns: number): HTMLElement[] {
-    const table = lut(store.get("cmap"));
-    const active = Math.max(0, heads.findIndex(isCurrent));
-    const cells = heads.map((head, i) => {
-      const button = thumb(head, table, columns);
-      button.tabIndex = i === active ? 0 : -1;
-      return { head, cell: h("div", { role: "gridcell" }, button) };
-    });
-    if (!columns) return [row(...cells.map(({ cell }) => cell))];
-    for (const { head, cell } of cells) cell.style.gridColumn = String(head.head + 2);
-    const layers = new Map(store.layers.map((layer) => [layer.index, layer]));
-    const byLayer = [...new Set(heads.map(({ layer }) => layer))].map((index) => {
-      const ofLayer = cells.filter(({ head }) => head.layer === index).map(({ cell }) => cell);
-      const name = isShort(width) ? `${index}` : `layer ${index}`;
-      const label = layers.get(index)?.proved === false ? `${name} ⚠` : name;
-      const attributes = {
-        role: "rowheader",
-        class: "aw-layer-name",
-        "aria-label": `layer ${index}`,
-      };
-      return row(h("div", attributes, label), ...ofLayer);
-    });
-    const headings = Array.from({ length: columns }, (_, head) =>
-      h("div", { role: "columnheader", "aria-label": `head ${head}` }, `${head}`),
-    );
-    const corner = { role: "columnheader", class: "aw-layer-name" };
-    return [row(h("div", corner, isShort(width) ? "" : "head"), ...headings), ...byLayer];
   }
 
   const isCurrent = (head: Head) =>
@@ -109,8 +87,9 @@ function createGrid(parent: HTMLElement, card: Card): void {
     };
     const enlarge = () => {
       const { sink } = controls.state;
-      const key = [head.layer, head.head, series.heads.length, sink, store.get("cmap")].join(" ");
-      large.show(key, head, canvas, sink, button);
+      const { dark } = card.theme;
+      const at = [head.layer, head.head, series.heads.length, sink, store.get("cmap"), dark];
+      large.show(at.join(" "), head, canvas, sink, list, button);
     };
     button.addEventListener("click", guarded(open));
     button.addEventListener("pointerenter", guarded(enlarge));
@@ -126,6 +105,7 @@ function createGrid(parent: HTMLElement, card: Card): void {
 
   const arrange = (room: number) => {
     width = room;
+    large.beside = isWide(room);
     return true;
   };
   const picture = createCanvasView(root, { arrange, paint }, card);
@@ -133,12 +113,13 @@ function createGrid(parent: HTMLElement, card: Card): void {
   function start() {
     kind = store.shown.kind;
     thumbs.forget();
-    large.hide();
+    large.forget();
     series.start();
     renew();
   }
 
   listenToArrows(list, card);
+  card.listen(list, "scroll", () => store.kept.set("grid scroll", list.scrollLeft));
   store.subscribe((change) => {
     // Ask for every head again when the text or the layers have changed; a masked cell changes only the shown head.
     const isOtherText =
@@ -146,7 +127,10 @@ function createGrid(parent: HTMLElement, card: Card): void {
     // The inputs also change when another layer or head is shown, but the heads stay the same.
     const isOtherHead = change.names.has("shown") && !change.names.has("history");
     if (isOtherText || (change.inputs && !isOtherHead)) start();
-    else if (change.names.has("cmap")) {
+    else if (change.names.has("grid_order") || change.names.has("grid_statistic")) {
+      controls.show();
+      picture.open();
+    } else if (change.names.has("cmap")) {
       thumbs.forget();
       picture.request();
     } else if (change.names.has("shown") || change.names.has("head")) picture.request();
@@ -155,7 +139,8 @@ function createGrid(parent: HTMLElement, card: Card): void {
   picture.open();
 }
 
-const row = (...cells: HTMLElement[]) => h("div", { role: "row", class: "aw-grid-row" }, ...cells);
+/** Whether the card has room for the large map beside the thumbnails. */
+const isWide = (width: number) => width >= 760;
 
 const isShort = (width: number) => width < 520;
 

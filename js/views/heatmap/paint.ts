@@ -4,8 +4,8 @@ import { isLight, type Lut, lutIndex, parseColor } from "../../draw/color";
 import type { Palette } from "../../draw/palette";
 import { largest } from "../../maths/extent";
 import { quantityMap, shownQuantity } from "../../state/quantity";
+import { placeOf, shownScale } from "../../state/scale";
 import type { Store } from "../../state/store";
-import type { ColorScale } from "../../wire/schema";
 import { paintBar } from "./bar";
 import type { Geometry } from "./geometry";
 
@@ -14,30 +14,50 @@ export function createImage() {
   const canvas = document.createElement("canvas");
   const context = contextOf(canvas);
   let image: ImageData | null = null;
+  /** The largest number of each row, and of the map: a change in one row need not change the others' colours. */
+  let tops = new Float32Array(0);
+  let ceiling = Number.NaN;
 
   return {
     canvas,
-    /** Colour the pixels of `rows`, of all rows for null; returns the value that gets the last colour of the table. */
-    update(store: Store, table: Lut, masked: string, rows: Iterable<number> | null): number {
+    /**
+     * Colour the pixels of `rows`, of all rows for null. Returns the value that gets the last colour
+     * of the table, and the rows that were coloured: all of them where that value has changed.
+     */
+    update(
+      store: Store,
+      table: Lut,
+      masked: string,
+      rows: ReadonlySet<number> | null,
+    ): { ceiling: number; rows: ReadonlySet<number> | null } {
       const [nQ, nK] = [store.nQ, store.nK];
       const fresh = !image || image.width !== nK || image.height !== nQ;
       if (!image || fresh) {
         canvas.width = nK;
         canvas.height = nQ;
         image = context.createImageData(nK, nQ);
+        tops = new Float32Array(nQ);
       }
       const { data } = quantityMap(store);
       const mask = store.mask;
       const scale = shownScale(store);
       const signed = isSigned(store);
-      const ceiling = signed ? largestSize(data, mask) : scale === "map" ? largest(data) : 1;
+      const every = Array.from({ length: nQ }, (_, q) => q);
+      const changed = rows === null || fresh ? null : rows;
+      for (const q of changed ?? every) {
+        const [from, to] = [q * nK, (q + 1) * nK];
+        const row = data.subarray(from, to);
+        tops[q] = signed ? largestSize(row, mask.subarray(from, to)) : largest(row);
+      }
+      const before = ceiling;
+      ceiling = scale === "map" || scale === "sqrt" ? largest(tops) : 1;
+      const some = ceiling === before ? changed : null;
       const [mr, mg, mb] = parseColor(masked);
-      const list = rows === null || fresh ? Array(nQ).keys() : rows;
       let first = nQ;
       let last = -1;
-      for (const q of list) {
+      for (const q of some ?? every) {
         const at = q * nK;
-        const top = scale === "row" ? largest(data.subarray(at, at + nK)) : ceiling;
+        const top = scale === "row" ? tops[q] : ceiling;
         const factor = top > 0 ? 1 / top : 0;
         for (let k = 0; k < nK; k++) {
           const p = (at + k) * 4;
@@ -47,7 +67,7 @@ export function createImage() {
             image.data[p + 2] = mb;
           } else {
             const share = data[at + k] * factor;
-            const c = lutIndex(signed ? (share + 1) / 2 : share) * 3;
+            const c = lutIndex(signed ? (share + 1) / 2 : placeOf(scale, share)) * 3;
             image.data[p] = table[c];
             image.data[p + 1] = table[c + 1];
             image.data[p + 2] = table[c + 2];
@@ -58,7 +78,7 @@ export function createImage() {
         last = Math.max(last, q);
       }
       if (last >= 0) context.putImageData(image, 0, 0, 0, first, nK, last - first + 1);
-      return ceiling;
+      return { ceiling, rows: some };
     },
     /** Whether dark text reads better on this cell. */
     inkDark(cell: number): boolean {
@@ -66,13 +86,6 @@ export function createImage() {
       return isLight(d[cell * 4], d[cell * 4 + 1], d[cell * 4 + 2]);
     },
   };
-}
-
-/** The scale that is used: only weights can have the scale from 0 to 1, and scores have the scale of the map. */
-export function shownScale(store: Store): ColorScale {
-  const scale = store.get("color_scale");
-  if (isSigned(store)) return "map";
-  return scale === "unit" && !isWeights(store) ? "map" : scale;
 }
 
 export function isWeights(store: Store): boolean {

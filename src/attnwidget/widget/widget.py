@@ -74,7 +74,8 @@ class AttentionWidget(SessionMirror):
         What the scores are divided by before the softmax; 0 is the argmax limit.
     title, cmap, color_scale, quantity, view:
         What is shown, and how: see `VIEWS`, `CMAPS`, `COLOR_SCALES`, `QUANTITIES` in
-        `attnwidget.session.settings`.
+        `attnwidget.session.settings`. The colours of "auto" go from 0 to 1 for up to 16 tokens; for
+        more tokens they show the square root, up to the maximum of the map.
 
     Raises
     ------
@@ -132,6 +133,9 @@ class AttentionWidget(SessionMirror):
     color_scale: Field[str] = Field(SCHEMA)
     quantity: Field[str] = Field(SCHEMA)
     selection: Field[tuple[int, int] | None] = Field(SCHEMA)
+    heads_on: Field[tuple[int, ...] | None] = Field(SCHEMA)
+    grid_order: Field[str] = Field(SCHEMA)
+    grid_statistic: Field[str] = Field(SCHEMA)
     mistake: Field[str | None] = Field(SCHEMA)
     report: Field[Report | None] = Field(SCHEMA)
     bertviz_views: Field[tuple[str, ...]] = Field(SCHEMA)
@@ -168,7 +172,7 @@ class AttentionWidget(SessionMirror):
         temperature: float = 1.0,
         title: str | None = None,
         cmap: str = "viridis",
-        color_scale: str = "unit",
+        color_scale: str = "auto",
         quantity: str = "attention",
         view: str = "heatmap",
     ) -> None:
@@ -220,7 +224,7 @@ class AttentionWidget(SessionMirror):
         mask: ArrayLike | None = None,
         title: str | None = None,
         cmap: str = "viridis",
-        color_scale: str = "unit",
+        color_scale: str = "auto",
         quantity: str = "attention",
         view: str = "heatmap",
     ) -> AttentionWidget:
@@ -294,7 +298,7 @@ class AttentionWidget(SessionMirror):
         presets: Any = None,
         title: str | None = None,
         cmap: str = "viridis",
-        color_scale: str = "unit",
+        color_scale: str = "auto",
         view: str = "heatmap",
     ) -> AttentionWidget:
         """Show weights that were computed elsewhere: NumPy, torch or JAX arrays, or lists.
@@ -337,7 +341,7 @@ class AttentionWidget(SessionMirror):
         presets: Any = None,
         title: str | None = None,
         cmap: str = "viridis",
-        color_scale: str = "unit",
+        color_scale: str = "auto",
         view: str = "heatmap",
     ) -> AttentionWidget:
         """Show attentions that a transformers model has returned: all its layers and heads.
