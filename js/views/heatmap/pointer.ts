@@ -3,7 +3,8 @@
 import type { Store } from "../../state/store";
 import type { Cell } from "../../ui/focus";
 import type { Scope } from "../../ui/scope";
-import { type Geometry, hit, line, nearest } from "./geometry";
+import { type Geometry, type Hit, hit, line, nearest } from "./geometry";
+import { listenToTouch } from "./touch";
 import { labelEdit } from "./words";
 
 export interface PointerActions {
@@ -18,8 +19,9 @@ export function listenToPointer(
   store: Store,
   geometry: () => Geometry | null,
   actions: PointerActions,
-  { listen }: Scope,
+  scope: Scope,
 ): void {
+  const { listen } = scope;
   let stroke: { id: number; masked: boolean; last: Cell } | null = null;
 
   const at = (event: PointerEvent): [number, number] => {
@@ -36,11 +38,14 @@ export function listenToPointer(
     );
   };
 
-  listen(surface, "pointerdown", (event) => {
-    if (event.button !== 0) return;
-    const g = geometry();
-    const target = g && hit(g, ...at(event));
-    if (!target) return;
+  const mark = (target: Hit) => {
+    if (target?.kind === "cell") actions.hover([target.query, target.key], null, null);
+    else if (target?.kind === "row") actions.hover(null, target.query, null);
+    else actions.hover(null, null, target?.kind === "column" ? target.key : null);
+  };
+
+  /** Mask or free a row, a column, or a cell and what the pointer moves over until it is lifted. */
+  function press(target: NonNullable<Hit>, pointer: number | null) {
     if (target.kind !== "cell") {
       const { nQ, nK } = store;
       const cells =
@@ -58,9 +63,19 @@ export function listenToPointer(
       actions.locked(cell);
       return;
     }
-    surface.setPointerCapture(event.pointerId);
+    if (pointer !== null) surface.setPointerCapture(pointer);
     stroke = { id: store.stroke(), masked: !store.mask[flat], last: cell };
     paint([cell]);
+  }
+
+  listen(surface, "pointerdown", (event) => {
+    if (event.button !== 0) return;
+    const g = geometry();
+    const target = g && hit(g, ...at(event));
+    if (!target) return;
+    if (event.pointerType === "touch") return touch.down(event, target);
+    touch.forget();
+    press(target, event.pointerId);
   });
 
   listen(surface, "pointermove", (event) => {
@@ -78,9 +93,7 @@ export function listenToPointer(
     }
     const target = hit(g, ...at(event));
     surface.style.cursor = target ? "pointer" : "default";
-    if (target?.kind === "cell") actions.hover([target.query, target.key], null, null);
-    else if (target?.kind === "row") actions.hover(null, target.query, null);
-    else actions.hover(null, null, target?.kind === "column" ? target.key : null);
+    mark(target);
   });
 
   // Select at the end of the stroke, because the edits of the stroke must reach Python first.
@@ -90,5 +103,24 @@ export function listenToPointer(
   };
   listen(surface, "pointerup", end);
   listen(surface, "pointercancel", end);
-  listen(surface, "pointerleave", () => stroke || actions.hover(null, null, null));
+  listen(surface, "pointerleave", ({ pointerType }) => {
+    // A finger that is lifted has left, too: what it has read stays marked.
+    if (!stroke && pointerType !== "touch") actions.hover(null, null, null);
+  });
+
+  const touch = listenToTouch(
+    surface,
+    {
+      read(target) {
+        mark(target);
+        if (target.kind === "cell") actions.select([target.query, target.key]);
+      },
+      act(target) {
+        press(target, null);
+        end();
+      },
+      paint: press,
+    },
+    scope,
+  );
 }
