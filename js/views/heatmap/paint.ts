@@ -194,19 +194,29 @@ export function rowLabel(ctx: CanvasRenderingContext2D, g: Geometry, q: number):
 
 export function columnLabel(ctx: CanvasRenderingContext2D, g: Geometry, k: number): void {
   const x = g.left + (k + 0.5) * g.cell;
-  if (!g.vertical) {
+  const place = g.keyLabels[k];
+  if (place === "upright") {
     ctx.textAlign = "center";
     ctx.textBaseline = "alphabetic";
     ctx.fillText(g.keys[k], x, g.top - 8);
     return;
   }
   ctx.save();
-  ctx.translate(x, g.top - 6);
-  ctx.rotate(-Math.PI / 2);
-  ctx.textAlign = "left";
+  turnAtColumn(ctx, g, k);
   ctx.textBaseline = "middle";
+  if (place === "single") {
+    ctx.translate(g.font * 0.4, 0);
+    ctx.rotate((g.turn * Math.PI) / 180);
+  }
+  ctx.textAlign = place === "single" ? "center" : "left";
   ctx.fillText(g.keys[k], 0, 0.5);
   ctx.restore();
+}
+
+/** Put the origin where a turned label begins, and the x axis along the label. */
+export function turnAtColumn(ctx: CanvasRenderingContext2D, g: Geometry, k: number): void {
+  ctx.translate(g.left + (k + 0.5) * g.cell, g.top - 6);
+  ctx.rotate((-g.turn * Math.PI) / 180);
 }
 
 /** Hatch masked cells, run by run; cells that the model masks are hatched in both directions. */
