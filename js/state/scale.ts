@@ -18,6 +18,14 @@ export function shownScale(
   return chosen === "unit" && quantity !== "attention" ? "map" : chosen;
 }
 
+export function isWeights(store: Store): boolean {
+  return shownQuantity(store).value === "attention";
+}
+
+export function isSigned(store: Store): boolean {
+  return shownQuantity(store).value === "scores";
+}
+
 /** The place of a share of the largest number. */
 export const placeOf = (scale: ColorScale, share: number) =>
   scale === "sqrt" ? Math.sqrt(share) : share;

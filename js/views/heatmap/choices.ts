@@ -1,12 +1,11 @@
 /** The choices under the map: the quantity that the colours show, and the scale of the colours. */
 import { offered, QUANTITIES, shownQuantity } from "../../state/quantity";
-import { shownScale } from "../../state/scale";
+import { isSigned, isWeights, shownScale } from "../../state/scale";
 import type { Store } from "../../state/store";
 import { h, text } from "../../ui/dom";
 import type { Scope } from "../../ui/scope";
 import { segmented } from "../../ui/segmented";
 import type { ColorScale, Quantity } from "../../wire/schema";
-import { isSigned, isWeights } from "./paint";
 
 const SCALES = [
   { value: "unit", text: "0–1", title: "colours from 0 to 1" },

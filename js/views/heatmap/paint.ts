@@ -4,7 +4,7 @@ import { isLight, type Lut, lutIndex, parseColor } from "../../draw/color";
 import type { Palette } from "../../draw/palette";
 import { largest } from "../../maths/extent";
 import { quantityMap, shownQuantity } from "../../state/quantity";
-import { placeOf, shownScale } from "../../state/scale";
+import { isSigned, placeOf, shownScale } from "../../state/scale";
 import type { Store } from "../../state/store";
 import { paintBar } from "./bar";
 import type { Geometry } from "./geometry";
@@ -86,14 +86,6 @@ export function createImage() {
       return isLight(d[cell * 4], d[cell * 4 + 1], d[cell * 4 + 2]);
     },
   };
-}
-
-export function isWeights(store: Store): boolean {
-  return shownQuantity(store).value === "attention";
-}
-
-export function isSigned(store: Store): boolean {
-  return shownQuantity(store).value === "scores";
 }
 
 /** The largest absolute value of the open cells. */

@@ -5,10 +5,11 @@ import { type Lut, lut, signedLut } from "../../draw/color";
 import type { Palette } from "../../draw/palette";
 import { rowIsEmpty } from "../../explain/cell";
 import { quantityAt } from "../../state/quantity";
+import { isSigned } from "../../state/scale";
 import type { Change, Store } from "../../state/store";
 import type { Geometry } from "./geometry";
 import { type Marks, paintOverlay } from "./overlay";
-import { createImage, isSigned, paintMap } from "./paint";
+import { createImage, paintMap } from "./paint";
 import type { Surface } from "./surface";
 
 export function createPicture(
