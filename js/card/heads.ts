@@ -49,8 +49,8 @@ export function createHeads(parent: HTMLElement, store: Store, env: Env): void {
     for (const { element } of buttons.splice(heads)) element.remove();
     const table = lut(store.get("cmap"));
     const { masked } = palette(strip);
-    // The stylesheet may load after the card, so paint again in a later frame.
-    if (!masked && strip.isConnected) request();
+    // The card may be made before it is in the page, or before its stylesheet: paint again in a later frame.
+    if (!masked) request();
     const { nQ, nK, mask } = store;
     // Up to the maximum of the map, all heads share the largest weight, so that their colours can be compared.
     const maps = buttons.map((_, head) => store.matrix("attention", head)?.data as Float32Array);

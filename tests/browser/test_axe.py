@@ -40,7 +40,9 @@ def cards(module_lab):
     notebook = module_lab.notebook([MODEL, "w", "m", "c"])
     notebook.run_all()
     notebook.page.add_script_tag(content=AXE.read_text())
-    return notebook
+    yield notebook
+    # Tests of other modules get the same page, and expect it light.
+    notebook.set_theme("light")
 
 
 def breaches(notebook, i: int) -> list[str]:
