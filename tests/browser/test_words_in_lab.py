@@ -138,6 +138,14 @@ def test_another_head_in_words(view, maps):
     thumbnail(view.root, 5, 3, put_together(maps, WORDS)[5, 3])
 
 
+def test_what_words_do_not_have_is_disabled_and_says_why(view):
+    scores = view.root.get_by_role("radio", name="scores")
+    expect(scores).to_be_enabled()
+    merge(view, "words")
+    expect(scores).to_be_disabled()
+    expect(scores).to_have_attribute("title", re.compile("words and means have weights only"))
+
+
 @pytest.fixture
 def linear(view):
     view.root.get_by_role("radio", name="Lines", exact=True).click()
