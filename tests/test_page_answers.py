@@ -38,6 +38,21 @@ def test_every_answer_continues_the_one_before():
     assert len(set(revisions)) == 4, "the third answer only says that the edit was done before"
 
 
+def test_settings_of_one_stroke_undo_together():
+    w = sentence()
+    first = w.temperature
+    strokes = [(1, 1.5), (1, 1.6), (1, 1.7), (2, 0.5), (2, 0.4)]
+    ticks = [
+        {"do": "set", "name": "temperature", "value": value, "stroke": stroke}
+        for stroke, value in strokes
+    ]
+    w.set_state(commands(w.mask.shape, *ticks))
+    seen = [w.temperature]
+    while w.undo():
+        seen.append(w.temperature)
+    assert seen == [0.4, 1.7, first]
+
+
 def test_a_change_that_is_no_answer_leaves_the_chain_whole():
     w = given()
     w.title = "weights"

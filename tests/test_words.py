@@ -160,10 +160,36 @@ def test_each_way_to_see_the_tokens_keeps_its_own_mask():
     assert np.argwhere(w.mask).tolist() == [[2, 4]]
     w.merge = "words"
     assert np.argwhere(w.mask).tolist() == [[2, 1]]
-    assert w.undo()
-    assert w.undo()
-    assert w.merge == "tokens"
-    assert not w.mask.any()
+    # Undo goes back through each choice and each mask, one at a time.
+    states = []
+    while w.undo():
+        states.append((w.merge, np.argwhere(w.mask).tolist()))
+    assert states == [
+        ("tokens", [[2, 4]]),
+        ("words", [[2, 1]]),
+        ("words", []),
+        ("tokens", [[2, 4]]),
+        ("tokens", []),
+    ]
+
+
+def test_undo_of_words_and_hidden_special_tokens_restores_mask_and_selection():
+    w, _ = bert(word_piece(), "the unwanted cats")
+    w.toggle(2, 4)
+    w.selection = (2, 4)
+    w.merge = "words"
+    w.selection = (1, 3)
+    w.hide_special = True
+    w.selection = (0, 0)
+    seen = [(w.merge, w.hide_special, w.selection)]
+    for move in (w.undo, w.undo, w.redo, w.redo):
+        assert move()
+        seen.append((w.merge, w.hide_special, w.selection))
+    clicks = [("words", True, (0, 0)), ("words", False, (1, 3)), ("tokens", False, (2, 4))]
+    assert seen == [*clicks, *clicks[1::-1]]
+    w.undo()
+    w.undo()
+    assert np.argwhere(w.mask).tolist() == [[2, 4]]
 
 
 def test_both_sides_of_cross_attention_are_merged():
@@ -229,3 +255,37 @@ def test_words_of_a_page_have_a_mask_of_their_own():
     assert not w.mask.any()
     w.set_state({"merge": "tokens"})
     assert np.argwhere(w.mask).tolist() == [[1, 0]]
+
+
+def test_a_mark_follows_its_tokens():
+    w, _ = bert(word_piece(), "the unwanted cats")
+    # [CLS] the un ##want ##ed cat ##s [SEP]
+    w.selection = (3, 6)
+    w.merge = "words"
+    assert (w.tokens[w.selection[0]], w.tokens[w.selection[1]]) == ("unwanted", "cats")
+    w.hide_special = True
+    assert (w.tokens[w.selection[0]], w.tokens[w.selection[1]]) == ("unwanted", "cats")
+    w.merge = "tokens"
+    assert (w.tokens[w.selection[0]], w.tokens[w.selection[1]]) == ("un", "cat")
+    w.hide_special = False
+    assert w.selection == (2, 5)
+
+
+def test_a_mark_on_a_token_that_is_hidden_ends():
+    w, _ = bert(word_piece(), "the unwanted cats")
+    w.selection = (2, 0)
+    w.hide_special = True
+    assert w.selection is None
+
+
+def test_a_mask_of_other_rows_is_said():
+    w, _ = bert(word_piece(), "the unwanted cats")
+    w.toggle(1, 0)
+    assert "mask of its own" not in w.notice
+    w.merge = "words"
+    assert "1 cell is masked in the map by tokens; each map has a mask of its own." in w.notice
+    w.mask = np.eye(5, dtype=bool)
+    w.merge = "tokens"
+    assert "5 cells are masked in the map by words; each map has a mask of its own." in w.notice
+    w.kind = "rollout"
+    assert "mask of its own" not in w.notice

@@ -4,7 +4,14 @@ import { rowIsEmpty } from "../explain/cell";
 import { columnFormat, fixed, number } from "../explain/numbers";
 import { visible } from "../explain/tokens";
 import { blankCells, quantityMap, shownQuantity } from "../state/quantity";
-import { ceilingOf, isSigned, isWeights, shareOf } from "../state/scale";
+import {
+  ceilingOf,
+  isSigned,
+  isWeights,
+  shareOf,
+  shownScale,
+  type UsedScale,
+} from "../state/scale";
 import type { Store } from "../state/store";
 import { h, text } from "../ui/dom";
 
@@ -20,6 +27,7 @@ interface Row {
   /** The largest absolute value. */
   size: number;
   ceiling: number;
+  scale: UsedScale;
   signed: boolean;
   format: (value: number) => string;
 }
@@ -34,6 +42,7 @@ function rowOf(store: Store, q: number): Row {
     blank,
     size: sizes.reduce((a, b) => Math.max(a, b), 0),
     ceiling: ceilingOf(store, q),
+    scale: shownScale(store),
     signed: isSigned(store),
     format: isWeights(store) ? (value) => fixed(value, 3) : columnFormat(sizes),
   };
@@ -105,7 +114,7 @@ function barLine() {
       element.classList.toggle("aw-bar-current", current);
       const width = row.size > 0 ? (Math.abs(p) / row.size) * WIDEST : 0;
       fill.style.width = isPlain ? "" : `${Math.max(0.8, width)}%`;
-      const share = shareOf(p, row.ceiling, row.signed);
+      const share = shareOf(p, row.ceiling, row.scale, row.signed);
       fill.style.background = isPlain ? "" : cssColor(table, share);
       text(value, isMasked ? "masked" : Number.isFinite(p) ? row.format(p) : number(p));
       element.dataset.value = isMasked ? "" : String(p);

@@ -19,12 +19,12 @@ import type { Env } from "./view";
 
 export function createExperiments(parent: HTMLElement, store: Store, env: Env): void {
   const fields = [
-    sentenceField(store, env, "tokens", "sentence"),
-    sentenceField(store, env, "key_tokens", "keys from"),
+    sentenceField(store, env, "tokens"),
+    sentenceField(store, env, "key_tokens"),
     ...SIZES.map((name) => numberField(store, env, name)),
     numberField(store, env, "seed", seedButton(store, env)),
-    choiceField(store, env, "init", "weights", INITS),
-    choiceField(store, env, "positional", "positions", POSITIONS),
+    choiceField(store, env, "init", INITS),
+    choiceField(store, env, "positional", POSITIONS),
     temperatureField(store, env),
     scaleField(store, env),
     resetField(store, env),

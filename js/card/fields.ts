@@ -4,6 +4,8 @@ import type { Store } from "../state/store";
 import { h, text } from "../ui/dom";
 import { icon } from "../ui/icons";
 import type { Scope } from "../ui/scope";
+import type { Setting } from "../wire/schema";
+import { createFieldError, labelOf } from "./field-error";
 import { canReset, showGiven } from "./given";
 
 export interface Field {
@@ -24,49 +26,67 @@ const TITLES = {
   positional: "how the position of each token enters the attention",
 };
 
+/** Milliseconds within which the next tick of a slider belongs to the same undo step. */
+const AT_ONCE = 800;
+
 function field(name: string, label: string, title: string, ...inputs: HTMLElement[]) {
   const element = h("label", { class: `aw-field aw-field-${name}`, title });
   element.append(h("span", {}, label), ...inputs);
   return element;
 }
 
-/** Send the typed value on Enter or when the box loses the focus; Escape restores the old value. Return a function that shows the value. */
+/**
+ * Send the typed value on Enter or when the box loses the focus; Escape restores the old value. A
+ * refused value stays in the box and is selected. Return a function that shows the value.
+ */
 function bindInput(
+  store: Store,
   { listen }: Scope,
+  name: Setting,
+  element: HTMLElement,
   input: HTMLInputElement,
   current: () => string,
-  send: (value: string) => void,
 ) {
+  const error = createFieldError(store, name, element, input);
   // While the user types, changes of the store do not replace the text.
-  let typing = false;
+  let isTyping = false;
+  let valueAtRefusal = "";
+  const setTyping = (on: boolean) => {
+    isTyping = on;
+    input.dataset.unsent = String(on); // the browser's own undo belongs to it
+  };
   const show = () => {
-    typing = false;
+    setTyping(false);
+    error.hide();
     input.value = current();
   };
-  listen(input, "input", () => {
-    typing = true;
-  });
+  listen(input, "input", () => setTyping(true));
   listen(input, "change", () => {
-    typing = false;
-    if (input.value !== current()) send(input.value);
+    setTyping(false);
+    if (input.value === current()) error.hide();
+    else
+      store.ask(name, input.type === "number" && input.value ? Number(input.value) : input.value);
   });
   listen(input, "keydown", (event) => {
     event.stopPropagation(); // a key must not start a shortcut of the notebook
     if (event.key === "Escape") show();
   });
-  return () => typing || show();
+  return () => {
+    if (error.look(input.value)) {
+      valueAtRefusal = current();
+      if (input.matches(":focus")) input.select();
+    }
+    const isRefused = error.isShown && valueAtRefusal === current();
+    if (!isTyping && !isRefused) show();
+  };
 }
 
-export function sentenceField(
-  store: Store,
-  scope: Scope,
-  name: "tokens" | "key_tokens",
-  label: string,
-): Field {
+export function sentenceField(store: Store, scope: Scope, name: "tokens" | "key_tokens"): Field {
+  const label = labelOf(name);
   const input = h("input", { type: "text", "aria-label": label, spellcheck: "false" });
   const element = field(name, label, "type a sentence, then press Enter", input);
   const current = () => sentence(store.get(name) ?? []);
-  const show = bindInput(scope, input, current, (value) => store.ask(name, value));
+  const show = bindInput(store, scope, name, element, input, current);
   const update = () => {
     show();
     element.hidden = store.get(name) === null;
@@ -80,27 +100,34 @@ export function numberField(
   name: (typeof SIZES)[number] | "seed",
   ...more: HTMLElement[]
 ): Field {
-  const input = h("input", { type: "number", min: name === "seed" ? 0 : 1, "aria-label": name });
+  const label = labelOf(name);
+  const input = h("input", { type: "number", min: name === "seed" ? 0 : 1, "aria-label": label });
   if (name === "n_heads") input.max = "16";
-  const label = name === "n_heads" ? "heads" : name;
   const element = field(name, label, TITLES[name], input, ...more);
   const current = () => String(store.get(name));
-  const send = (value: string) => store.ask(name, value === "" ? value : Number(value));
-  return { element, update: bindInput(scope, input, current, send) };
+  return { element, update: bindInput(store, scope, name, element, input, current) };
 }
 
 export function choiceField(
   store: Store,
   { listen }: Scope,
   name: "init" | "positional",
-  label: string,
   values: readonly string[],
 ): Field {
+  const label = labelOf(name);
   const select = h("select", { "aria-label": label });
   select.append(...values.map((value) => h("option", { value }, value)));
-  listen(select, "change", () => store.ask(name, select.value));
+  let asked = "";
   const element = field(name, label, TITLES[name], select);
+  const error = createFieldError(store, name, element, select);
+  listen(select, "change", () => {
+    error.hide();
+    asked = select.value;
+    store.ask(name, asked);
+  });
+  listen(select, "blur", error.hide);
   const update = () => {
+    error.look(asked);
     select.value = String(store.get(name));
     if (name === "init") showGiven(select, store);
   };
@@ -126,7 +153,22 @@ export function temperatureField(store: Store, { listen }: Scope): Field {
   const title =
     "the softmax divides the scores by the temperature; at 0, the largest score gets all the weight";
   const element = field("temperature", "temperature", title, input, output);
-  listen(input, "input", () => store.ask("temperature", Number(input.value)));
+  // A drag is one undo step, and so are the ticks of arrow keys that follow at once.
+  let [stroke, last, isHeld] = [0, Number.NEGATIVE_INFINITY, false];
+  listen(input, "pointerdown", () => {
+    isHeld = true;
+    stroke = store.stroke();
+  });
+  for (const kind of ["pointerup", "pointercancel"] as const) {
+    listen(input, kind, () => {
+      isHeld = false;
+    });
+  }
+  listen(input, "input", ({ timeStamp }) => {
+    if (!isHeld && timeStamp - last > AT_ONCE) stroke = store.stroke();
+    last = timeStamp;
+    store.ask("temperature", Number(input.value), stroke);
+  });
   const update = () => {
     const T = store.get("temperature");
     // Python may set a temperature above 3: then the slider is extended.

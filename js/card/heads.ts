@@ -3,6 +3,7 @@ import { lut } from "../draw/color";
 import { palette } from "../draw/palette";
 import { paintThumb } from "../draw/thumb";
 import { largest } from "../maths/extent";
+import { placeOf, shownScale } from "../state/scale";
 import type { Store } from "../state/store";
 import { h } from "../ui/dom";
 import { radioStep } from "../ui/segmented";
@@ -48,14 +49,18 @@ export function createHeads(parent: HTMLElement, store: Store, env: Env): void {
     for (const { element } of buttons.splice(heads)) element.remove();
     const table = lut(store.get("cmap"));
     const { masked } = palette(strip);
+    // The card may be made before it is in the page, or before its stylesheet: paint again in a later frame.
+    if (!masked) request();
     const { nQ, nK } = store;
-    // On the colour scale "map" all heads share the largest weight, so that their colours can be compared.
+    // Up to the maximum of the map, all heads share the largest weight, so that their colours can be compared.
     const maps = buttons.map((_, head) => store.matrix("attention", head)?.data as Float32Array);
-    const top = store.get("color_scale") === "map" ? largest(maps.map((map) => largest(map))) : 1;
+    const scale = shownScale(store, "attention");
+    const isOfMap = scale === "map" || scale === "sqrt";
+    const top = isOfMap ? largest(maps.map((map) => largest(map))) : 1;
     buttons.forEach(({ element, canvas }, head) => {
       const data = maps[head];
       const blank = store.blankOf(head);
-      const share = (at: number) => (blank[at] ? null : data[at] / (top || 1));
+      const share = (at: number) => (blank[at] ? null : placeOf(scale, data[at] / (top || 1)));
       paintThumb(canvas, nQ, nK, share, table, masked);
       const current = head === store.get("head");
       element.setAttribute("aria-checked", String(current));

@@ -1,4 +1,4 @@
-/** Which views the toolbar offers, and which of these the current layer can be drawn in. */
+/** Which views can be chosen, and which of these the current layer can be drawn in. */
 import type { Store } from "../state/store";
 import type { View } from "./view";
 
@@ -10,11 +10,9 @@ export function lacking(store: Store, { needs }: View): string {
   return `This view needs ${joined(needs)}: ${joined(missing)} of this layer ${verb} not seen`;
 }
 
-/** Whether the toolbar has a button for the view. A widget with weights only has no Q, K and V, so their views are not offered. */
-export function isOffered(store: Store, view: View): boolean {
-  const { needs } = view;
-  if (needs.length && needs.every((name) => store.matrix(name) === null)) return false;
-  return !view.isOffered || view.isOffered(store) || store.get("view") === view.name;
+/** Return why the view cannot be chosen, or "" if the view can be chosen. */
+export function unavailable(store: Store, view: View): string {
+  return view.unavailable?.(store) || lacking(store, view);
 }
 
 function joined(names: readonly string[]): string {

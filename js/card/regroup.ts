@@ -1,9 +1,12 @@
 /** Choose whether a row of the map is a token or a word, and whether special tokens are hidden. */
 
 import type { Store } from "../state/store";
+import { disable, onPress } from "../ui/button";
 import { h } from "../ui/dom";
 import type { Scope } from "../ui/scope";
 import { segmented } from "../ui/segmented";
+
+const HIDE = "hide special tokens such as [CLS], [SEP] and padding";
 
 export function createRegroup(store: Store, scope: Scope) {
   const merge = segmented(
@@ -19,26 +22,22 @@ export function createRegroup(store: Store, scope: Scope) {
     (value) => store.set("merge", value),
     scope,
   );
-  const special = h(
-    "button",
-    {
-      type: "button",
-      class: "aw-toggle",
-      title: "hide special tokens such as [CLS], [SEP] and padding",
-    },
-    "hide special tokens",
-  );
-  scope.listen(special, "click", () => store.set("hide_special", !store.get("hide_special")));
+  const props = { type: "button", class: "aw-toggle", "data-text": "hide special" } as const;
+  const special = h("button", props, "hide special");
+  onPress(special, () => store.set("hide_special", !store.get("hide_special")), scope);
   const element = h("div", { class: "aw-regroup" }, merge.element, special);
   return {
     element,
-    update() {
+    /** `isModel`: the switches keep their place, also where a stack of the model has no words. */
+    update(isModel: boolean) {
       const [merging, hidden] = [store.get("merge"), store.get("hide_special")];
-      merge.element.hidden = merging === null;
-      special.hidden = hidden === null;
-      element.hidden = merging === null && hidden === null;
+      element.hidden = merging === null && hidden === null && !isModel;
       merge.set(merging);
+      const noWords = merging === null ? "the tokens of this map do not belong to words" : "";
+      merge.offer(["tokens", "words"], () => noWords);
       special.setAttribute("aria-pressed", String(hidden === true));
+      const noSpecial = "this map has no special tokens";
+      disable(special, hidden === null, hidden === null ? noSpecial : HIDE);
     },
   };
 }

@@ -98,7 +98,6 @@ export function reportMap(
       hover: show,
       reach: show,
       click: show,
-      undo: (redo) => (redo ? store.redo() : store.undo()),
       leave: () => map.grid.blur(),
     },
     scope,

@@ -1,4 +1,4 @@
-/** Say in the head of the card that the card waits for Python, or why an edit was refused. */
+/** Say beside the title that Python does not answer, or why an edit was refused; a thin bar shows that the card waits. */
 
 import type { Store } from "../state/store";
 import { NO_ANSWER } from "../state/waiting";
@@ -10,17 +10,31 @@ export const NO_PYTHON = "There is no Python here: edits are a preview and are n
 export function createStatus(parent: HTMLElement, store: Store, { signal }: Env): void {
   const element = h("span", { class: "aw-busy", role: "status", hidden: true });
   parent.append(element);
+  const isDue = () => store.live && (store.computing || store.asking);
   const status = () => {
     if (store.refusal) return store.refusal;
     if (!store.live) return store.pending ? NO_PYTHON : "";
     if (store.late) return NO_ANSWER;
-    return store.computing || store.asking ? "computing…" : "";
+    return isDue() ? "computing…" : "";
   };
   const update = () => {
     const message = status();
     element.hidden = message === "";
+    // The bar shows it to the eye; the words are for a screen reader.
+    element.dataset.isBar = String(message === "computing…");
     text(element, message);
+    element.title = message;
   };
   store.subscribe(update, signal);
+  update();
+}
+
+/** A bar of 2 px over the top of the body while an answer is due. It moves nothing. */
+export function createBar(root: HTMLElement, stage: HTMLElement, store: Store, env: Env): void {
+  stage.append(h("div", { class: "aw-computing", "aria-hidden": "true" }));
+  const update = () => {
+    root.dataset.computing = String(store.live && (store.computing || store.asking));
+  };
+  store.subscribe(update, env.signal);
   update();
 }

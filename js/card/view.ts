@@ -15,7 +15,7 @@ export type ViewName =
   | "bertviz-model"
   | "bertviz-neuron";
 
-/** Parts of the card: the mask's buttons, the experiments and in them the mistakes, the foot, the pickers of a layer and a head. */
+/** Parts of the card that a view uses: the mask's buttons, the experiments and in them the mistakes, the foot, the pickers of a layer and a head. */
 export type Part = "edits" | "lab" | "mistakes" | "foot" | "layer" | "head";
 
 /** Everything that a part of the card needs besides its element and the store. */
@@ -33,14 +33,16 @@ export interface Card extends Env {
 export interface View {
   name: ViewName;
   label: string;
+  /** The menu that the view is in, if the toolbar has no tab for the view alone. */
+  group?: string;
   /** Arrays of the head without which the view cannot be drawn. */
   needs: readonly ("Q" | "K" | "V")[];
-  /** The parts of the card that are shown with the view. */
+  /** The parts of the card that the view uses; the foot is hidden in the other views, and the rest is disabled. */
   parts: readonly Part[];
   /** The help in the foot: keys or gestures, each with its action. */
   keys?: readonly (readonly [key: string, does: string])[];
-  /** Whether the toolbar offers the view; a view without this function is always offered. */
-  isOffered?(store: Store): boolean;
+  /** Return why the view cannot be chosen now, or "" if the view can be chosen. */
+  unavailable?(store: Store): string;
   /** Draw the view inside `host` until the card's signal ends. */
   mount(host: HTMLElement, card: Card): void;
 }

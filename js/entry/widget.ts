@@ -5,9 +5,11 @@ import { createExperiments } from "../card/experiments";
 import { createFooter } from "../card/footer";
 import { createMistakes } from "../card/mistakes";
 import { lacking } from "../card/needs";
+import { createNotice } from "../card/notice";
 import { createReport } from "../card/report";
-import { createStatus } from "../card/status";
+import { createBar } from "../card/status";
 import { createToolbar } from "../card/toolbar";
+import { listenToUndo } from "../card/undo";
 import { currentView, type Env, type ViewName } from "../card/view";
 import type { Theme } from "../draw/theme";
 import { type ComparisonTraits, createComparisonStore } from "../state/comparison";
@@ -99,7 +101,8 @@ function createCard(
   dress();
   theme.subscribe(dress, signal);
   scope.guard(() => draw(root, alert, theme, scope));
-  root.prepend(alert);
+  // Over the body, where it moves nothing; at the top of a card that could not be drawn.
+  (root.querySelector(".aw-stage") ?? root).prepend(alert);
 }
 
 /** The same store, with listeners whose failure shows in the card instead of stopping the others. */
@@ -125,14 +128,17 @@ function fill(
   const focus = createFocus(scope);
   const env: Env = { ...scope, focus, theme };
   const head = h("header", { class: "aw-head" });
-  const notice = h("p", { class: "aw-notice", role: "status" });
+  const notices = h("div", { class: "aw-notices" });
   const lab = h("div", { class: "aw-lab" });
   const body = h("div", { class: "aw-body" });
+  const stage = h("div", { class: "aw-stage" }, body);
   const below = h("div", { class: "aw-below" });
   const foot = h("footer", { class: "aw-foot" });
-  root.append(head, notice, lab, body, below, foot);
+  root.append(head, notices, lab, stage, below, foot);
   createToolbar(head, store, VIEWS, env);
-  createStatus(head, store, env);
+  createNotice(notices, store, env);
+  createBar(root, stage, store, env);
+  listenToUndo(root, store, env);
   createExperiments(lab, store, env);
   createMistakes(lab, store, VIEWS, env);
   createReport(below, store, env);
@@ -152,7 +158,6 @@ function fill(
     ending = new AbortController();
     body.replaceChildren(badge);
     foot.hidden = !view?.parts.includes("foot");
-    lab.hidden = !view?.parts.includes("lab");
     if (view && view.name !== name) [previous, name] = [name, view.name];
     const until = scope.until(ending.signal);
     if (!view || why) body.append(h("p", { class: "aw-where" }, `${why}.`));
@@ -160,13 +165,13 @@ function fill(
   };
 
   const tell = createAlert(alert, () => store.set("error", ""), scope);
+  let wordsOfField = "";
   const update = () => {
     showView();
-    tell(store.get("error"));
-    text(notice, store.get("notice"));
-    notice.hidden = store.get("notice") === "";
-    const isWrong = store.get("layers").some((layer) => layer.proved === false);
-    notice.classList.toggle("aw-warning", isWrong);
+    // Why the value of a field was refused stands under the field.
+    wordsOfField = store.refused?.words ?? wordsOfField;
+    const error = store.get("error");
+    tell(error === wordsOfField ? "" : error);
     const { shown } = store;
     const proved = store.layers.find((layer) => layer.index === shown.layer)?.proved;
     const hooks = {

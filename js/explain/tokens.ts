@@ -18,6 +18,11 @@ function graphemes(text: string): string[] {
   return Array.from(new Intl.Segmenter().segment(text), (part) => part.segment);
 }
 
+/** Whether a reader sees a single character. */
+export function isSingle(text: string): boolean {
+  return text.length === 1 || (text.length < 16 && graphemes(text).length === 1);
+}
+
 /** Return the longest start of `text` that fits `width`; a shortened text ends with an ellipsis. */
 export function shorten(text: string, width: number, measure: Measure): string {
   if (measure(text) <= width) return text;

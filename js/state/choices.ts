@@ -7,11 +7,11 @@ import { NotSaved, type Waiting } from "./waiting";
 
 /** What a page may set; the rest is Python's. */
 export type Settable =
-  | "kind" | "merge" | "hide_special" | "layer" | "head" | "view" | "color_scale" | "quantity" | "report" | "selection"
+  | "kind" | "merge" | "hide_special" | "layer" | "head" | "view" | "color_scale" | "quantity" | "report" | "selection" | "heads_on" | "grid_order" | "grid_statistic"
   | "error"; // biome-ignore format: a table
 
-/** The values of a slider undo together, as Python's do. */
-const SLIDER = -1;
+/** Settings that have no field to say in why a value was refused. */
+const WITHOUT_FIELD: readonly Setting[] = ["scale", "temperature", "mistake"];
 
 interface Parts {
   mirror: Mirror;
@@ -29,6 +29,8 @@ export function createChoices({ mirror, replay, waiting, shown, setTrait, refuse
   const { get, stack } = mirror;
   const { history, sync } = replay;
   let refusal = "";
+  let lastRefused = sync.refused;
+  let refusedSetting: { name: Setting; words: string } | null = null;
 
   /** Say that Python is needed, and show what is here again: the pickers go back to it. */
   function refuse(what: string) {
@@ -57,8 +59,21 @@ export function createChoices({ mirror, replay, waiting, shown, setTrait, refuse
   return {
     /** Why the last choice was not taken; empty where it was. */
     get refusal() {
-      // Python says the refusal of a command in `error` too.
-      return refusal || (get("error") ? "" : sync.refusal);
+      // Python says the refusal of a command in `error` too; a field says the refusal of its value.
+      if (refusal || get("error") || !sync.refused) return refusal;
+      return this.refused ? "" : sync.refused.words;
+    },
+    /** The setting of a field that Python refused last, and why; null where its last answer refused none. */
+    get refused(): { name: Setting; words: string } | null {
+      if (sync.refused !== lastRefused) {
+        lastRefused = sync.refused;
+        const command = lastRefused?.command.command;
+        refusedSetting =
+          lastRefused && command?.do === "set" && !WITHOUT_FIELD.includes(command.name)
+            ? { name: command.name, words: lastRefused.words }
+            : null;
+      }
+      return refusedSetting;
     },
     /** A command is sent: what was refused before is past. */
     forgetRefusal() {
@@ -78,11 +93,11 @@ export function createChoices({ mirror, replay, waiting, shown, setTrait, refuse
     /**
      * Set what Python computes with. The trait itself follows with Python's answer: until then the
      * numbers on the page are of the old value. A factor of the scores is computed here at once.
+     * Values of one stroke, such as those of a drag, undo together.
      */
-    ask(name: Setting, value: string | number | null) {
-      const command: SetInput = { do: "set", name, value };
+    ask(name: Setting, value: string | number | null, stroke = replay.stroke()) {
+      const command: SetInput = { do: "set", name, value, stroke };
       if (isFactor(command)) {
-        const stroke = name === "temperature" ? SLIDER : replay.stroke();
         const factor = { name: command.name, value: command.value };
         const before = { ...factor, value: replay.state()[factor.name] };
         history.push({ stroke, step: { factor }, back: { factor: before } });

@@ -19,7 +19,7 @@ export type ArrayName = (typeof ARRAYS)[number];
 const VALUES = [
   "tokens", "key_tokens", "scale", "temperature", "d_model", "d_k", "d_v", "n_heads", "seed", "init",
   "positional", "given", "replaced", "overridden", "presets", "layers", "layer", "head", "view", "cmap", "color_scale",
-  "quantity", "mistake", "report", "selection", "title", "subtitle", "notice", "error", "shown", "kind", "softcap", "bertviz_views",
+  "quantity", "mistake", "report", "selection", "heads_on", "grid_order", "grid_statistic", "title", "subtitle", "notice", "error", "shown", "kind", "softcap", "bertviz_views",
   "derived_layers", "special", "sentence_b_start", "merge", "hide_special",
   "revision", "history",
 ] as const; // biome-ignore format: a table

@@ -1,14 +1,25 @@
-/** The colours of the numbers of the map: which scale is used, and where on the scale a number lies. */
+/** The scale of the colours: which scale is used, and how a number becomes a place in the table of colours, 0 to 1. */
 import { largest } from "../maths/extent";
-import type { ColorScale } from "../wire/schema";
+import type { ColorScale, Quantity } from "../wire/schema";
 import { blankCells, quantityMap, shownQuantity } from "./quantity";
 import type { Store } from "./store";
 
-/** The scale that is used: only weights can have the scale from 0 to 1, and scores have the scale of the map. */
-export function shownScale(store: Store): ColorScale {
+/** With more tokens, the weights of a row are too small for a scale from 0 to 1. */
+const MANY = 16;
+
+/** A scale that is used: "auto" has been decided. */
+export type UsedScale = Exclude<ColorScale, "auto">;
+
+/** The scale of a quantity: only weights can have the scale from 0 to 1, and scores have the scale of the map. */
+export function shownScale(
+  store: Store,
+  quantity: Quantity = shownQuantity(store).value,
+): UsedScale {
+  if (quantity === "scores") return "map";
   const scale = store.get("color_scale");
-  if (isSigned(store)) return "map";
-  return scale === "unit" && !isWeights(store) ? "map" : scale;
+  const few = Math.max(store.nQ, store.nK) <= MANY ? "unit" : "sqrt";
+  const chosen = scale === "auto" ? few : scale;
+  return chosen === "unit" && quantity !== "attention" ? "map" : chosen;
 }
 
 export function isWeights(store: Store): boolean {
@@ -34,13 +45,17 @@ export function ceilingOf(store: Store, query: number): number {
 }
 
 /** The place of a number in the table of colours, from 0 to 1; in a signed table, 0 is in the middle. */
-export function shareOf(value: number, ceiling: number, signed: boolean): number {
+export function shareOf(value: number, ceiling: number, scale: UsedScale, signed: boolean): number {
   const share = ceiling > 0 ? value / ceiling : 0;
-  return signed ? (share + 1) / 2 : share;
+  return signed ? (share + 1) / 2 : placeOf(scale, share);
 }
 
+/** The place of a share of the largest number. */
+export const placeOf = (scale: ColorScale, share: number) =>
+  scale === "sqrt" ? Math.sqrt(share) : share;
+
 /** The largest absolute value of the cells that have a number. */
-function largestSize(values: Float32Array, blank: Uint8Array): number {
+export function largestSize(values: Float32Array, blank: Uint8Array): number {
   let max = 0;
   for (let i = 0; i < values.length; i++) {
     const size = Math.abs(values[i]);

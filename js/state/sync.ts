@@ -5,14 +5,20 @@
  */
 import type { Down, Pending, Transport } from "../wire/transport";
 
+/** A command that Python did not take, and the words of the refusal. */
+export interface Refused<C> {
+  readonly command: C;
+  readonly words: string;
+}
+
 export interface Sync<S, C> {
   /** What the authority has said, and nothing else. */
   readonly confirmed: S;
   /** The confirmed state with the pending commands replayed. */
   readonly state: S;
   readonly pending: readonly Pending<C>[];
-  /** Why a command was refused in the last answer; empty where none was. */
-  readonly refusal: string;
+  /** The command that was refused in the last answer, and why; null where none was. */
+  readonly refused: Refused<C> | null;
   /** Show a command at once, and send it. */
   do(command: C): void;
   /** Take a state that another program has set beside the messages. */
@@ -31,7 +37,7 @@ export function createSync<S extends { revision: number }, C extends { replaces?
 ): Sync<S, C> {
   let confirmed = opened;
   let pending: readonly Pending<C>[] = [];
-  let refusal = "";
+  let refusal: Refused<C> | null = null;
   let seq = 0;
   /** The missed message for which the whole state was asked: each missed message asks once. */
   let asked: number | null = null;
@@ -59,10 +65,10 @@ export function createSync<S extends { revision: number }, C extends { replaces?
     isCut = false;
     const answered = acks[client] ?? 0;
     confirmed = apply(confirmed);
-    const words = pending
-      .filter((each) => each.seq <= answered)
-      .map((each) => refused[client]?.[each.seq]);
-    if (words.length) refusal = words.find(Boolean) ?? "";
+    const done = pending.filter((each) => each.seq <= answered);
+    const first = done.find((each) => refused[client]?.[each.seq]);
+    if (first) refusal = { command: first.command, words: refused[client][first.seq] };
+    else if (done.length) refusal = null;
     pending = pending.filter((each) => each.seq > answered);
     folded = null;
     return true;
@@ -80,7 +86,7 @@ export function createSync<S extends { revision: number }, C extends { replaces?
     get pending() {
       return pending;
     },
-    get refusal() {
+    get refused() {
       return refusal;
     },
     do(command) {
@@ -92,7 +98,7 @@ export function createSync<S extends { revision: number }, C extends { replaces?
       const next = kept.length === pending.length ? reduce(fold(), command) : null;
       pending = [...kept, { seq: ++seq, command }];
       folded = next;
-      refusal = "";
+      refusal = null;
       transport.push({ client, commands: pending });
     },
     renew(state) {

@@ -56,6 +56,8 @@ export interface SetInput {
   do: "set";
   name: Setting;
   value: string | number | null;
+  /** Settings of one stroke, such as a drag of a slider, undo together. */
+  stroke: number;
 }
 
 /** Move through Python's history; `on` and `off` are the cells that the page has painted already. */
@@ -144,7 +146,8 @@ export interface ChangeMessage {
 
 export type Quantity = "attention" | "scores" | "value-norm" | "output-norm" | "output-shift";
 
-export type ColorScale = "unit" | "row" | "map";
+/** "auto" is "unit" for few tokens, "sqrt" for many. */
+export type ColorScale = "auto" | "unit" | "row" | "map" | "sqrt";
 
 export interface Traits {
   tokens: string[];
@@ -206,6 +209,11 @@ export interface Traits {
   mistake: string | null;
   report: Report | null;
   selection: [number, number] | null;
+  /** The heads that the lines show; null for all. */
+  heads_on: number[] | null;
+  /** The order of the grid, "layer" or "statistic", and the statistic. */
+  grid_order: string;
+  grid_statistic: string;
   /** BertViz's views of what is shown. */
   bertviz_views: string[];
   title: string;

@@ -44,11 +44,12 @@ def launch(playwright: Playwright) -> Browser:
 
 @dataclass(frozen=True)
 class Look:
-    """How a page is shown: JupyterLab's theme, its size in CSS pixels, device pixels a CSS one."""
+    """How a page is shown: JupyterLab's theme, CSS pixels, device pixels a CSS one, touch."""
 
     theme: str = "light"
     viewport: tuple[int, int] = (1100, 900)
     dpr: float = 1
+    touch: bool = False
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,7 @@ class Desk:
         context = self._browser.new_context(
             viewport={"width": look.viewport[0], "height": look.viewport[1]},
             device_scale_factor=look.dpr,
+            has_touch=look.touch,
             service_workers="block",
         )
         context.set_default_timeout(15_000)
@@ -138,7 +140,7 @@ class Lab:
     ) -> Notebook:
         """Write a notebook of these code cells, open it, and run it all unless told not to.
 
-        `look` takes theme ("light", "dark"), viewport (CSS pixels) and dpr.
+        `look` takes theme ("light", "dark"), viewport (CSS pixels), dpr and touch.
         `fresh` loads a page anew.
         """
         book = nbformat.v4.new_notebook(

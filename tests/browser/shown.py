@@ -71,6 +71,12 @@ def thumbnail(root: Locator, layer: int, head: int, wanted: NDArray[Any]) -> Non
     assert green[0] < 220
 
 
+def open_bertviz(root: Locator, name: str) -> None:
+    """Choose one of BertViz's views in their menu."""
+    root.get_by_role("button", name="BertViz").click()
+    root.get_by_role("menuitemradio", name=name).click()
+
+
 def point(page: Page, root: Locator, token: int, side: str = "left") -> None:
     """Move the pointer onto a token of the lines."""
     box = root.locator(".aw-lines")
@@ -82,7 +88,7 @@ def point(page: Page, root: Locator, token: int, side: str = "left") -> None:
 
 
 def lines(page: Page, root: Locator, query: int) -> NDArray[Any]:
-    """Return what each key gets from a query by the lines that are on, (n_k,)."""
+    """Return the mean weight of each key from a query over the heads that are on, (n_k,)."""
     shown = root.locator(".aw-lines-view")
     point(page, root, query)
     expect(shown).to_have_attribute("data-query", str(query))

@@ -13,6 +13,7 @@ from architectures_eager import eager
 from models import WORDS
 from offline import OPACITIES
 from playwright.sync_api import expect
+from shown import open_bertviz
 from transformers import AutoModel, AutoTokenizer
 
 TEXT = "The cat sat on the mat"
@@ -91,7 +92,7 @@ def close(locator, wanted, script=OPACITIES, within=ROUNDED):
 def test_minilm_s_neurons_are_its_own(opened, asked, minilm):
     maps, q, k = minilm
     root = opened.widget(0)
-    root.get_by_role("radio", name="BertViz neurons").click()
+    open_bertviz(root, "BertViz neurons")
     opened.run_until("print(m.view)", "bertviz-neuron")
     frame = ready(root)
     # It begins with the layer and head of the card.
@@ -129,7 +130,7 @@ def test_another_layer_in_the_card_is_where_bertviz_begins(opened, asked, minilm
 
 def test_an_encoder_decoder_s_heads(opened, asked, t5):
     root = opened.widget(1)
-    root.get_by_role("radio", name="BertViz heads").click()
+    open_bertviz(root, "BertViz heads")
     frame = ready(root)
     filters, layer = frame.locator("#filter"), frame.locator("#layer")
     expect(filters.locator("option")).to_have_text(["Encoder", "Decoder", "Cross"])
@@ -155,7 +156,11 @@ def test_what_bertviz_has_no_neurons_of_is_pointed_to_ours(opened):
     root = opened.widget(1)
     opened.run_cell("t.view = 'heatmap'")
     expect(root.locator(".aw-map")).to_be_visible()
-    neurons = root.get_by_role("radio", name="BertViz neurons")
+    menu = root.get_by_role("button", name="BertViz")
+    neurons = root.get_by_role("menuitemradio", name="BertViz neurons")
+    menu.click()
+    expect(neurons).to_be_disabled()
+    menu.press("Escape")
     expect(neurons).to_be_hidden()
     opened.run_cell("t.view = 'bertviz-neuron'")
     stage = root.locator(".aw-bertviz")
@@ -163,7 +168,8 @@ def test_what_bertviz_has_no_neurons_of_is_pointed_to_ours(opened):
     expect(stage).to_contain_text("T5Model")
     expect(stage).to_contain_text("BERT, RoBERTa and GPT-2 only")
     expect(stage).to_contain_text('view="neuron"')
-    expect(neurons).to_be_visible()
+    menu.click()
+    expect(neurons).to_have_attribute("aria-checked", "true")
     root.get_by_role("radio", name="Neuron", exact=True).click()
     expect(root.locator(".aw-neuron")).to_have_attribute("data-query", "3")
     opened.run_until("print(t.view)", "neuron")

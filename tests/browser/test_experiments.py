@@ -50,6 +50,8 @@ def view(opened):
 
 
 def field(view, label):
+    if label == "heads":
+        return view.root.get_by_role("spinbutton", name=label)
     return view.root.get_by_label(label, exact=True)
 
 
@@ -96,30 +98,55 @@ def test_sizes_and_seed(view, opened, label, value):
 @pytest.mark.parametrize(
     ("label", "typed", "says"),
     [
-        ("d_k", "0", "d_k: got 0, want at least 1"),
-        ("d_model", "5000", "d_model: got 5000, want at most 256"),
-        ("heads", "17", "n_heads: got 17, want at most 16"),
-        ("d_v", "2.5", "d_v: got 2.5, want a whole number"),
-        ("seed", "", "seed: got '', want a whole number"),
+        ("d_k", "0", "d_k: got “0”, want at least 1"),
+        ("d_model", "5000", "d_model: got “5000”, want at most 256"),
+        ("heads", "17", "heads: got “17”, want at most 16"),
+        ("d_v", "2.5", "d_v: got “2.5”, want a whole number"),
+        ("seed", "", "seed: got “”, want a whole number"),
     ],
 )
 def test_a_size_that_cannot_be_is_said_and_the_old_one_is_back(view, opened, label, typed, says):
     name = "n_heads" if label == "heads" else label
     before = ask(opened, f"w.{name}")
-    box = field(view, name)
+    box = field(view, label)
     box.fill(typed)
     box.press("Enter")
-    expect(view.root.get_by_role("alert")).to_contain_text(says)
+    message = view.root.get_by_role("alert")
+    expect(message).to_contain_text(says)
     assert ask(opened, f"w.{name}") == before
+    # The message stands under the field, and the typed text is kept and selected.
+    expect(box).to_have_value(typed)
+    expect(box).to_have_attribute("aria-invalid", "true")
+    assert box.get_attribute("aria-describedby") == message.get_attribute("id")
+    assert box.evaluate("box => box.ownerDocument.getSelection().toString()") == typed
+    below = message.bounding_box()["y"] - box.bounding_box()["y"] - box.bounding_box()["height"]
+    assert 0 <= below < 12
     box.press("Escape")
     expect(box).to_have_value(str(before))
+    expect(message).to_be_hidden()
+
+
+def test_the_message_of_a_field_goes_with_the_next_valid_value(view, opened):
+    box = field(view, "d_k")
+    box.fill("0")
+    box.press("Enter")
+    message = view.root.get_by_role("alert")
+    expect(message).to_have_text("d_k: got “0”, want at least 1")
+    view.click(1, 2)  # another edit is not about the field
+    expect(message).to_be_visible()
+    box.fill("5")
+    box.press("Enter")
+    opened.run_until("print(w.d_k)", "5")
+    expect(message).to_be_hidden()
+    assert box.get_attribute("aria-invalid") is None
 
 
 def test_an_empty_sentence_is_refused(view, opened):
     field(view, "sentence").fill("   ")
     field(view, "sentence").press("Enter")
-    expect(view.root.get_by_role("alert")).to_contain_text("tokens: got none")
+    expect(view.root.get_by_role("alert")).to_contain_text("sentence: got none")
     assert len(ask(opened, "w.tokens")) == 6
+    field(view, "sentence").press("Escape")
 
 
 @pytest.mark.parametrize("init", ["normal", "identity", "orthogonal"])
@@ -164,7 +191,9 @@ def test_positions(view, opened):
     np.testing.assert_allclose(page_attention(view), weights(*turned), atol=5.1e-5)
     field(view, "d_k").fill("3")
     field(view, "d_k").press("Enter")
+    expect(view.root.get_by_role("alert")).to_contain_text("positions: rotary turns pairs")
     expect(view.root.get_by_role("alert")).to_contain_text("d_k must be even; got 3")
+    field(view, "d_k").press("Escape")
 
 
 @pytest.mark.parametrize("temperature", [0, 0.25, 2])
@@ -189,8 +218,8 @@ def test_without_the_scale(view, opened):
 
 
 def test_heads_side_by_side_and_one_large(view, opened):
-    field(view, "n_heads").fill("3")
-    field(view, "n_heads").press("Enter")
+    field(view, "heads").fill("3")
+    field(view, "heads").press("Enter")
     heads = view.root.get_by_role("radiogroup", name="heads").get_by_role("radio")
     expect(heads).to_have_count(3)
     heads.nth(2).click()
@@ -225,6 +254,7 @@ def test_presets_add_up_with_each_other_and_with_hands(view, opened):
     view.masked(int((causal | (far > 1)).sum()), 36)
     view.click(3, 3)
     view.click(0, 5)  # frees what both presets mask
+    view.root.get_by_label("±1: keys to either side").click()
     view.root.get_by_label("more keys to either side").click()
     view.settled()
     want = causal | (far > 2)
@@ -249,8 +279,8 @@ def test_presets_add_up_with_each_other_and_with_hands(view, opened):
 
 def test_padding_says_which_tokens(view, opened):
     view.root.get_by_role("button", name="padding", exact=True).click()
+    # No token is a pad token: the menu opens, and nothing is hidden.
     view.masked(0, 36)
-    view.root.locator(".aw-padded > summary").click()
     boxes = view.root.get_by_role("group", name="padded tokens").get_by_role("checkbox")
     boxes.nth(5).check()
     view.masked(6, 36)
@@ -332,5 +362,5 @@ w"""
     want = left / left.sum() * 0.5
     np.testing.assert_allclose([view.value(2, k) for k in range(4)], want.numpy(), atol=5.1e-5)
     np.testing.assert_allclose(ask(opened, "w.attention[2].tolist()"), want.numpy(), atol=1e-6)
-    expect(view.root.get_by_role("radio", name="Steps")).to_be_hidden()
+    expect(view.root.get_by_role("radio", name="Steps")).to_be_disabled()
     expect(view.root.locator(".aw-experiments")).to_be_hidden()

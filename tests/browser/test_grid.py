@@ -65,7 +65,7 @@ def test_every_head_is_there_and_is_its_map(root, maps):
         assert green.ravel()[order[-1]] == pytest.approx(231, abs=2)
 
 
-def test_the_numbers_are_the_statistics_and_order_the_heads(root, maps):
+def test_the_numbers_are_the_statistics_and_order_the_heads(root, opened, maps):
     root.get_by_label("statistic", exact=True).select_option("previous-token")
     rows = np.arange(1, maps.shape[2])
     want = maps[:, :, rows, rows - 1].mean(axis=-1)
@@ -79,11 +79,22 @@ def test_the_numbers_are_the_statistics_and_order_the_heads(root, maps):
     sorted_ = np.argsort(-want, axis=None)
     best = [list(map(int, np.unravel_index(i, want.shape))) for i in sorted_[:5]]
     assert got[:5] == best
-    root.get_by_label("at least").fill("0.5")
+    root.get_by_label("at least, of the largest value").fill("0.5")
     kept = int((want >= 0.5 * want.max()).sum())
     expect(root.locator(".aw-thumb")).to_have_count(kept)
-    root.get_by_label("at least").fill("0")
+    root.get_by_label("at least, of the largest value").fill("0")
+    opened.run_until("print(w.grid_order, w.grid_statistic)", "statistic previous-token")
+    # Another view and back: order, statistic and filter are as they were.
+    root.get_by_label("at least, of the largest value").fill("0.5")
+    for view in ("heatmap", "grid"):
+        opened.run_cell(f"w.view = {view!r}")
+        expect(root).to_have_attribute("data-view", view)
+    expect(root.locator(".aw-thumb")).to_have_count(kept)
+    expect(root.get_by_label("statistic", exact=True)).to_have_value("previous-token")
+    root.get_by_label("at least, of the largest value").fill("0")
     root.get_by_role("radio", name="layers × heads").click()
+    opened.run_cell("w.grid_statistic = 'entropy'")
+    expect(root.get_by_label("statistic", exact=True)).to_have_value("entropy")
 
 
 def test_hover_enlarges_and_a_click_opens(root, opened, maps):
@@ -97,6 +108,26 @@ def test_hover_enlarges_and_a_click_opens(root, opened, maps):
     expect(root.locator(".aw-busy")).to_be_hidden()
     view = MapView(opened)
     assert view.value(4, 2) == pytest.approx(maps[3, 7, 4, 2], abs=6e-5)
+
+
+def test_the_large_map_covers_no_head_that_is_next(root, opened):
+    large = root.locator(".aw-grid-large")
+    for width in (1350, 700, 420):
+        opened.page.set_viewport_size({"width": width, "height": 900})
+        for layer, head in [(0, 3), (3, 0), (5, 10)]:
+            thumb(root, layer, head).hover()
+            expect(large.get_by_role("heading")).to_have_text(f"layer {layer}, head {head}")
+            panel = large.bounding_box()
+            neighbours = [(layer, head), (layer, head + 1), (min(5, layer + 1), head)]
+            for box in [thumb(root, *at).bounding_box() for at in neighbours]:
+                apart = (
+                    panel["x"] >= box["x"] + box["width"] - 0.5
+                    or panel["x"] + panel["width"] <= box["x"] + 0.5
+                    or panel["y"] >= box["y"] + box["height"] - 0.5
+                    or panel["y"] + panel["height"] <= box["y"] + 0.5
+                )
+                assert apart, (width, layer, head, panel, box)
+    opened.page.set_viewport_size({"width": 1100, "height": 900})
 
 
 def test_heads_by_keyboard(root, opened):
@@ -184,7 +215,7 @@ def token_at(root, query, side="left"):
     return x, bounds["y"] + 1 + (query + 0.5) * 22
 
 
-def sums(root, query):
+def means(root, query):
     shown = root.locator(".aw-lines-view")
     expect(shown).to_have_attribute("data-query", query)
     return np.array([float(v) for v in shown.get_attribute("data-values").split()])
@@ -192,14 +223,14 @@ def sums(root, query):
 
 def test_a_token_s_lines_have_the_model_s_weights(lines, opened, maps):
     opened.page.mouse.move(*token_at(lines, 3))
-    np.testing.assert_allclose(sums(lines, "3"), maps[2, :, 3].sum(axis=0), atol=1e-4)
+    np.testing.assert_allclose(means(lines, "3"), maps[2, :, 3].mean(axis=0), atol=1e-5)
     heads = lines.get_by_role("group", name="heads").get_by_role("button")
     heads.nth(4).dblclick()
     opened.page.mouse.move(*token_at(lines, 3))
-    np.testing.assert_allclose(sums(lines, "3"), maps[2, 4, 3], atol=1e-5)
+    np.testing.assert_allclose(means(lines, "3"), maps[2, 4, 3], atol=1e-5)
     heads.nth(6).click()
     opened.page.mouse.move(*token_at(lines, 5))
-    np.testing.assert_allclose(sums(lines, "5"), maps[2, [4, 6], 5].sum(axis=0), atol=2e-5)
+    np.testing.assert_allclose(means(lines, "5"), maps[2, [4, 6], 5].mean(axis=0), atol=2e-5)
     heads.nth(6).dblclick()
     heads.nth(6).dblclick()
     expect(lines.locator(".aw-lines-view")).to_have_attribute(
@@ -207,14 +238,31 @@ def test_a_token_s_lines_have_the_model_s_weights(lines, opened, maps):
     )
 
 
-def test_selected_tokens_are_summed_and_a_key_gathers(lines, opened, maps):
+def test_the_mean_of_selected_tokens_is_shown_and_a_key_gathers(lines, opened, maps):
     for query in (1, 4):
         opened.page.mouse.click(*token_at(lines, query))
     opened.page.mouse.move(2, 2)
-    np.testing.assert_allclose(sums(lines, "1,4"), maps[2][:, [1, 4]].sum(axis=(0, 1)), atol=1e-4)
-    opened.page.mouse.move(*token_at(lines, 0, "right"))
+    want = maps[2][:, [1, 4]].mean(axis=(0, 1))
+    np.testing.assert_allclose(means(lines, "1,4"), want, atol=1e-5)
     said = lines.locator(".aw-line-readout")
-    expect(said).to_contain_text(f"“[CLS]” gets {maps[2, :, :, 0].sum():.3f}")
+    expect(said).to_contain_text("mean of 2 queries × 12 heads; pinned: another click")
+    opened.page.mouse.move(*token_at(lines, 0, "right"))
+    gets = f"“[CLS]” gets {maps[2, :, :, 0].mean():.3f}, mean of 12 queries × 12 heads"
+    expect(said).to_have_text(gets)
+    lines.locator(".aw-lines").press("Escape")
+
+
+def test_heads_and_pinned_tokens_are_kept(lines, opened, maps):
+    lines.get_by_role("group", name="heads").get_by_role("button").nth(4).dblclick()
+    opened.run_until("print(w.heads_on)", "(4,)")
+    opened.page.mouse.click(*token_at(lines, 3))
+    opened.run_cell("w.view = 'heatmap'")
+    expect(lines.locator(".aw-map")).to_be_visible()
+    opened.run_cell("w.view = 'lines'; w.heads_on = [4, 6]")
+    expect(lines.locator(".aw-lines-view")).to_have_attribute("data-heads", "4,6")
+    opened.page.mouse.move(2, 2)
+    np.testing.assert_allclose(means(lines, "3"), maps[2, [4, 6], 3].mean(axis=0), atol=1e-5)
+    opened.run_cell("w.heads_on = None")
     lines.locator(".aw-lines").press("Escape")
 
 
@@ -228,7 +276,7 @@ def test_lines_by_keyboard_and_another_layer(lines, opened, maps):
     box.press("Home")
     box.press("ArrowDown")
     box.press("ArrowDown")
-    np.testing.assert_allclose(sums(lines, "2"), maps[3, :, 2].sum(axis=0), atol=1e-4)
+    np.testing.assert_allclose(means(lines, "2"), maps[3, :, 2].mean(axis=0), atol=1e-5)
 
 
 def test_lines_in_a_saved_notebook_need_no_kernel(lab, maps):
@@ -236,7 +284,7 @@ def test_lines_in_a_saved_notebook_need_no_kernel(lab, maps):
     expect(notebook.widget().locator(".aw-lines-view")).to_have_attribute("data-painted")
     again = lab.reopen(notebook, kernel=False)
     again.page.mouse.move(*token_at(again.widget(), 3))
-    np.testing.assert_allclose(sums(again.widget(), "3"), maps[0, :, 3].sum(axis=0), atol=1e-4)
+    np.testing.assert_allclose(means(again.widget(), "3"), maps[0, :, 3].mean(axis=0), atol=1e-5)
 
 
 HEAD = """import json

@@ -372,3 +372,49 @@ def test_several_heads_are_picked_in_the_page(lab):
     expect(view.root).to_have_attribute("data-head", "2")
     assert view.value(1, 2) == pytest.approx(want[2][1][2], abs=5.1e-5)
     notebook.run_until("print(w.head)", "2")
+
+
+def test_above_16_tokens_colours_are_the_square_root_up_to_the_map_s_maximum(lab):
+    cell = MAKE + (
+        "import numpy as np\n"
+        "p = np.full((17, 17), 1 / 17)\n"
+        "p[:2] = 0\n"
+        "p[0, :3], p[1, :3] = [0.64, 0.16, 0.2], [0.32, 0.36, 0.32]\n"
+        "w = AttentionWidget.from_arrays(p, [f't{i}' for i in range(17)])\n"
+        "few = AttentionWidget([f't{i}' for i in range(16)])"
+    )
+    notebook = lab.notebook([cell, "w", "few"])
+    view, few = MapView(notebook), MapView(notebook, 1)
+
+    def checked(name):
+        return view.root.get_by_role("radio", name=name, exact=True)
+
+    expect(checked("√ map")).to_have_attribute("aria-checked", "true")
+    assert view.pixel(0, 0)[:3] == (0xFD, 0xE7, 0x25)  # the end of viridis
+    quarter = view.pixel(0, 1)
+    checked("map").click()
+    notebook.run_until("print(w.color_scale)", "map")
+    expect(checked("map")).to_have_attribute("aria-checked", "true")
+    assert view.pixel(1, 0) == quarter  # half of the maximum: the square root of a quarter
+    unit = few.root.get_by_role("radio", name="0–1")
+    expect(unit).to_have_attribute("aria-checked", "true")
+    notebook.run_cell("few.tokens = [f't{i}' for i in range(17)]")
+    expect(unit).to_have_attribute("aria-checked", "false")
+    notebook.run_until("print(few.color_scale)", "auto")
+
+
+# Whether the corner of each small map of a causal mask has the colour of masked cells.
+SMALL = """count => {
+  const maps = [...document.querySelectorAll('.aw-heads canvas')];
+  const corner = map => [...map.getContext('2d').getImageData(3, 0, 1, 1).data].join();
+  return maps.length === count && maps.every(map => corner(map) === '235,235,238,255');
+}"""
+
+
+def test_the_small_maps_have_their_colours_when_they_are_first_shown(lab):
+    cell = MAKE + "w = AttentionWidget('a b c d', d_model=6, n_heads=3, presets='causal')\nw"
+    # A display of a module that is loaded is made before it is in the page.
+    notebook = lab.notebook([cell, "w", "w"], fresh=True)
+    for i in range(3):
+        MapView(notebook, i).masked(6, 16)
+    notebook.page.wait_for_function(SMALL, arg=9, timeout=5_000)

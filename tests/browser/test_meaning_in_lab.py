@@ -189,7 +189,7 @@ def test_means_and_rollout_are_stacks_that_say_what_they_are(view, opened, own):
     shows(view, own.maps[LAYER].mean(dim=0).numpy())
     # Such a map has no scores and values of its own.
     expect(colours(view)).to_be_hidden()
-    expect(view.root.get_by_role("radio", name="Steps")).to_be_hidden()
+    expect(view.root.get_by_role("radio", name="Steps")).to_be_disabled()
     stack(view, "rollout", layer=4)
     expect(notice).to_contain_text("Attention rollout (Abnar & Zuidema 2020, arXiv 2005.00928)")
     shows(view, own.rolled()[4])

@@ -10,6 +10,7 @@ import pytest
 import torch
 from mapview import MapView
 from playwright.sync_api import expect
+from shown import open_bertviz
 from transformers import AutoModel, AutoTokenizer
 
 TEXT = "The cat sat on the mat"
@@ -111,7 +112,7 @@ def frame_of(root):
 def test_bertviz_heads(opened):
     view = MapView(opened)
     opened.run_cell("m.layer = 3; m.mask = None")
-    view.root.get_by_role("radio", name="BertViz heads").click()
+    open_bertviz(view.root, "BertViz heads")
     opened.run_until("print(m.view)", "bertviz-head")
     stage, frame = frame_of(view.root)
     lines = frame.locator("svg line")

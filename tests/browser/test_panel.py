@@ -84,26 +84,6 @@ def test_a_cell_is_pinned_and_not_masked(view, opened, press):
     view.masked(1, 20)
 
 
-TOUCH = """(over, [x, y, kinds]) => {
-  const box = over.getBoundingClientRect();
-  for (const kind of kinds) over.dispatchEvent(new PointerEvent(kind, {
-    pointerType: 'touch', pointerId: 7, isPrimary: true, button: 0, bubbles: true,
-    clientX: box.left + x, clientY: box.top + y }));
-}"""
-
-
-def test_a_long_press_pins_and_a_tap_masks(view):
-    view.over.evaluate("over => { over.setPointerCapture = () => {} }")
-    x, y = view.at(1, 3)
-    view.over.evaluate(TOUCH, [x, y, ["pointerdown"]])
-    expect(panel(view).get_by_role("button", name="unpin")).to_be_visible()
-    view.over.evaluate(TOUCH, [x, y, ["pointerup"]])
-    cell(view, 1, 3)
-    view.masked(0, 20)
-    view.over.evaluate(TOUCH, [x, y, ["pointerdown", "pointerup"]])
-    view.masked(1, 20)
-
-
 def test_a_label_says_what_a_click_on_it_does(view, opened):
     view.hover(3, 2)
     view.click(1, 2)

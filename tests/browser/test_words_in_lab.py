@@ -117,13 +117,14 @@ def test_tokens_and_words_have_masks_of_their_own(view, maps):
     shows(view, want)
     merge(view, "tokens")
     view.masked(1, 169)
+    # Undo goes back click by click, and each state has its mask.
     undo = view.root.get_by_label("undo (Ctrl+Z)")
-    undo.click()
-    # The words' mask came last: undo goes back to it.
-    view.masked(0, 100)
-    shows(view, put_together(maps, WORDS)[2, 5])
-    undo.click()
-    view.masked(0, 169)
+    for masked, of in ((1, 100), (0, 100), (1, 169), (0, 169)):
+        undo.click()
+        view.masked(masked, of)
+        view.settled()
+        if (masked, of) == (0, 100):
+            shows(view, put_together(maps, WORDS)[2, 5])
 
 
 def test_another_head_in_words(view, maps):
@@ -135,6 +136,14 @@ def test_another_head_in_words(view, maps):
     view.root.get_by_role("radio", name="Grid").click()
     expect(view.root.locator('.aw-thumb canvas[width="10"][height="10"]')).to_have_count(72)
     thumbnail(view.root, 5, 3, put_together(maps, WORDS)[5, 3])
+
+
+def test_what_words_do_not_have_is_disabled_and_says_why(view):
+    scores = view.root.get_by_role("radio", name="scores")
+    expect(scores).to_be_enabled()
+    merge(view, "words")
+    expect(scores).to_be_disabled()
+    expect(scores).to_have_attribute("title", re.compile("words and means have weights only"))
 
 
 @pytest.fixture
@@ -149,11 +158,11 @@ def test_lines_of_words_without_special_tokens(linear, opened, maps):
     merge(linear, "words")
     expect(linear.root.locator(".aw-lines canvas")).to_have_css("height", f"{10 * ROW}px")
     got = lines(opened.page, linear.root, 8)
-    np.testing.assert_allclose(got, put_together(maps, WORDS)[2, :, 8].sum(axis=0), atol=1e-4)
+    np.testing.assert_allclose(got, put_together(maps, WORDS)[2, :, 8].mean(axis=0), atol=1e-5)
     hide(linear)
     expect(linear.root.locator(".aw-lines canvas")).to_have_css("height", f"{7 * ROW}px")
     got = lines(opened.page, linear.root, 5)
-    np.testing.assert_allclose(got, put_together(maps, PLAIN)[2, :, 5].sum(axis=0), atol=1e-4)
+    np.testing.assert_allclose(got, put_together(maps, PLAIN)[2, :, 5].mean(axis=0), atol=1e-5)
     expect(linear.root.locator(".aw-line-readout")).to_have_text(re.compile("^snowboarding → "))
 
 
@@ -168,7 +177,7 @@ def test_lines_between_sentences(linear, opened, maps, merging, groups, start):
         hide(linear)
     n = len(groups)
     expect(linear.root.locator(".aw-lines canvas")).to_have_css("height", f"{n * ROW}px")
-    total = put_together(maps, groups)[2].sum(axis=0)
+    mean = put_together(maps, groups)[2].mean(axis=0)
     sides = {"A": slice(0, start), "B": slice(start, n)}
     choice = linear.root.get_by_role("radiogroup", name="sentences")
     for name in ("A → A", "A → B", "B → A", "B → B"):
@@ -177,11 +186,11 @@ def test_lines_between_sentences(linear, opened, maps, merging, groups, start):
         for side, query in (("A", 1), ("B", n - 2)):
             want = np.zeros(n)
             if side == source:
-                want[sides[target]] = total[query, sides[target]]
+                want[sides[target]] = mean[query, sides[target]]
             got = lines(opened.page, linear.root, query)
-            np.testing.assert_allclose(got, want, atol=1e-4)
+            np.testing.assert_allclose(got, want, atol=1e-5)
     choice.get_by_role("radio", name="all", exact=True).click()
-    np.testing.assert_allclose(lines(opened.page, linear.root, n - 2), total[n - 2], atol=1e-4)
+    np.testing.assert_allclose(lines(opened.page, linear.root, n - 2), mean[n - 2], atol=1e-5)
 
 
 # The ink of a label: how far its darkest pixel is from the card's light ground.
@@ -202,9 +211,9 @@ def test_special_tokens_are_marked(linear, opened):
     opened.page.mouse.move(2, 2)
     expect(linear.root.locator(".aw-line-readout")).to_contain_text("hover a token")
     canvas = linear.root.locator(".aw-lines canvas")
-    width = canvas.evaluate("c => c.getBoundingClientRect().width")
-    side = min(220, 0.34 * width)  # what the tokens of a side have
-    for x in (side - 60, width - side + 4):
+    view = linear.root.locator(".aw-lines-view")
+    left, right = (float(view.get_attribute(f"data-{side}")) for side in ("left", "right"))
+    for x in (left - 60, right + 4):
         ink = [canvas.evaluate(INK, [x, i * ROW + 2, 56, ROW - 4]) for i in range(13)]
         plain = [v for i, v in enumerate(ink) if i not in (0, 4, 12)]
         assert max(ink[i] for i in (0, 4, 12)) + 20 < min(plain)
@@ -221,6 +230,6 @@ def test_special_tokens_are_marked(linear, opened):
 def test_a_key_gathers_from_the_sentence_that_is_chosen(linear, opened, maps):
     linear.root.get_by_role("radio", name="B → A", exact=True).click()
     point(opened.page, linear.root, 2, "right")
-    total = maps[2, :, 5:, 2].sum()
+    mean = maps[2, :, 5:, 2].mean()
     said = linear.root.locator(".aw-line-readout")
-    expect(said).to_contain_text(f"“cat” gets {total:.3f}")
+    expect(said).to_contain_text(f"“cat” gets {mean:.3f}")

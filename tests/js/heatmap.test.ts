@@ -51,11 +51,40 @@ describe("geometry", () => {
     const g = layout(width, words(nQ, 12), words(nK, 12), measure, 1);
     expect(g.step * g.cell).toBeGreaterThanOrEqual(g.font);
     const m = measure(g.font);
-    for (const label of g.keys) {
-      if (!g.vertical) expect(m(label)).toBeLessThan(g.cell);
-      else expect(m(label)).toBeLessThan(g.top - 22);
-    }
+    // Labels beside each other are a cell apart, or a cell times √½ where they stand at 45°.
+    const apart = { 0: Number.NaN, 45: g.step * g.cell * Math.SQRT1_2, 90: g.step * g.cell };
+    g.keys.forEach((label, k) => {
+      if (g.keyLabels[k] === "upright") {
+        expect(m(label)).toBeLessThan(g.cell);
+        return;
+      }
+      expect(apart[g.turn]).toBeGreaterThanOrEqual(g.font);
+      expect(m(label) * Math.sin((g.turn * Math.PI) / 180)).toBeLessThan(g.top - 22);
+    });
     for (const label of g.queries) expect(m(label)).toBeLessThanOrEqual(g.left - 22);
+  });
+
+  it("turns only the labels that do not fit, and no single character", () => {
+    const tokens = ["a", "the", "internationalisation", ",", "cat"];
+    const wide = layout(700, tokens, tokens, measure, 1);
+    expect(wide.turn).toBe(45);
+    expect(wide.keyLabels).toEqual(["upright", "upright", "turned", "upright", "upright"]);
+    const letters = [..."the quick brown fox jumps over the lazy dog"];
+    expect(layout(700, letters, letters, measure, 1).turn).toBe(0);
+    const many = [...letters.slice(0, 34), "internationalisation"];
+    const small = layout(700, many, many, measure, 1);
+    expect(small.turn).toBe(90);
+    expect(new Set(small.keyLabels.slice(0, -1))).not.toContain("turned");
+    expect(small.keyLabels.at(-1)).toBe("turned");
+  });
+
+  it("finds the column of a label at 45° at both ends of the label", () => {
+    const g = layout(700, words(20, 12), words(20, 12), measure, 1);
+    expect(g.turn).toBe(45);
+    for (const up of [4, 40, 60]) {
+      const x = g.left + 3.5 * g.cell + (up > g.font ? up : 0);
+      expect(hit(g, x, g.top - 6 - up)).toEqual({ kind: "column", key: 3 });
+    }
   });
 
   it("finds every cell under its middle, and the labels beside", () => {

@@ -40,13 +40,17 @@ test("lines to 200,000 keys are drawn", () => {
   const each = (_: number, __: number, visit: (key: number, weight: number) => void) =>
     visit(nK - 1, 0.75);
   const scene = {
-    ...{ data: { heads: 1, nQ: 2, nK, each, rest: () => 0.25 }, heads: [0], special: () => false },
+    ...{
+      data: { heads: 1, nQ: 2, nK, queries: 2, each, rest: () => 0.25 },
+      heads: [0],
+      special: () => false,
+    },
     ...{ queries: ["a", "b"], keys: Array<string>(nK).fill("k"), looking: new Set([1]), key: null },
     ...{
       selected: new Set<number>(),
       active: null,
       scroll: 0,
-      width: 800,
+      columns: { left: 200, right: 600, width: 800 },
       height: 400,
       dark: false,
     },

@@ -1,5 +1,6 @@
 import * as d3 from "d3-scale-chromatic";
 import { describe, expect, it } from "vitest";
+import { inWordsOfCard } from "../../js/card/field-error";
 import { CMAPS, isLight, lut, parseColor, signedLut, ticks } from "../../js/draw/color";
 import { decideDark } from "../../js/entry/host";
 import { outputRow, softmaxRow } from "../../js/maths/softmax";
@@ -203,4 +204,21 @@ describe("host", () => {
     expect(decideDark({ ...signs, background: [250, 250, 250], prefersDark: true })).toBe(false);
     expect(decideDark({ ...signs, prefersDark: true })).toBe(true);
   });
+});
+
+it.each([
+  [
+    "n_heads: got 40, want at most 16: more maps side by side are too small to read",
+    "40",
+    "heads: got “40”, want at most 16: more maps side by side are too small to read",
+  ],
+  [
+    "tokens: got none, want a sentence or a list with at least one token",
+    "   ",
+    "sentence: got none, want a sentence or a list with at least one token",
+  ],
+  ["seed: got '', want a whole number", "1e", "seed: got “1e”, want a whole number"],
+  ["positional: rotary needs pairs; got 3", "rotary", "positions: rotary needs pairs; got 3"],
+])("a refusal %j is said in the words of the card", (words, typed, expected) => {
+  expect(inWordsOfCard(words, typed)).toBe(expected);
 });

@@ -174,11 +174,12 @@ describe("a page", () => {
     const { sync, hear } = opened();
     sync.do({ cell: "x", value: 9 });
     hear(down({ acks: { a: 1, b: 1 }, refused: { a: { 1: "nine" }, b: { 1: "other" } } }));
-    expect([sync.state.cells, sync.refusal]).toEqual([{}, "nine"]);
+    const refused = { command: { cell: "x", value: 9 }, words: "nine" };
+    expect([sync.state.cells, sync.refused]).toEqual([{}, refused]);
     hear(down({ from: 2, acks: { a: 1 } }));
-    expect(sync.refusal).toBe("nine");
+    expect(sync.refused).toEqual(refused);
     sync.do({ cell: "x", value: 2 });
-    expect(sync.refusal).toBe("");
+    expect(sync.refused).toBeNull();
   });
 
   it("sends all that has no answer, and of what is replaced the newest alone", () => {
@@ -212,7 +213,7 @@ describe("a saved page", () => {
     expect(sync.state.cells).toEqual({ x: 1, y: 7 });
     await Promise.resolve();
     expect([sync.state.cells, sync.pending]).toEqual([{ x: 1 }, []]);
-    expect(sync.refusal).toBe("The cell y needs Python; this is a page that was saved");
+    expect(sync.refused?.words).toBe("The cell y needs Python; this is a page that was saved");
   });
 
   it("is one state for two views", async () => {

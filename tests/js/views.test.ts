@@ -1,10 +1,12 @@
-/** Which views a card offers of what is shown. */
+/** Which views of a card can be chosen, and why the other views cannot. */
 import { expect, test } from "vitest";
 import { VIEWS } from "../../js/views/registry";
 import { openCard } from "./card";
 import { arraysOf, K, pack, Q, V } from "./model";
 
+const ONE_MAP = "a single map needs no overview";
 const WHY = "This view needs Q, K and V: V of this layer was not seen";
+const ALL = "This view needs Q, K and V: Q, K and V of this layer were not seen";
 
 function offered({ root }: ReturnType<typeof openCard>) {
   const buttons = root.querySelector('[aria-label="view"]').querySelectorAll("button");
@@ -19,14 +21,18 @@ test("all of Q, K and V: every view", () => {
     ["steps", ""],
     ["lines", ""],
     ["neuron", ""],
+    ["grid", ONE_MAP],
   ]);
 });
 
-test("none of them: the views that need weights alone", () => {
+test("none of them: the views that need weights alone can be chosen, the others keep their place", () => {
   const card = openCard({ Q: null, K: null, V: null, output: null });
   expect(offered(card)).toEqual([
     ["heatmap", ""],
+    ["steps", ALL],
     ["lines", ""],
+    ["neuron", ALL],
+    ["grid", ONE_MAP],
   ]);
 });
 
@@ -37,6 +43,7 @@ test("a layer whose V was not seen bars Steps and Neuron, and says why", () => {
     ["steps", WHY],
     ["lines", ""],
     ["neuron", WHY],
+    ["grid", ONE_MAP],
   ]);
   card.root.querySelector('[data-value="heatmap"]').fire("keydown", { key: "ArrowRight" });
   expect(card.fake.model.get("view")).toBe("lines");

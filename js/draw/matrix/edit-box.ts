@@ -29,6 +29,7 @@ export function openBox(
   const input = h("input", { class: "aw-edit", type: "text", inputmode: "decimal" });
   input.setAttribute("aria-label", options.label);
   input.value = firstText;
+  input.dataset.unsent = "true";
   input.style.left = `${left + col * cw + cw / 2}px`;
   input.style.top = `${block.top - TITLE + row * ch + ch / 2}px`;
   grid.append(input);

@@ -22,7 +22,6 @@ export interface MatrixActions {
   type(place: Place, firstText: string): void;
   /** The keyboard has left the matrix. */
   blur(): void;
-  undo(redo: boolean): void;
   /** Escape was pressed. */
   leave(): void;
 }
@@ -114,7 +113,6 @@ export function listenToMatrix(
     const { block } = state;
     if (event.target !== grid || !block) return;
     const command = event.ctrlKey || event.metaKey;
-    const letter = event.key.toLowerCase();
     const { rowSlots, colSlots } = block;
     const [r, c] = [rowSlots.placeOf(state.active[0]), colSlots.placeOf(state.active[1])];
     const [height, width] = [rowSlots.indices.length, colSlots.indices.length];
@@ -122,9 +120,7 @@ export function listenToMatrix(
     if (next) {
       state.active = [passGap(rowSlots, r, next[0]), passGap(colSlots, c, next[1])];
       actions.reach(state.active);
-    } else if (command && letter === "z") actions.undo(event.shiftKey);
-    else if (command && letter === "y") actions.undo(true);
-    else if (!command && event.key === "Enter" && editable) actions.type(state.active, "");
+    } else if (!command && event.key === "Enter" && editable) actions.type(state.active, "");
     else if (!command && editable && /^[\d.,+−-]$/.test(event.key))
       actions.type(state.active, event.key);
     else if (!command && [" ", "Enter"].includes(event.key)) actions.click(state.active, null);

@@ -13,10 +13,12 @@ function view(kind: BertvizKind, label: string): View {
   return {
     name,
     label,
+    group: "BertViz",
     needs: [],
     parts: [],
     // Python lists the views only for models; a program can still set the view of a sentence by name.
-    isOffered: (store) => store.get("bertviz_views").includes(name),
+    unavailable: (store) =>
+      store.get("bertviz_views").includes(name) ? "" : "BertViz does not draw this map",
     mount: (host, card) => mountView(host, card, kind),
   };
 }

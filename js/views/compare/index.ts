@@ -29,7 +29,7 @@ export function createComparison(
   root.append(
     h("header", { class: "aw-head" }, title, controls, busy),
     notice,
-    h("div", { class: "aw-body" }, stage, cell, changes),
+    h("div", { class: "aw-stage" }, h("div", { class: "aw-body" }, stage, cell, changes)),
   );
   const pickers = (["kind", "layer", "head"] as const).map((name) => picker(name, store, scope));
   controls.append(...pickers.map(({ element }) => element));
@@ -49,7 +49,6 @@ export function createComparison(
       mark();
     },
     click: select,
-    undo() {},
   };
   const maps = get("labels").map(([name]) => {
     const map = createMap(name, actions, scope);

@@ -1,4 +1,5 @@
 /** The controls of the grid: the order, the statistic, and the smallest value that is shown. */
+import type { Store } from "../../state/store";
 import { h, text } from "../../ui/dom";
 import type { Scope } from "../../ui/scope";
 import { segmented } from "../../ui/segmented";
@@ -17,48 +18,58 @@ const MEANINGS: Record<string, string> = {
     "how much a repeated token looks at the token after its earlier occurrence (Olsson et al. 2022)",
 };
 
-export function createControls(changed: () => void, scope: Scope) {
-  const state: Choice = { order: "layer", statistic: "entropy", sink: true, threshold: 0 };
+/** The part of the choice that no program sets. */
+type Filter = Pick<Choice, "sink" | "threshold">;
+
+export function createControls(store: Store, changed: () => void, scope: Scope) {
+  const state: Choice = {
+    order: "layer",
+    statistic: "",
+    ...((store.kept.get("grid") as Filter | undefined) ?? { sink: true, threshold: 0 }),
+  };
   const order = segmented(
     "order",
     [
       { value: "layer", text: "layers × heads", title: "the order of the model" },
       { value: "statistic", text: "by statistic", title: "the largest value first" },
     ],
-    (value) => {
-      state.order = value as Choice["order"];
-      order.set(value);
-      changed();
-    },
+    (value) => store.set("grid_order", value),
     scope,
   );
-  order.set(state.order);
   const select = h("select", { "aria-label": "statistic" });
   select.append(...Object.keys(MEANINGS).map((name) => h("option", { value: name }, name)));
   const meaning = h("span", { class: "aw-means" });
-  const sink = h("input", { type: "checkbox" });
+  const sink = h("input", { type: "checkbox", checked: !state.sink });
   const threshold = h("input", {
     type: "range",
     min: 0,
     max: 1,
     step: 0.05,
-    value: 0,
-    "aria-label": "at least",
+    value: state.threshold,
+    "aria-label": "at least, of the largest value",
   });
   const thresholdText = h("output", {});
   const show = () => {
+    state.order = store.get("grid_order") as Choice["order"];
+    state.statistic = store.get("grid_statistic");
+    order.set(state.order);
+    select.value = state.statistic;
     text(meaning, MEANINGS[state.statistic] ?? "");
-    text(thresholdText, state.threshold === 0 ? "all" : `≥ ${Math.round(state.threshold * 100)} %`);
+    text(
+      thresholdText,
+      state.threshold === 0
+        ? "all heads"
+        : `${Math.round(state.threshold * 100)} % of the largest ${state.statistic}`,
+    );
   };
   const on = (element: HTMLElement, kind: "change" | "input", act: () => void) =>
     scope.listen(element, kind, () => {
       act();
+      store.kept.set("grid", { sink: state.sink, threshold: state.threshold });
       show();
       changed();
     });
-  on(select, "change", () => {
-    state.statistic = select.value;
-  });
+  scope.listen(select, "change", () => store.set("grid_statistic", select.value));
   on(sink, "change", () => {
     state.sink = !sink.checked;
   });
@@ -75,7 +86,10 @@ export function createControls(changed: () => void, scope: Scope) {
     h("label", { class: "aw-field", title }, sink, h("span", {}, "without the first key")),
     h(
       "label",
-      { class: "aw-field", title: "share of the largest value" },
+      {
+        class: "aw-field",
+        title: "leave out heads below this share of the largest value of any head",
+      },
       h("span", {}, "at least"),
       threshold,
       thresholdText,
@@ -85,6 +99,7 @@ export function createControls(changed: () => void, scope: Scope) {
   return {
     element,
     state,
+    show,
     /** Offer the statistics that have a value for at least one head. */
     offer(heads: readonly Head[]) {
       for (const option of select.options) {

@@ -6,7 +6,8 @@ import { h, text } from "../../ui/dom";
 import { createControls } from "./controls";
 import { type Head, select } from "./data";
 import { listenToArrows } from "./keyboard";
-import { createLarge } from "./large";
+import { createLarge, PANEL } from "./large";
+import { gridRows } from "./rows";
 import { createSeries } from "./series";
 import { createThumbs, thumbButton } from "./thumbs";
 
@@ -20,9 +21,9 @@ export const view: View = {
   name: "grid",
   label: "Grid",
   needs: [],
-  parts: [],
-  // A source with a single map needs no overview.
-  isOffered: (store) => store.nHeads > 1 || store.layers.length > 1,
+  parts: ["edits", "lab"],
+  unavailable: (store) =>
+    store.nHeads > 1 || store.layers.length > 1 ? "" : "a single map needs no overview",
   mount: createGrid,
 };
 
@@ -31,9 +32,9 @@ function createGrid(parent: HTMLElement, card: Card): void {
   const status = h("p", { class: "aw-where", role: "status" });
   const list = h("div", { class: "aw-grid-heads", role: "grid", "aria-label": "heads" });
   const root = h("div", { class: "aw-heads-grid" });
-  const large = createLarge(root);
+  const large = createLarge(root, store);
   const thumbs = createThumbs();
-  const controls = createControls(() => picture.open(), card);
+  const controls = createControls(store, () => picture.open(), card);
   const series = createSeries(store, card, renew);
   let { kind } = store.shown;
   let width = 0;
@@ -52,38 +53,25 @@ function createGrid(parent: HTMLElement, card: Card): void {
     const isByLayer = controls.state.order === "layer";
     const headsOfLayer = Math.max(1, ...store.layers.map((layer) => layer.n_heads));
     const columns = isByLayer ? headsOfLayer : 0;
-    arrangeList(list, width, columns);
-    const cells = cellsOf(selected, columns);
+    arrangeList(list, width - (isWide(width) ? PANEL + 12 : 0), columns);
+    const table = lut(store.get("cmap"));
+    const active = Math.max(0, selected.findIndex(isCurrent));
+    const buttons = selected.map((head) => thumb(head, table, columns));
+    buttons.forEach((button, i) => {
+      button.tabIndex = i === active ? 0 : -1;
+    });
+    const rows = gridRows(selected, buttons, store.layers, columns, isShort(width));
     const focused = list.querySelector<HTMLElement>(".aw-thumb:focus")?.dataset;
-    list.replaceChildren(...cells);
+    list.replaceChildren(...rows);
     if (focused) {
       const [layer, head] = [focused.layer, focused.head];
       const same = `.aw-thumb[data-layer="${layer}"][data-head="${head}"]`;
       list.querySelector<HTMLElement>(same)?.focus({ preventScroll: true });
     }
-    list.setAttribute("aria-rowcount", String(isByLayer ? store.layers.length : 1));
+    list.scrollLeft = (store.kept.get("grid scroll") as number | undefined) ?? 0;
     root.dataset.heads = String(selected.length);
     const count = `${selected.length} of ${all.length} heads`;
     text(status, all.length ? `${count}, coloured by √weight, up to the largest of each head` : "");
-  }
-
-  /** The thumbnails; in the order of layers, the name of a layer comes before the thumbnails of the layer. */
-  function cellsOf(heads: readonly Head[], columns: number): HTMLElement[] {
-    const table = lut(store.get("cmap"));
-    const active = Math.max(0, heads.findIndex(isCurrent));
-    const wrongLayers = new Set(
-      store.layers.filter(({ proved }) => proved === false).map(({ index }) => index),
-    );
-    let layer: number | null = null;
-    return heads.flatMap((head, i) => {
-      const button = thumb(head, table, columns);
-      button.tabIndex = i === active ? 0 : -1;
-      if (!columns || head.layer === layer) return [button];
-      layer = head.layer;
-      const name = isShort(width) ? `${layer}` : `layer ${layer}`;
-      const label = wrongLayers.has(layer) ? `${name} ⚠` : name;
-      return [h("span", { class: "aw-layer-name" }, label), button];
-    });
   }
 
   const isCurrent = (head: Head) =>
@@ -93,15 +81,15 @@ function createGrid(parent: HTMLElement, card: Card): void {
     const canvas = thumbs.of(head, table);
     const button = thumbButton(head, canvas, controls.state, columns > 0);
     if (isCurrent(head)) button.setAttribute("aria-current", "true");
-    if (columns) button.style.gridColumn = String(head.head + 2);
     const open = () => {
       if (store.set("layer", head.layer) && store.set("head", head.head))
         store.set("view", card.previous());
     };
     const enlarge = () => {
       const { sink } = controls.state;
-      const key = [head.layer, head.head, series.heads.length, sink, store.get("cmap")].join(" ");
-      large.show(key, head, canvas, sink, button);
+      const { dark } = card.theme;
+      const at = [head.layer, head.head, series.heads.length, sink, store.get("cmap"), dark];
+      large.show(at.join(" "), head, canvas, sink, list, button);
     };
     button.addEventListener("click", guarded(open));
     button.addEventListener("pointerenter", guarded(enlarge));
@@ -117,6 +105,7 @@ function createGrid(parent: HTMLElement, card: Card): void {
 
   const arrange = (room: number) => {
     width = room;
+    large.beside = isWide(room);
     return true;
   };
   const picture = createCanvasView(root, { arrange, paint }, card);
@@ -124,12 +113,13 @@ function createGrid(parent: HTMLElement, card: Card): void {
   function start() {
     kind = store.shown.kind;
     thumbs.forget();
-    large.hide();
+    large.forget();
     series.start();
     renew();
   }
 
   listenToArrows(list, card);
+  card.listen(list, "scroll", () => store.kept.set("grid scroll", list.scrollLeft));
   store.subscribe((change) => {
     // Ask for every head again when the text or the layers have changed; a masked cell changes only the shown head.
     const isOtherText =
@@ -137,7 +127,10 @@ function createGrid(parent: HTMLElement, card: Card): void {
     // The inputs also change when another layer or head is shown, but the heads stay the same.
     const isOtherHead = change.names.has("shown") && !change.names.has("history");
     if (isOtherText || (change.inputs && !isOtherHead)) start();
-    else if (change.names.has("cmap")) {
+    else if (change.names.has("grid_order") || change.names.has("grid_statistic")) {
+      controls.show();
+      picture.open();
+    } else if (change.names.has("cmap")) {
       thumbs.forget();
       picture.request();
     } else if (change.names.has("shown") || change.names.has("head")) picture.request();
@@ -145,6 +138,9 @@ function createGrid(parent: HTMLElement, card: Card): void {
   start();
   picture.open();
 }
+
+/** Whether the card has room for the large map beside the thumbnails. */
+const isWide = (width: number) => width >= 760;
 
 const isShort = (width: number) => width < 520;
 

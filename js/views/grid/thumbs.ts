@@ -18,7 +18,7 @@ export function createThumbs() {
   };
 }
 
-/** The button of a head, with map, name and statistic. In a row of a layer the name is only the index of the head. */
+/** The button of a head, with map, name and statistic. In a row of a layer the headings say the name. */
 export function thumbButton(
   head: Head,
   canvas: HTMLCanvasElement,
@@ -27,7 +27,7 @@ export function thumbButton(
 ): HTMLButtonElement {
   const value = statisticOf(head, statistic, sink);
   const words = value === null ? "no value" : number(value);
-  const name = isByLayer ? `${head.head}` : `${head.layer}·${head.head}`;
+  const name = isByLayer ? "" : `${head.layer}·${head.head}`;
   const attributes = {
     type: "button",
     class: "aw-thumb",

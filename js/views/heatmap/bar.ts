@@ -2,6 +2,7 @@
 import { cssColor, type Lut, ticks } from "../../draw/color";
 import type { Palette } from "../../draw/palette";
 import type { QuantityWords } from "../../state/quantity";
+import { placeOf } from "../../state/scale";
 import type { ColorScale } from "../../wire/schema";
 import type { Geometry } from "./geometry";
 
@@ -25,14 +26,17 @@ export function paintBar(
   ctx.font = `11px ${colors.font}`;
   ctx.textAlign = "left";
   ctx.textBaseline = "middle";
-  const all = ticks(ceiling);
+  // The square root spreads the small values, which get a tick more.
+  const [none, ...steps] = ticks(ceiling);
+  const small = scale === "sqrt" && steps.length ? [ticks(steps[0].value)[1]] : [];
+  const all = [none, ...small, ...steps];
   const signed = quantity.value === "scores";
   const positive = height < 100 ? [all[0], all[all.length - 1]] : all;
   const negatives = signed ? positive.slice(1).map((tick) => tick && negated(tick)) : [];
   for (const tick of [...positive, ...negatives]) {
     if (!tick) continue;
     const share = ceiling > 0 ? tick.value / ceiling : 0;
-    const at = y + height * (1 - (signed ? (share + 1) / 2 : share));
+    const at = y + height * (1 - (signed ? (share + 1) / 2 : placeOf(scale, share)));
     ctx.fillRect(x + width, at - 0.5, 3, 1);
     ctx.fillText(tick.text, x + width + 6, Math.min(Math.max(at, y + 4), y + height - 4));
   }
@@ -42,12 +46,14 @@ export function paintBar(
   ctx.rotate(Math.PI / 2);
   ctx.textAlign = "center";
   if (ctx.measureText(name).width <= height) ctx.fillText(name, 0, 0);
-  else if (height >= 56) ctx.fillText(quantity.text, 0, 0);
+  else if (height >= 56)
+    ctx.fillText(scale === "sqrt" ? `√ ${quantity.text}` : quantity.text, 0, 0);
   ctx.restore();
 }
 
-function barName({ value, bar }: QuantityWords, scale: ColorScale): string {
+function barName({ value, name, bar }: QuantityWords, scale: ColorScale): string {
   if (scale === "row") return "share of the row's maximum";
+  if (scale === "sqrt") return `√ of ${name}, up to the map's maximum`;
   return value === "attention" && scale === "map" ? "attention, up to the map's maximum" : bar;
 }
 

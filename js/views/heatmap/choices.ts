@@ -11,7 +11,21 @@ const SCALES = [
   { value: "unit", text: "0–1", title: "colours from 0 to 1" },
   { value: "row", text: "row", title: "colours up to the maximum of each row" },
   { value: "map", text: "map", title: "colours up to the maximum of the map" },
+  {
+    value: "sqrt",
+    text: "√ map",
+    title: "colours of the square root, up to the maximum of the map: weak cells show",
+  },
 ];
+
+/** Why a quantity is not offered. */
+const LACKING: Record<Quantity, string> = {
+  attention: "",
+  scores: "this map has no scores of its own: words and means have weights only",
+  "value-norm": "this map has no values V: words and means have weights only",
+  "output-norm": "the output projection W_O is not known for this map",
+  "output-shift": "this map has no values V: words and means have weights only",
+};
 
 export function createChoices(store: Store, scope: Scope) {
   const scale = segmented(
@@ -38,13 +52,17 @@ export function createChoices(store: Store, scope: Scope) {
     update() {
       const choices = offered(store);
       const { value, about: words } = shownQuantity(store);
-      quantity.offer(choices);
+      // The maps of a model have more quantities than its words or means: the choice keeps its place.
+      const isModel = store.get("layers").some(({ module }) => module !== "");
+      quantity.offer(isModel ? Object.keys(LACKING) : choices, (name) =>
+        choices.includes(name as Quantity) ? "" : LACKING[name as Quantity],
+      );
       quantity.set(value);
-      quantityBox.hidden = choices.length < 2;
+      quantityBox.hidden = choices.length < 2 && !isModel;
       text(explanation, words);
       explanation.hidden = isWeights(store);
       scale.offer(
-        isSigned(store) ? ["map"] : isWeights(store) ? ["unit", "row", "map"] : ["row", "map"],
+        isSigned(store) ? ["map"] : [...(isWeights(store) ? ["unit"] : []), "row", "map", "sqrt"],
       );
       scale.set(shownScale(store));
     },

@@ -1,5 +1,5 @@
 /** The places of cells, labels and colour bar in the heatmap, in CSS pixels. */
-import { type Measure, shorten, visible } from "../../explain/tokens";
+import { isSingle, type Measure, shorten, visible } from "../../explain/tokens";
 
 export interface Geometry {
   width: number;
@@ -11,8 +11,10 @@ export interface Geometry {
   nQ: number;
   nK: number;
   font: number;
-  /** Whether key labels are turned by 90°, because a label is wider than a cell. */
-  vertical: boolean;
+  /** How far the key labels are turned that do not fit: by 45°, or by 90° where labels at 45° would leave out more. */
+  turn: 0 | 45 | 90;
+  /** For each key, whether its label stays upright over the cell, is turned, or is a single upright character in its place. */
+  keyLabels: readonly ("upright" | "turned" | "single")[];
   /** Every `step`-th label is drawn. */
   step: number;
   queries: string[];
@@ -61,11 +63,18 @@ export function layout(
     font = 11;
     ({ left, cell } = size(font));
   }
-  const vertical = widest(keys, font, LARGEST_LABEL.column) > cell - 6;
-  const step = Math.max(1, Math.ceil((font + 2) / cell));
-  const labelHeight = vertical ? widest(keys, font, LARGEST_LABEL.column) : font + 4;
-  const top = TITLE + labelHeight + GAP;
   const labelWidth = measure(font);
+  const texts = keys.map(visible);
+  const isWide = (label: string) => labelWidth(label.slice(0, 200)) > cell - 6;
+  const step = Math.max(1, Math.ceil((font + 2) / cell));
+  const isSparse = Math.ceil(((font + 1) * Math.SQRT2) / cell) > step;
+  const turn = !texts.some((label) => isWide(label) && !isSingle(label)) ? 0 : isSparse ? 90 : 45;
+  const longest = widest(keys, font, LARGEST_LABEL.column);
+  const labelHeight =
+    turn === 0 ? font + 4 : turn === 90 ? longest : Math.ceil((longest + font) * Math.SQRT1_2);
+  const top = TITLE + labelHeight + GAP;
+  // An upright label must not touch the label before it, which runs over it at 45°.
+  const isClear = (label: string) => turn !== 45 || cell - labelWidth(label) / 2 > 1.7 * font;
   const height = nQ * cell;
   return {
     width: left + nK * cell + right,
@@ -76,12 +85,14 @@ export function layout(
     nQ,
     nK,
     font,
-    vertical,
+    turn,
+    keyLabels: texts.map((label) => {
+      if (turn === 0 || (!isWide(label) && isClear(label))) return "upright";
+      return isSingle(label) ? "single" : "turned";
+    }),
     step,
     queries: queries.map((token) => shorten(visible(token), left - TITLE - GAP, labelWidth)),
-    keys: keys.map((token) =>
-      shorten(visible(token), vertical ? LARGEST_LABEL.column : cell - 6, labelWidth),
-    ),
+    keys: texts.map((label) => shorten(label, LARGEST_LABEL.column, labelWidth)),
     bar: {
       x: left + nK * cell + BAR.gap,
       y: top,
@@ -111,8 +122,11 @@ export function hit(g: Geometry, x: number, y: number): Hit {
   const inQ = query >= 0 && query < g.nQ;
   if (inK && inQ) return { kind: "cell", query, key };
   if (inQ && x < g.left && x > TITLE - 4) return { kind: "row", query };
-  if (inK && y < g.top && y > TITLE - 4) return { kind: "column", key };
-  return null;
+  if (y >= g.top || y <= TITLE - 4) return null;
+  // Above the upright labels, a label at 45° lies to the right of its column.
+  const up = g.top - 6 - y;
+  const column = g.turn === 45 && up > g.font ? Math.floor((x - up - g.left) / g.cell) : key;
+  return column >= 0 && column < g.nK ? { kind: "column", key: column } : null;
 }
 
 /** The cell nearest to a point: a drag outside the map paints the cells at the edge. */

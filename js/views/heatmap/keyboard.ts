@@ -32,12 +32,9 @@ export function listenToKeys(
 ): void {
   listen(grid, "keydown", (event) => {
     const command = event.ctrlKey || event.metaKey;
-    const letter = event.key.toLowerCase();
     const { cell, anchor } = state();
     const next = step(event, cell, store.nQ, store.nK);
     if (next) actions.move(next, event.shiftKey ? (anchor ?? cell) : null);
-    else if (command && letter === "z") event.shiftKey ? store.redo() : store.undo();
-    else if (command && letter === "y") store.redo();
     else if (!command && (event.key === " " || event.key === "Enter")) actions.toggle();
     else if (event.key === "Escape") anchor ? actions.move(cell, null) : actions.leave();
     else return;

@@ -3,7 +3,7 @@
 import type { Palette } from "../../draw/palette";
 import type { Cell } from "../../ui/focus";
 import type { Geometry } from "./geometry";
-import { columnLabel, rowLabel } from "./paint";
+import { columnLabel, rowLabel, turnAtColumn } from "./paint";
 
 export interface Marks {
   cell: Cell | null;
@@ -134,11 +134,16 @@ function paintBoldColumnLabel(
 ): void {
   ctx.fillStyle = colors.bg;
   const height = g.font + 4;
-  for (const i of g.vertical ? coveredLabels(k, g.nK, g) : [k]) {
-    const x = g.left + (i + 0.5) * g.cell;
+  for (const i of g.turn ? coveredLabels(k, g.nK, g) : [k]) {
     const width = ctx.measureText(g.keys[i]).width + 4;
-    if (g.vertical) ctx.fillRect(x - height / 2, g.top - 5 - width, height, width + 2);
-    else ctx.fillRect(x - width / 2, g.top - 9 - g.font, width, g.font + 6);
+    ctx.save();
+    if (g.keyLabels[i] === "upright") {
+      ctx.fillRect(g.left + (i + 0.5) * g.cell - width / 2, g.top - 9 - g.font, width, g.font + 6);
+    } else {
+      turnAtColumn(ctx, g, i);
+      ctx.fillRect(-1, -height / 2, width, height);
+    }
+    ctx.restore();
   }
   ctx.fillStyle = colors.fg;
   columnLabel(ctx, g, k);

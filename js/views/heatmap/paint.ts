@@ -3,8 +3,9 @@ import { contextOf } from "../../draw/canvas-view";
 import { isLight, type Lut, lutIndex, parseColor } from "../../draw/color";
 import type { Palette } from "../../draw/palette";
 import { fixed } from "../../explain/numbers";
+import { largest } from "../../maths/extent";
 import { blankCells, quantityMap, shownQuantity } from "../../state/quantity";
-import { ceilingOf, isSigned, shareOf, shownScale } from "../../state/scale";
+import { isSigned, largestSize, shareOf, shownScale } from "../../state/scale";
 import type { Store } from "../../state/store";
 import { paintBar } from "./bar";
 import type { Geometry } from "./geometry";
@@ -14,30 +15,50 @@ export function createImage() {
   const canvas = document.createElement("canvas");
   const context = contextOf(canvas);
   let image: ImageData | null = null;
+  /** The largest number of each row, and of the map: a change in one row need not change the others' colours. */
+  let tops = new Float32Array(0);
+  let ceiling = Number.NaN;
 
   return {
     canvas,
-    /** Colour the pixels of `rows`, of all rows for null; returns the value that gets the last colour of the table. */
-    update(store: Store, table: Lut, masked: string, rows: Iterable<number> | null): number {
+    /**
+     * Colour the pixels of `rows`, of all rows for null. Returns the value that gets the last colour
+     * of the table, and the rows that were coloured: all of them where that value has changed.
+     */
+    update(
+      store: Store,
+      table: Lut,
+      masked: string,
+      rows: ReadonlySet<number> | null,
+    ): { ceiling: number; rows: ReadonlySet<number> | null } {
       const [nQ, nK] = [store.nQ, store.nK];
       const fresh = !image || image.width !== nK || image.height !== nQ;
       if (!image || fresh) {
         canvas.width = nK;
         canvas.height = nQ;
         image = context.createImageData(nK, nQ);
+        tops = new Float32Array(nQ);
       }
       const { data } = quantityMap(store);
       const mask = blankCells(store);
-      const byRow = shownScale(store) === "row";
+      const scale = shownScale(store);
       const signed = isSigned(store);
-      const ceiling = byRow ? 1 : ceilingOf(store, 0);
+      const every = Array.from({ length: nQ }, (_, q) => q);
+      const changed = rows === null || fresh ? null : rows;
+      for (const q of changed ?? every) {
+        const [from, to] = [q * nK, (q + 1) * nK];
+        const row = data.subarray(from, to);
+        tops[q] = signed ? largestSize(row, mask.subarray(from, to)) : largest(row);
+      }
+      const before = ceiling;
+      ceiling = scale === "map" || scale === "sqrt" ? largest(tops) : 1;
+      const some = ceiling === before ? changed : null;
       const [mr, mg, mb] = parseColor(masked);
-      const list = rows === null || fresh ? Array(nQ).keys() : rows;
       let first = nQ;
       let last = -1;
-      for (const q of list) {
+      for (const q of some ?? every) {
         const at = q * nK;
-        const top = byRow ? ceilingOf(store, q) : ceiling;
+        const top = scale === "row" ? tops[q] : ceiling;
         for (let k = 0; k < nK; k++) {
           const p = (at + k) * 4;
           if (mask[at + k]) {
@@ -45,7 +66,7 @@ export function createImage() {
             image.data[p + 1] = mg;
             image.data[p + 2] = mb;
           } else {
-            const c = lutIndex(shareOf(data[at + k], top, signed)) * 3;
+            const c = lutIndex(shareOf(data[at + k], top, scale, signed)) * 3;
             image.data[p] = table[c];
             image.data[p + 1] = table[c + 1];
             image.data[p + 2] = table[c + 2];
@@ -56,7 +77,7 @@ export function createImage() {
         last = Math.max(last, q);
       }
       if (last >= 0) context.putImageData(image, 0, 0, 0, first, nK, last - first + 1);
-      return ceiling;
+      return { ceiling, rows: some };
     },
     /** Whether dark text reads better on this cell. */
     inkDark(cell: number): boolean {
@@ -154,19 +175,29 @@ export function rowLabel(ctx: CanvasRenderingContext2D, g: Geometry, q: number):
 
 export function columnLabel(ctx: CanvasRenderingContext2D, g: Geometry, k: number): void {
   const x = g.left + (k + 0.5) * g.cell;
-  if (!g.vertical) {
+  const place = g.keyLabels[k];
+  if (place === "upright") {
     ctx.textAlign = "center";
     ctx.textBaseline = "alphabetic";
     ctx.fillText(g.keys[k], x, g.top - 8);
     return;
   }
   ctx.save();
-  ctx.translate(x, g.top - 6);
-  ctx.rotate(-Math.PI / 2);
-  ctx.textAlign = "left";
+  turnAtColumn(ctx, g, k);
   ctx.textBaseline = "middle";
+  if (place === "single") {
+    ctx.translate(g.font * 0.4, 0);
+    ctx.rotate((g.turn * Math.PI) / 180);
+  }
+  ctx.textAlign = place === "single" ? "center" : "left";
   ctx.fillText(g.keys[k], 0, 0.5);
   ctx.restore();
+}
+
+/** Put the origin where a turned label begins, and the x axis along the label. */
+export function turnAtColumn(ctx: CanvasRenderingContext2D, g: Geometry, k: number): void {
+  ctx.translate(g.left + (k + 0.5) * g.cell, g.top - 6);
+  ctx.rotate((-g.turn * Math.PI) / 180);
 }
 
 /** Hatch masked cells, run by run; cells that the model masks are hatched in both directions. */

@@ -5,7 +5,7 @@ import { type Lut, lut, signedLut } from "../../draw/color";
 import type { Palette } from "../../draw/palette";
 import { rowIsEmpty } from "../../explain/cell";
 import { quantityAt } from "../../state/quantity";
-import { isSigned, shownScale } from "../../state/scale";
+import { isSigned } from "../../state/scale";
 import type { Change, Store } from "../../state/store";
 import type { Geometry } from "./geometry";
 import { type Marks, paintOverlay } from "./overlay";
@@ -40,13 +40,11 @@ export function createPicture(
   }
 
   function paintDirty(g: Geometry, colors: Palette) {
-    // On the scale of the map a changed row may change every colour, because the maximum may change.
-    const all = dirty === "all" || shownScale(store) === "map";
-    const rows = all ? null : (dirty as Set<number>);
-    const ceiling = image.update(store, table, colors.masked, rows);
+    const changed = dirty === "all" ? null : dirty;
+    const { ceiling, rows } = image.update(store, table, colors.masked, changed);
     paintMap(baseContext, g, store, image, table, colors, ceiling, rows);
     const empty = Array.from({ length: store.nQ }, (_, q) => q).filter((q) => rowIsEmpty(store, q));
-    if (all || empty.join() !== emptyRows.join()) areMarksPainted = false;
+    if (!rows || empty.join() !== emptyRows.join()) areMarksPainted = false;
     emptyRows = empty;
     dirty = null;
     map.dataset.painted = String(++paints);

@@ -1,6 +1,6 @@
 /**
  * Pointer input on the map: hover marks a cell, click and drag mask or free cells, a label does so for a row
- * or column. Alt-click, right-click and a long press pin a cell and mask nothing.
+ * or column. Alt-click, right-click and a finger that rests pin a cell and mask nothing.
  */
 
 import { labelEdit } from "../../card/label";
@@ -8,9 +8,7 @@ import type { Store } from "../../state/store";
 import type { Cell, Label } from "../../ui/focus";
 import type { Scope } from "../../ui/scope";
 import { type Geometry, type Hit, hit, line, nearest } from "./geometry";
-
-/** Milliseconds after which a finger that rests on a cell pins the cell. */
-const LONG_PRESS = 500;
+import { listenToTouch } from "./touch";
 
 export interface PointerActions {
   hover(cell: Cell): void;
@@ -25,28 +23,48 @@ export interface PointerActions {
   locked(cell: Cell): void;
 }
 
-interface Stroke {
-  id: number;
-  masked: boolean;
-  last: Cell;
-  /** A finger rests on the first cell: the cell is painted when the finger moves or lifts. */
-  isHeld: boolean;
-}
-
 const labelOf = (target: Hit): Label | null => {
   if (target?.kind === "row") return { side: "query", index: target.query };
   return target?.kind === "column" ? { side: "key", index: target.key } : null;
 };
+
+/** The cells that a pointer paints from press to lift: all become as the first cell becomes. */
+function createStroke(store: Store) {
+  let current: { id: number; masked: boolean; last: Cell } | null = null;
+  const paint = (cells: readonly Cell[]) => {
+    if (!current) return;
+    const list = cells.map(([q, k]) => q * store.nK + k);
+    store.paint(list, current.masked, current.id);
+  };
+  return {
+    get last(): Cell | null {
+      return current?.last ?? null;
+    },
+    begin(cell: Cell) {
+      const masked = !store.mask[cell[0] * store.nK + cell[1]];
+      current = { id: store.stroke(), masked, last: cell };
+      paint([cell]);
+    },
+    extend(next: Cell) {
+      if (!current || (next[0] === current.last[0] && next[1] === current.last[1])) return;
+      paint([...line(current.last as [number, number], next as [number, number])]);
+      current.last = next;
+    },
+    end() {
+      current = null;
+    },
+  };
+}
 
 export function listenToPointer(
   surface: HTMLElement,
   store: Store,
   geometry: () => Geometry | null,
   actions: PointerActions,
-  { listen, after }: Scope,
+  scope: Scope,
 ): void {
-  let stroke: Stroke | null = null;
-  let stopTimer = () => {};
+  const { listen } = scope;
+  const stroke = createStroke(store);
 
   const at = (event: MouseEvent): [number, number] => {
     const box = surface.getBoundingClientRect();
@@ -57,47 +75,40 @@ export function listenToPointer(
     return g && hit(g, ...at(event));
   };
 
-  const paint = (cells: Iterable<Cell>) => {
-    if (!stroke) return;
-    store.paint(
-      Array.from(cells, ([q, k]) => q * store.nK + k),
-      stroke.masked,
-      stroke.id,
-    );
+  const mark = (target: Hit) => {
+    const label = labelOf(target);
+    if (target?.kind === "cell") actions.hover([target.query, target.key]);
+    else if (label) actions.point(label);
+    else actions.leave();
   };
 
-  function pin(cell: Cell) {
-    stopTimer();
-    stroke = null;
-    actions.pin(cell);
-  }
-
-  listen(surface, "pointerdown", (event) => {
-    if (event.button !== 0) return;
-    const target = targetOf(event);
+  /** Mask or free a row, a column, or a cell and the cells that the pointer moves over until it is lifted. */
+  function press(target: NonNullable<Hit>, pointer: number | null) {
     const label = labelOf(target);
     if (label) {
       const edit = labelEdit(store, label);
       store.paint(edit.cells, !edit.free, store.stroke());
-      return;
     }
-    if (target?.kind !== "cell") return;
+    if (target.kind !== "cell") return;
     const cell: Cell = [target.query, target.key];
-    if (event.altKey) {
-      pin(cell);
-      return;
-    }
     const flat = target.query * store.nK + target.key;
-    const isHeld = event.pointerType === "touch";
-    if (isHeld) stopTimer = after(LONG_PRESS, () => pin(cell));
     if (store.locked?.[flat]) {
       actions.select(cell);
       actions.locked(cell);
       return;
     }
-    surface.setPointerCapture(event.pointerId);
-    stroke = { id: store.stroke(), masked: !store.mask[flat], last: cell, isHeld };
-    if (!isHeld) paint([cell]);
+    if (pointer !== null) surface.setPointerCapture(pointer);
+    stroke.begin(cell);
+  }
+
+  listen(surface, "pointerdown", (event) => {
+    if (event.button !== 0) return;
+    const target = targetOf(event);
+    if (!target) return;
+    if (event.pointerType === "touch") return touch.down(event, target);
+    touch.forget();
+    if (event.altKey && target.kind === "cell") actions.pin([target.query, target.key]);
+    else press(target, event.pointerId);
   });
 
   listen(surface, "contextmenu", (event) => {
@@ -105,44 +116,57 @@ export function listenToPointer(
     if (target?.kind !== "cell") return;
     event.preventDefault();
     event.stopPropagation(); // JupyterLab has a menu of its own
-    // A finger's long press has been pinned by the timer in some browsers.
-    if ((event as PointerEvent).pointerType !== "touch" || stroke) pin([target.query, target.key]);
+    // Some browsers open a menu under a finger that rests, which pins the cell by itself.
+    if ((event as PointerEvent).pointerType === "touch") return;
+    stroke.end();
+    actions.pin([target.query, target.key]);
   });
 
   listen(surface, "pointermove", (event) => {
     const g = geometry();
     if (!g) return;
-    if (stroke) {
+    if (stroke.last) {
       for (const sample of event.getCoalescedEvents?.() ?? [event]) {
-        const next = nearest(g, ...at(sample));
-        if (next[0] === stroke.last[0] && next[1] === stroke.last[1]) continue;
-        stopTimer();
-        stroke.isHeld = false;
-        paint(line(stroke.last as [number, number], next));
-        stroke.last = next;
+        stroke.extend(nearest(g, ...at(sample)));
       }
       actions.hover(stroke.last);
       return;
     }
     const target = hit(g, ...at(event));
-    const label = labelOf(target);
     surface.style.cursor = target ? "pointer" : "default";
-    if (target?.kind === "cell") actions.hover([target.query, target.key]);
-    else if (label) actions.point(label);
-    else actions.leave();
+    mark(target);
   });
 
   // Select at the end of the stroke, because the edits of the stroke must reach Python first.
   const end = () => {
-    stopTimer();
-    if (stroke?.isHeld) paint([stroke.last]);
-    if (stroke) actions.select(stroke.last);
-    stroke = null;
+    const { last } = stroke;
+    stroke.end();
+    if (last) actions.select(last);
   };
   listen(surface, "pointerup", end);
-  listen(surface, "pointercancel", () => {
-    if (stroke) stroke.isHeld = false;
-    end();
+  listen(surface, "pointercancel", end);
+  listen(surface, "pointerleave", ({ pointerType }) => {
+    // A finger that is lifted has left, too: the cell that it has read stays marked.
+    if (!stroke.last && pointerType !== "touch") actions.leave();
   });
-  listen(surface, "pointerleave", () => stroke || actions.leave());
+
+  const touch = listenToTouch(
+    surface,
+    {
+      read(target) {
+        mark(target);
+        if (target.kind === "cell") actions.select([target.query, target.key]);
+      },
+      act(target) {
+        press(target, null);
+        end();
+      },
+      hold(target) {
+        mark(target);
+        if (target.kind === "cell") actions.pin([target.query, target.key]);
+      },
+      paint: press,
+    },
+    scope,
+  );
 }

@@ -5,6 +5,8 @@ export interface LineData {
   heads: number;
   nQ: number;
   nK: number;
+  /** The number of queries that have lines. */
+  queries: number;
   /** Call `visit` for each key of a query whose weight the page has. */
   each(head: number, query: number, visit: (key: number, weight: number) => void): void;
   /** The sum of the weights of a row that the page does not have. */
@@ -36,6 +38,7 @@ export function fromMessage(message: Message, buffers: readonly DataView[]): Lin
     heads,
     nQ,
     nK: message.n_k,
+    queries: nQ,
     each(head, query, visit) {
       const start = (head * nQ + query) * k;
       for (let i = 0; i < k; i++) {
@@ -53,6 +56,7 @@ export function fromMatrices(maps: readonly Matrix[]): LineData {
     heads: maps.length,
     nQ: rows,
     nK: cols,
+    queries: rows,
     each(head, query, visit) {
       const { data } = maps[head];
       for (let k = 0; k < cols; k++) visit(k, data[query * cols + k]);
@@ -76,6 +80,7 @@ export function between(data: LineData, from: string, to: string, start: number)
   const isIn = (sentence: string, i: number) => (i < start ? "A" : "B") === sentence;
   return {
     ...data,
+    queries: from === "A" ? start : data.nQ - start,
     each(head, query, visit) {
       if (!isIn(from, query)) return;
       data.each(head, query, (key, weight) => isIn(to, key) && visit(key, weight));
@@ -84,23 +89,24 @@ export function between(data: LineData, from: string, to: string, start: number)
   };
 }
 
-/** The weight that each key gets, summed over queries and heads; `rest` sums the weights that the page does not have. */
+/** The mean weight that each key gets over queries and heads; `rest` is the mean of the weight that the page does not have. */
 export function received(
   data: LineData,
   heads: readonly number[],
-  queries: Iterable<number>,
-): { sums: Float64Array; rest: number } {
-  const sums = new Float64Array(data.nK);
+  queries: ReadonlySet<number>,
+): { means: Float64Array; rest: number } {
+  const means = new Float64Array(data.nK);
+  const rows = Math.max(1, heads.length * queries.size);
   let rest = 0;
   for (const q of queries) {
     for (const h of heads) {
       data.each(h, q, (k, w) => {
-        sums[k] += w;
+        means[k] += w / rows;
       });
-      rest += data.rest(h, q);
+      rest += data.rest(h, q) / rows;
     }
   }
-  return { sums, rest };
+  return { means, rest };
 }
 
 /** The colour of a head; heads differ in hue. */

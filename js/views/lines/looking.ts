@@ -2,15 +2,22 @@
 import type { createCanvasList } from "../../draw/canvas-list";
 import type { Scope } from "../../ui/scope";
 import type { LineData } from "./data";
-import { columns } from "./paint";
+import type { Columns } from "./paint";
+
+interface Lines {
+  data(): LineData | null;
+  columns(): Columns;
+  /** The queries that are selected at first. */
+  pinned: readonly number[];
+  changed(): void;
+}
 
 export function createLooking(
   { box, at, reveal }: ReturnType<typeof createCanvasList>,
-  data: () => LineData | null,
-  changed: () => void,
+  { data, columns, pinned, changed }: Lines,
   { listen }: Scope,
 ) {
-  const selected = new Set<number>();
+  const selected = new Set(pinned);
   let hovered: number | null = null;
   let key: number | null = null;
   let active = 0;
@@ -23,21 +30,25 @@ export function createLooking(
 
   function placeOf(event: MouseEvent) {
     const [x, row] = at(event);
-    const [left, right] = columns(box.clientWidth);
+    const { left, right } = columns();
     const { nQ, nK } = data() ?? { nQ: 0, nK: 0 };
     return { query: x < left && row < nQ ? row : null, key: x > right && row < nK ? row : null };
   }
 
-  listen(box, "pointermove", (event) => {
+  const look = (event: PointerEvent) => {
     const place = placeOf(event);
     box.style.cursor = place.query === null ? "" : "pointer";
     if (place.query === hovered && place.key === key) return;
     hovered = place.query;
     key = place.key;
     changed();
-  });
-  listen(box, "pointerleave", () => {
-    hovered = key = null;
+  };
+  listen(box, "pointermove", look);
+  listen(box, "pointerdown", look);
+  listen(box, "pointerleave", ({ pointerType }) => {
+    hovered = null;
+    // A finger that is lifted has left, too: what it has touched stays in sight.
+    if (pointerType !== "touch") key = null;
     changed();
   });
   listen(box, "click", (event) => {
@@ -91,6 +102,8 @@ export function createLooking(
       if (selected.size) return selected;
       return isKeyboard ? new Set([active]) : null;
     },
+    /** Forget the selected queries, because the tokens are others. */
+    forget: () => selected.clear(),
     /** Forget queries that do not exist any more, because there are only `nQ`. */
     limit(nQ: number) {
       active = Math.min(active, nQ - 1);

@@ -17,27 +17,49 @@ export interface Scene {
   selected: ReadonlySet<number>;
   active: number | null;
   scroll: number;
-  width: number;
+  columns: Columns;
   height: number;
   dark: boolean;
+}
+
+/** The lines run from `left` to `right`; queries stand on the left of them, keys on the right up to `width`. */
+export interface Columns {
+  left: number;
+  right: number;
+  width: number;
 }
 
 export const ROW = 22;
 /** Smaller weights have no line. */
 const FAINT = 0.02;
+/** The room of a number beside a key. */
+const NUMBER = 50;
 
-export function columns(width: number): [left: number, right: number] {
-  const side = Math.min(220, width * 0.34);
-  return [side, width - side];
+/** The columns of the list in `room` pixels: as wide as the tokens need, and lines about as long as the list is high. */
+export function columnsOf(
+  ctx: CanvasRenderingContext2D,
+  { queries, keys }: Pick<Scene, "queries" | "keys">,
+  room: number,
+  font: string,
+): Columns {
+  ctx.font = `650 13px ${font}`;
+  const widest = (tokens: readonly string[]) =>
+    largest(tokens.map((token) => ctx.measureText(visible(token.slice(0, 80))).width));
+  const side = (width: number) => Math.ceil(Math.min(220, room * 0.34, Math.max(64, width)));
+  const left = side(widest(queries) + 16);
+  const keysRoom = side(widest(keys) + 10 + NUMBER);
+  const rows = Math.max(queries.length, keys.length);
+  const lines = Math.min(room - left - keysRoom, Math.max(180, Math.min(420, rows * ROW)));
+  return { left, right: left + lines, width: left + lines + keysRoom };
 }
 
 export function paintLines(ctx: CanvasRenderingContext2D, scene: Scene, colors: Palette): void {
-  const { width, height, data, scroll } = scene;
+  const { height, data, scroll } = scene;
+  const { width, left, right } = scene.columns;
   ctx.clearRect(0, 0, width, height);
   const first = Math.max(0, Math.floor(scroll / ROW) - 1);
   const last = Math.min(Math.max(data.nQ, data.nK) - 1, Math.ceil((scroll + height) / ROW));
   const y = (i: number) => (i + 0.5) * ROW - scroll;
-  const [left, right] = columns(width);
   drawLines(ctx, scene, first, last, y, left, right);
   drawTokens(ctx, scene, colors, first, last, y, left, right);
 }
@@ -54,15 +76,18 @@ function drawLines(
   const { data, heads, looking, key } = scene;
   const queries = looking ?? range(key === null ? first : 0, key === null ? last : data.nQ - 1);
   ctx.lineWidth = looking || key !== null ? 2 : 1.4;
-  for (const head of heads) {
+  // The lines of the heads run beside each other, because a line over another would hide its colour.
+  const apart = Math.min(ctx.lineWidth + 0.4, (ROW - 8) / heads.length);
+  for (const [i, head] of heads.entries()) {
     const [r, g, b] = headColor(head, scene.dark);
+    const beside = (i - (heads.length - 1) / 2) * apart;
     // Lines of nearly the same strength share a path, because many short paths are slower than a long path.
     const paths = Array.from({ length: 11 }, () => [] as [number, number][]);
     for (const q of queries) {
       if (q >= data.nQ) continue;
       data.each(head, q, (k, w) => {
         if (w < FAINT || (key !== null && k !== key)) return;
-        paths[Math.min(10, Math.ceil(w * 10))]?.push([y(q), y(k)]);
+        paths[Math.min(10, Math.ceil(w * 10))]?.push([y(q) + beside, y(k) + beside]);
       });
     }
     paths.forEach((list, level) => {
@@ -93,8 +118,9 @@ function drawTokens(
     `${special(side, i) ? "italic " : ""}${bold ? 650 : 400} 13px ${colors.font}`;
   const measure = (text: string) => ctx.measureText(text).width;
   ctx.textBaseline = "middle";
-  const sums = looking ? received(data, heads, looking).sums : null;
-  const strongest = sums ? largest(sums, 1e-9) : 1;
+  const means = looking ? received(data, heads, looking).means : null;
+  const ofHeads = looking ? heads.map((head) => received(data, [head], looking).means) : [];
+  const strongest = means ? largest(means, 1e-9) : 1;
   for (let i = first; i <= last; i++) {
     if (i < data.nQ) {
       const bold = looking?.has(i) || scene.selected.has(i);
@@ -106,18 +132,18 @@ function drawTokens(
       if (scene.selected.has(i)) ctx.fillRect(left + 1, y(i) - 8, 2.5, 16);
     }
     if (i < data.nK) {
-      if (sums) drawShares(ctx, scene, i, y(i), right);
+      if (means) drawShares(ctx, scene, ofHeads, i, y(i));
       ctx.font = font("key", i, scene.key === i);
       ctx.textAlign = "left";
       ctx.fillStyle = special("key", i) ? colors.muted : colors.fg;
-      const value = sums ? sums[i] : null;
-      const room = scene.width - right - (value === null ? 6 : 54);
+      const value = means ? means[i] : null;
+      const room = scene.columns.width - right - NUMBER - 4;
       ctx.fillText(shorten(visible(keys[i]), room, measure), right + 4, y(i));
       if (value !== null && value >= strongest * 0.02) {
         ctx.textAlign = "right";
         ctx.font = `11.5px ${colors.font}`;
         ctx.fillStyle = colors.muted;
-        ctx.fillText(value.toFixed(value < 0.1 ? 3 : 2), scene.width - 4, y(i));
+        ctx.fillText(value.toFixed(3), scene.columns.width - 4, y(i));
       }
     }
   }
@@ -128,28 +154,22 @@ function drawTokens(
   }
 }
 
-/** Behind a key, a block for each head, which is more opaque where the key gets more weight from the head. */
+/** Under a key, a bar as long as the mean weight that the key gets, in parts in the colours of the heads. */
 function drawShares(
   ctx: CanvasRenderingContext2D,
-  scene: Scene,
+  { heads, columns, dark }: Scene,
+  ofHeads: readonly Float64Array[],
   key: number,
   y: number,
-  right: number,
 ) {
-  const { data, heads, looking } = scene;
-  if (!looking) return;
-  const width = (scene.width - right - 52) / heads.length;
+  const full = columns.width - columns.right - 8;
+  let x = columns.right + 4;
   heads.forEach((head, i) => {
-    let sum = 0;
-    for (const q of looking) {
-      data.each(head, q, (k, w) => {
-        if (k === key) sum += w;
-      });
-    }
-    if (sum < FAINT) return;
-    const [r, g, b] = headColor(head, scene.dark);
-    ctx.fillStyle = `rgb(${r} ${g} ${b} / ${Math.min(0.75, sum / looking.size)})`;
-    ctx.fillRect(right + 2 + i * width, y - ROW / 2 + 1, width, ROW - 2);
+    const length = (full * ofHeads[i][key]) / heads.length;
+    const [r, g, b] = headColor(head, dark);
+    ctx.fillStyle = `rgb(${r} ${g} ${b})`;
+    ctx.fillRect(x, y + 8, length, 2.5);
+    x += length;
   });
 }
 

@@ -16,7 +16,7 @@ export const view: View = {
   name: "neuron",
   label: "Neuron",
   needs: ["Q", "K", "V"],
-  parts: ["lab", "mistakes", "layer", "head"],
+  parts: ["edits", "lab", "mistakes", "layer", "head"],
   mount: (host, card) => createNeuron(host, card.store, card),
 };
 

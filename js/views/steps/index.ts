@@ -79,7 +79,6 @@ function createSteps(parent: HTMLElement, store: Store, env: Env): void {
         }
       },
       type: (place, firstText) => edits.type(name as Editable, place, firstText),
-      undo: (redo) => (redo ? store.redo() : store.undo()),
       leave: () => giveFocusBack(chart.matrix(name).grid),
     };
   }

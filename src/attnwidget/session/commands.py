@@ -34,10 +34,11 @@ _WEIGHTS = ("W_q", "W_k", "W_v")
 
 @dataclass(frozen=True)
 class Set:
-    """Set an input, a choice or the mask by its name."""
+    """Set an input, a choice or the mask by its name; inputs set in one `stroke` undo together."""
 
     name: str
     value: Any
+    stroke: Hashable = None
 
     @property
     def may_wait(self) -> str:
@@ -47,7 +48,7 @@ class Set:
     def apply(self, now: Snapshot) -> Snapshot:
         """Return the state with the value set, and with everything that depends on it."""
         if self.name in OF_SOURCE or self.name in OF_HEAD:
-            return with_input(now, self.name, self.value)
+            return with_input(now, self.name, self.value, self.stroke)
         return SETTERS[self.name](now, self.value)
 
 

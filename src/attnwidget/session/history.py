@@ -21,7 +21,7 @@ class Step:
     """A state to return to. Sources never change, so a reference is enough.
 
     `layer` and `head` were on screen, `bits` is the mask by hand with a bit for each cell, and
-    `aside` has the masks of other stacks.
+    `aside` has the masks of other stacks. `selection` belongs to the rows and columns of the map.
     """
 
     source: Source
@@ -31,6 +31,7 @@ class Step:
     aside: Mapping[Any, Any]
     shape: tuple[int, ...]
     bits: NDArray[np.uint8]
+    selection: tuple[int, int] | None
 
     @property
     def mask(self) -> NDArray[np.bool_]:

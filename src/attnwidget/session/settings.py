@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from attnwidget.lessons.mistakes import MISTAKES
 from attnwidget.maths.masks import as_mask
 from attnwidget.maths.presets import check_presets, recognise
+from attnwidget.maths.statistics import STATISTICS
 from attnwidget.maths.validate import cell, choice, index
 from attnwidget.session.size import check_size
 from attnwidget.session.transitions import (
@@ -38,19 +39,24 @@ VIEWS = (
     "bertviz-neuron",
 )
 CMAPS = ("viridis", "magma", "inferno", "plasma", "cividis", "turbo", "greys", "blues")
-COLOR_SCALES = ("unit", "row", "map")
+# "auto" is "unit", from 0 to 1, for up to 16 tokens, and "sqrt" for more tokens.
+COLOR_SCALES = ("auto", "unit", "row", "map", "sqrt")
+GRID_ORDERS = ("layer", "statistic")
 QUANTITIES = ("attention", "scores", "value-norm", "output-norm", "output-shift")
 
 
-def with_input(now: Snapshot, name: str, value: Any) -> Snapshot:
-    """Return the state with an input set; an equal value changes nothing."""
+def with_input(now: Snapshot, name: str, value: Any, stroke: Hashable = None) -> Snapshot:
+    """Return the state with an input set; an equal value changes nothing.
+
+    Inputs that are set in one `stroke` undo together.
+    """
     source = now.source.replace(name, value, now.layer, now.head)
     before = value_of(now, name)
     if name in GROUPING:
         same = equal(getattr(source, name), before)
-        return now if same else turn_to(now, source)
-    # A slider sends many values, which undo together.
-    stroke = name if name == "temperature" else None
+        return now if same else turn_to(now.evolve(history=now.recorded()), source)
+    if stroke is None and name == "temperature":
+        stroke = name  # a slider of a program sends many values
     after = show(now, source)
     if equal(value_of(after, name), before):
         return now
@@ -124,6 +130,17 @@ def _set_selection(now: Snapshot, value: Any) -> Snapshot:
     return now if value == now.selection else now.evolve(selection=value)
 
 
+def _set_heads_on(now: Snapshot, value: Any) -> Snapshot:
+    """Set the heads that the lines show, in ascending order; all heads of the layer are None."""
+    if value is not None:
+        if isinstance(value, str) or not isinstance(value, Iterable):
+            raise TypeError(f"heads_on: got {value!r}, want a list of heads, or None for all")
+        heads = range(now.shown_layer.n_heads)
+        value = tuple(sorted({index("heads_on", head, heads) for head in value}))
+        value = None if value == tuple(heads) else value
+    return now if value == now.heads_on else now.evolve(heads_on=value)
+
+
 def _set_mistake(now: Snapshot, value: Any) -> Snapshot:
     if value is not None:
         _need_values(now, "mistake", value)
@@ -156,6 +173,9 @@ SETTERS: Mapping[str, Callable[[Snapshot, Any], Snapshot]] = {
     "color_scale": _choice("color_scale", COLOR_SCALES),
     "quantity": _set_quantity,
     "selection": _set_selection,
+    "heads_on": _set_heads_on,
+    "grid_order": _choice("grid_order", GRID_ORDERS),
+    "grid_statistic": _choice("grid_statistic", tuple(STATISTICS)),
     "mistake": _set_mistake,
     "report": _set_report,
     "title": _set_title,

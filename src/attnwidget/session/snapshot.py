@@ -15,7 +15,7 @@ from attnwidget.maths.effects import output_shift
 from attnwidget.session.history import History, Step
 from attnwidget.session.maps import HeadMaps
 from attnwidget.session.size import size_notice
-from attnwidget.sources.api import stack
+from attnwidget.sources.api import axes, stack
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -63,7 +63,8 @@ class Snapshot:
     `own` (n_q, n_k) is what is masked by `presets` and by hand, without what the source itself
     masks; `aside` has the masks and presets of the axes that are not on screen. `checked` is the
     report of a checked function, `mistake` the name of a mistake that is switched on. `is_large`
-    says that maps of any size may go to a page.
+    says that maps of any size may go to a page. `heads_on` are the heads that the lines show, None
+    for all of them.
     """
 
     source: Source
@@ -77,9 +78,12 @@ class Snapshot:
     is_large: bool = False
     view: str = "heatmap"
     cmap: str = "viridis"
-    color_scale: str = "unit"
+    color_scale: str = "auto"
     quantity: str = "attention"
     selection: tuple[int, int] | None = None
+    heads_on: tuple[int, ...] | None = None
+    grid_order: str = "layer"
+    grid_statistic: str = "entropy"
     mistake: str | None = None
     checked: Report | None = None
     title: str = ""
@@ -160,7 +164,7 @@ class Snapshot:
 
     # Sentences on the map
 
-    @computed_from(*_MAP)
+    @computed_from(*_MAP, "aside")
     def notice(self) -> str:
         """Return sentences that a reader of the map needs."""
         source, inputs = self.source, self.inputs
@@ -172,10 +176,26 @@ class Snapshot:
             edited = by_hand.any() or not source.is_own(self.layer, self.head)
             words = _NOT_RE_RUN if edited else _AS_COMPUTED[self.shown_layer.proved] + _WHAT_IF
             notice = f"{notice} {words}".lstrip()
+        notice = f"{notice} {self._mask_elsewhere}".strip()
         layers = stack(source)
         is_alone = inputs.Q is None or inputs.Q.ndim == 2
         several = len(layers) > 1 or (is_alone and layers[0].n_heads > 1)
         return f"{notice} {size_notice(inputs, several)}".strip()
+
+    @property
+    def _mask_elsewhere(self) -> str:
+        """A sentence on masked cells of the same stack by other rows, "" if there are none."""
+        shown = axes(self.source)
+        masked = {key: int(own.sum()) for key, (own, _) in self.aside.items() if key[0] == shown[0]}
+        count, other = max(
+            ((n, key) for key, n in masked.items() if key != shown), default=(0, shown)
+        )
+        if not count:
+            return ""
+        _, unit, hides = other
+        where = f"by {unit or 'tokens'}{' without special tokens' if hides else ''}"
+        cells = "1 cell is" if count == 1 else f"{count} cells are"
+        return f"{cells} masked in the map {where}; each map has a mask of its own."
 
     @computed_from("history")
     def depth(self) -> tuple[int, int]:
@@ -206,9 +226,15 @@ class Snapshot:
 
     def step(self) -> Step:
         """Return what undo restores."""
-        bits = np.packbits(self.own)
         return Step(
-            self.source, self.layer, self.head, self.presets, self.aside, self.own.shape, bits
+            self.source,
+            self.layer,
+            self.head,
+            self.presets,
+            self.aside,
+            self.own.shape,
+            np.packbits(self.own),
+            self.selection,
         )
 
     def recorded(self, stroke: Any = None) -> History:

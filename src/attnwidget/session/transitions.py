@@ -9,7 +9,7 @@ import numpy as np
 
 from attnwidget.maths.presets import carried, check_presets, fit_presets, preset_mask
 from attnwidget.session.size import map_shape
-from attnwidget.sources.api import stack
+from attnwidget.sources.api import axes, stack
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -85,12 +85,24 @@ def turn_to(now: Snapshot, source: Source) -> Snapshot:
     shape = map_shape(source)
     fresh = np.zeros(shape, bool), check_presets(None, shape[1])
     own, presets = aside.get(axes(source), fresh)
-    return show(now.evolve(aside=aside), source, layer, own=own, presets=presets)
+    selection = followed(now, source)
+    now = now.evolve(aside=aside, selection=selection)
+    return show(now, source, layer, own=own, presets=presets)
 
 
-def axes(source: Source) -> tuple[Any, ...]:
-    """Return the values, except the tokens, that determine the rows and columns of a map."""
-    return source.kind, source.merge, source.hide_special
+def followed(now: Snapshot, source: Source) -> tuple[int, int] | None:
+    """Return the cell of `source` that has the tokens of the selected cell, None if none has.
+
+    A cell of another stack has other tokens, so that the selection keeps its place there.
+    """
+    if now.selection is None or source.kind != now.source.kind:
+        return now.selection
+    sides = zip(now.selection, now.source.groups, source.groups, strict=True)
+    query, key = (
+        next((i for i, group in enumerate(after) if before[at][0] in group), None)
+        for at, before, after in sides
+    )
+    return None if query is None or key is None else (query, key)
 
 
 def without_what_is_gone(now: Snapshot) -> Snapshot:
@@ -103,6 +115,9 @@ def without_what_is_gone(now: Snapshot) -> Snapshot:
         changes["mistake"] = None
     if lacking(now, now.quantity):
         changes["quantity"] = "attention"
+    heads = now.shown_layer.n_heads
+    if now.heads_on is not None and any(head >= heads for head in now.heads_on):
+        changes["heads_on"] = tuple(head for head in now.heads_on if head < heads) or None
     if now.selection is not None:
         query, key = now.selection
         if query >= inputs.shape[0] or key >= inputs.shape[1]:
@@ -127,7 +142,10 @@ def returned(now: Snapshot, step: Step) -> Snapshot:
         return now.evolve(own=step.mask, presets=step.presets)
     stays = stack(step.source) == stack(now.source)
     layer, head = (None, None) if stays else (step.layer, step.head)
-    return show(now, step.source, layer, head, own=step.mask, presets=step.presets)
+    after = show(now, step.source, layer, head, own=step.mask, presets=step.presets)
+    # A cell of other rows and columns is another cell.
+    same = axes(step.source) == axes(now.source)
+    return after if same else after.evolve(selection=step.selection)
 
 
 def with_mask(

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
+from attnwidget.maths.grouping import Groups
 from attnwidget.sources.inputs import HeadInputs
 from attnwidget.sources.stacks import Layer, StackId, Text
 
@@ -108,6 +109,10 @@ class Source(Protocol):
     @property
     def hide_special(self) -> bool | None:
         """Whether special tokens are left out; None if no token is special."""
+
+    @property
+    def groups(self) -> tuple[Groups, Groups]:
+        """The tokens of each query and of each key, as positions among all tokens."""
 
     # The settings and the numbers of a sentence
 
@@ -227,3 +232,8 @@ def stack(source: Source) -> tuple[Layer, ...]:
     """Return the layers of the stack that `source` shows."""
     every = (*source.layers, *source.derived_layers)
     return tuple(layer for layer in every if layer.stack == source.stack)
+
+
+def axes(source: Source) -> tuple[Any, ...]:
+    """Return the values, except the tokens, that determine the rows and columns of a map."""
+    return source.kind, source.merge, source.hide_special

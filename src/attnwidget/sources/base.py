@@ -12,6 +12,7 @@ from attnwidget.sources.text import as_tokens
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from attnwidget.maths.grouping import Groups
     from attnwidget.sources.api import Source
     from attnwidget.sources.stacks import Layer
 
@@ -97,6 +98,12 @@ class BaseSource:
     def hide_special(self) -> bool | None:
         """No special tokens."""
         return None
+
+    @property
+    def groups(self: Source) -> tuple[Groups, Groups]:
+        """Each token by itself."""
+        keys = self.tokens if self.key_tokens is None else self.key_tokens
+        return tuple((i,) for i in range(len(self.tokens))), tuple((i,) for i in range(len(keys)))
 
     @property
     def seed(self) -> int | None:

@@ -109,6 +109,11 @@ class DerivedSource(BaseSource):
         return _labelled(self.base.key_tokens, self._columns)
 
     @property
+    def groups(self) -> tuple[Groups, Groups]:
+        """The base's tokens that each query and each key is made of."""
+        return self._rows, self._columns
+
+    @property
     def sentence_b_start(self) -> int | None:
         """The row where the second sentence of a pair starts, None without a second sentence."""
         start = self.base.sentence_b_start

@@ -74,7 +74,8 @@ class AttentionWidget(SessionMirror):
         What the scores are divided by before the softmax; 0 is the argmax limit.
     title, cmap, color_scale, quantity, view:
         What is shown, and how: see `VIEWS`, `CMAPS`, `COLOR_SCALES`, `QUANTITIES` in
-        `attnwidget.session.settings`.
+        `attnwidget.session.settings`. The colours of "auto" go from 0 to 1 for up to 16 tokens; for
+        more tokens they show the square root, up to the maximum of the map.
     settings:
         Every other trait that may be set, by its name: `mistake`, `selection`, `head`, ...
 
@@ -135,6 +136,9 @@ class AttentionWidget(SessionMirror):
     color_scale: Field[str] = Field(SCHEMA)
     quantity: Field[str] = Field(SCHEMA)
     selection: Field[tuple[int, int] | None] = Field(SCHEMA)
+    heads_on: Field[tuple[int, ...] | None] = Field(SCHEMA)
+    grid_order: Field[str] = Field(SCHEMA)
+    grid_statistic: Field[str] = Field(SCHEMA)
     mistake: Field[str | None] = Field(SCHEMA)
     report: Field[Report | None] = Field(SCHEMA)
     bertviz_views: Field[tuple[str, ...]] = Field(SCHEMA)
@@ -171,7 +175,7 @@ class AttentionWidget(SessionMirror):
         temperature: float = 1.0,
         title: str | None = None,
         cmap: str = "viridis",
-        color_scale: str = "unit",
+        color_scale: str = "auto",
         quantity: str = "attention",
         view: str = "heatmap",
         **settings: Any,
@@ -225,7 +229,7 @@ class AttentionWidget(SessionMirror):
         mask: ArrayLike | None = None,
         title: str | None = None,
         cmap: str = "viridis",
-        color_scale: str = "unit",
+        color_scale: str = "auto",
         quantity: str = "attention",
         view: str = "heatmap",
         **settings: Any,
@@ -300,7 +304,7 @@ class AttentionWidget(SessionMirror):
         presets: Any = None,
         title: str | None = None,
         cmap: str = "viridis",
-        color_scale: str = "unit",
+        color_scale: str = "auto",
         view: str = "heatmap",
         **settings: Any,
     ) -> AttentionWidget:
@@ -345,7 +349,7 @@ class AttentionWidget(SessionMirror):
         presets: Any = None,
         title: str | None = None,
         cmap: str = "viridis",
-        color_scale: str = "unit",
+        color_scale: str = "auto",
         view: str = "heatmap",
         **settings: Any,
     ) -> AttentionWidget:

@@ -39,7 +39,7 @@ def command_of(
     try:
         kind = sent["do"]
         if kind == "set":
-            return _setting(sent), _NO_ROWS, "page"
+            return _setting(sent, client), _NO_ROWS, "page"
         if kind not in _ON_A_MAP:
             raise ValueError(f"do: got {kind!r}, want set, {', '.join(_ON_A_MAP)}")
         if tuple(sent["shape"]) != shape:
@@ -98,13 +98,14 @@ class CommandLog:
             self.refused.setdefault(client, {})[seq] = refusal
 
 
-def _setting(sent: Mapping[str, Any]) -> Command[Any]:
+def _setting(sent: Mapping[str, Any], client: str) -> Command[Any]:
     name = sent["name"]
     if name not in SETTINGS:
         raise ValueError(f"{name}: a page can't set it, want one of {', '.join(SETTINGS)}")
     if name == "init":
         return DrawWeights(sent["value"])  # who chooses in the menu wants drawn weights
-    return Set(name, sent["value"])
+    stroke = (client, int(sent["stroke"])) if "stroke" in sent else None
+    return Set(name, sent["value"], stroke)
 
 
 def _number(sent: Mapping[str, Any], stroke: Any) -> SetNumber:

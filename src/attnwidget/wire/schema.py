@@ -49,7 +49,8 @@ _PARTS: Mapping[str, Sequence[str]] = {
     "maps": ("scores", "mask", "attention", "output"),
     "": (
         "layer", "head", "view", "cmap", "color_scale", "quantity", "selection", "mistake",
-        "report", "title", "presets", "shown", "notice", "revision", "output_norms",
+        "heads_on", "grid_order", "grid_statistic", "report", "title", "presets", "shown",
+        "notice", "revision", "output_norms",
         "bertviz_views", "history",
     ),
 }  # fmt: skip
