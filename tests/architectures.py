@@ -30,7 +30,7 @@ N_DECODER = len(DECODER_IDS)
 class Architecture:
     """One architecture: a model, what it reads (batch of 1), and where attention is in it.
 
-    `layers` has the model's own numbers of the layers with attention, by kind: "self" in a single
+    `layers` has the model's own numbers of the layers with attention, by stack: "self" in a single
     stack, also that of the text beside images; "encoder", "decoder" and "cross"; "vision" in an
     image tower. `padded` are inputs with N_PADDING places of padding at the left, None where
     the model takes none. `route` is "interface" where attention goes through transformers'
@@ -45,9 +45,9 @@ class Architecture:
     route: str = "interface"
 
     @property
-    def kinds(self) -> dict[str, int]:
-        """How many layers with attention there are of each kind."""
-        return {kind: len(numbers) for kind, numbers in self.layers.items()}
+    def stacks(self) -> dict[str, int]:
+        """How many layers with attention each stack has."""
+        return {stack: len(numbers) for stack, numbers in self.layers.items()}
 
 
 def text(**more: list[int]) -> Inputs:
@@ -68,9 +68,9 @@ def whole(model: Any, config: Any) -> PreTrainedModel:
     return settle(model(config))
 
 
-def real_rows(kind: str) -> slice:
-    """The queries of `padded` inputs that aren't padding, for attention of `kind`."""
-    return slice(N_PADDING if kind in ("self", "encoder") else 0, None)
+def real_rows(stack: str) -> slice:
+    """The queries of `padded` inputs that aren't padding, for the attention of a stack."""
+    return slice(N_PADDING if stack in ("self", "encoder") else 0, None)
 
 
 def noise(*shape: int) -> torch.Tensor:

@@ -1,4 +1,4 @@
-"""What transformers itself says the attention of a model is: eager weights, by kind and layer.
+"""What transformers itself says the attention of a model is: eager weights, by stack and layer.
 
 A fresh copy of the model is built with eager attention, and forward hooks keep what its attention
 modules return. Modules are told by their qualified names. The model that is asked about is
@@ -20,7 +20,7 @@ from transformers import PreTrainedModel
 
 Weights = dict[tuple[str, int], np.ndarray]
 
-# Where attention is, as (kind, pattern of qualified module names) by the class of the model. The
+# Where attention is, as (stack, pattern of qualified module names) by the class of the model. The
 # layer is the number in parentheses or, where there is none, counted in the order of calls.
 _BERT = r"encoder\.layer\.(\d+)\.attention\.self"
 _GPT = r"transformer\.h\.(\d+)\."
@@ -94,7 +94,7 @@ def family_of(model: PreTrainedModel) -> str:
 
 
 def eager(model: PreTrainedModel, inputs: Mapping[str, Any], row: int = 0) -> Weights:
-    """transformers' own weights, (h, n_q, n_k) float32 of one row of the batch, by kind and layer.
+    """transformers' own weights, (h, n_q, n_k) float32 of one row of the batch, by stack and layer.
 
     Row 0 of Swin, and of the windowed layers of SAM, is the first window: windows stand in
     the batch axis there. Longformer's bands are laid out as (h, n, n), the images of Qwen2-VL, each
@@ -106,18 +106,18 @@ def eager(model: PreTrainedModel, inputs: Mapping[str, Any], row: int = 0) -> We
         other(**inputs)
     kept: Weights = {}
     calls: dict[str, int] = {}
-    with ExitStack() as stack:
-        for kind, name, module in attention_modules(other):
-            number = re.fullmatch(PLACES[family_of(other)][kind], name)
+    with ExitStack() as contexts:
+        for stack, name, module in attention_modules(other):
+            number = re.fullmatch(PLACES[family_of(other)][stack], name)
             assert number is not None
 
-            def keep(weights: torch.Tensor, kind: str = kind, number: Any = number) -> None:
-                calls[kind] = calls.get(kind, -1) + 1
-                layer = int(number[1]) if number.re.groups else calls[kind]
-                assert (kind, layer) not in kept, "two calls for one layer"
-                kept[kind, layer] = weights.detach().float().numpy()
+            def keep(weights: torch.Tensor, stack: str = stack, number: Any = number) -> None:
+                calls[stack] = calls.get(stack, -1) + 1
+                layer = int(number[1]) if number.re.groups else calls[stack]
+                assert (stack, layer) not in kept, "two calls for one layer"
+                kept[stack, layer] = weights.detach().float().numpy()
 
-            stack.enter_context(_listening(other, module, keep, inputs, row))
+            contexts.enter_context(_listening(other, module, keep, inputs, row))
         with torch.no_grad():
             outputs = other(**inputs, output_attentions=True)
     _agree(family_of(other), kept, outputs, row)
@@ -145,10 +145,10 @@ def _without_alibi(_: Any, args: Any, settings: dict[str, Any]) -> tuple[Any, di
 
 
 def attention_modules(model: PreTrainedModel) -> list[tuple[str, str, torch.nn.Module]]:
-    """Every attention module as (kind, qualified name, module), in the order of `named_modules`."""
+    """Every attention module as (stack, name, module), in the order of `named_modules`."""
     return [
-        (kind, name, module)
-        for kind, pattern in PLACES[family_of(model)].items()
+        (stack, name, module)
+        for stack, pattern in PLACES[family_of(model)].items()
         for name, module in model.named_modules()
         if re.fullmatch(pattern, name)
     ]
@@ -237,8 +237,8 @@ _OTHERWISE = {"Swin", "Longformer", "Sam"}
 def _agree(name: str, kept: Weights, outputs: Any, row: int) -> None:
     if name in _OTHERWISE:
         return
-    for kind, places in _RECORDED.items():
-        mine = [kept[key] for key in sorted(kept) if key[0] == kind]
+    for stack, places in _RECORDED.items():
+        mine = [kept[key] for key in sorted(kept) if key[0] == stack]
         for place in places:
             found: Any = outputs
             for part in place.split("."):

@@ -147,7 +147,7 @@ ids = letters("stressed", return_tensors="pt").input_ids
 out = model.generate(ids, max_new_tokens=12, do_sample=False)
 assert letters.decode(out[0], skip_special_tokens=True) == "desserts"
 E = maps(run(model, input_ids=ids, decoder_input_ids=out[:, :-1]).cross_attentions)
-assert same(cross.weights(1, kind="cross"), E[1], atol=1e-5)
+assert same(cross.weights(1, stack="cross"), E[1], atol=1e-5)
 mean = E[1].mean(axis=0)
 assert list(mean.argmax(axis=1)) == [7, 6, 5, 4, 3, 2, 1, 0, 8]
 assert [i for i, c in enumerate("stressed") if c == "s"] == [0, 4, 5]

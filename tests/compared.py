@@ -41,6 +41,6 @@ def texts(**shown):
 
 
 def state(c):
-    names = ("kind", "layer", "head", "align", "cmap", "color_scale", "selection", "shown", "rows",
+    names = ("stack", "layer", "head", "align", "cmap", "color_scale", "selection", "shown", "rows",
              "columns", "changes", "notice", "revision", "peaks")  # fmt: skip
     return {name: getattr(c, name) for name in names} | {"a": c.a.tobytes(), "b": c.b.tobytes()}

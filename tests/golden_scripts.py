@@ -142,12 +142,12 @@ def head(w):
 
 
 @SCRIPTS.on(GIVEN)
-def kind(w):
+def stack(w):
     w.toggle(0, 1)
-    own, derived = w.kind, w.derived_layers[0].kind
-    w.kind = derived
+    own, derived = w.stack, w.derived_layers[0].stack
+    w.stack = derived
     w.toggle(2, 2)
-    w.kind = own
+    w.stack = own
 
 
 @SCRIPTS.on(COMPUTED)

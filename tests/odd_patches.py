@@ -45,18 +45,18 @@ def odd(inputs: Mapping[str, Any], name: str, place: Any, size: float = 3) -> di
     return {**inputs, name: other}
 
 
-def labels_of(source: ModelSource, kind: str) -> tuple[tuple[str, ...], str]:
+def labels_of(source: ModelSource, stack: str) -> tuple[tuple[str, ...], str]:
     """Return the labels of a stack, and the name of its first attention module."""
-    # Beside maps of another size (SigLIP's pooling) a kind has the size in its name.
-    kinds = [layer.kind for layer in source.layers if "head" not in layer.module]
-    kind = kind if kind in kinds else next(one for one in kinds if one.split()[0] == kind)
-    layer = next(layer for layer in source.layers if layer.kind == kind)
-    return source.of(layer.kind).tokens, layer.module
+    # Beside maps of another size (SigLIP's pooling) a stack has the size in its name.
+    stacks = [layer.stack for layer in source.layers if "head" not in layer.module]
+    stack = stack if stack in stacks else next(name for name in stacks if name.split()[0] == stack)
+    layer = next(layer for layer in source.layers if layer.stack == stack)
+    return source.of(layer.stack).tokens, layer.module
 
 
 def stack_of(
-    model: Any, inputs: Mapping[str, Any], module: str, n: int, kind: str = "self"
+    model: Any, inputs: Mapping[str, Any], module: str, n: int, stack: str = "self"
 ) -> tuple[str, ...]:
     """Return the labels of a stack, by `module`, of `n` positions, texts read by a tokenizer."""
     reading = read_inputs(model, tokenizer(), inputs)
-    return stack_tokens(kind, n, reading, model, module)[0]
+    return stack_tokens(stack, n, reading, model, module)[0]

@@ -38,9 +38,9 @@ def inputs_of(one: Architecture, how: str) -> dict[str, torch.Tensor]:
     return inputs
 
 
-def of_kind(source: ModelSource, kind: str, layer: int) -> ModelSource:
+def of_stack(source: ModelSource, stack: str, layer: int) -> ModelSource:
     """The source with the stack shown that has this layer: maps of another size are another one."""
-    names = [x.kind for x in source.layers if x.kind.split()[0] == kind and x.index == layer]
+    names = [x.stack for x in source.layers if x.stack.split()[0] == stack and x.index == layer]
     assert len(names) == 1
     return source.of(names[0])
 
@@ -52,17 +52,17 @@ def test_weights_are_those_of_eager_attention(name: str, how: str) -> None:
     source = ModelSource.capture(model, None, inputs=inputs)
     found: dict[str, list[int]] = {}
     for layer in source.layers:
-        found.setdefault(layer.kind.split()[0], []).append(layer.index)
-    assert {kind: sorted(numbers) for kind, numbers in found.items()} == {
-        kind: list(numbers) for kind, numbers in one.layers.items()
+        found.setdefault(layer.stack.split()[0], []).append(layer.index)
+    assert {stack: sorted(numbers) for stack, numbers in found.items()} == {
+        stack: list(numbers) for stack, numbers in one.layers.items()
     }
     expected = eager(model, inputs)
     assert {key[0] for key in expected} == set(one.layers)
-    for (kind, layer), wanted in expected.items():
-        shown = of_kind(source, kind, layer)
+    for (stack, layer), wanted in expected.items():
+        shown = of_stack(source, stack, layer)
         weights = shown.weights(layer)
         # What a padding token would see is not defined: libraries differ, and nobody reads it.
-        padded = how == "padded" and kind in {"self", "encoder"}
+        padded = how == "padded" and stack in {"self", "encoder"}
         real = slice(N_PADDING if padded else 0, None)
         assert weights.shape == wanted.shape
         np.testing.assert_allclose(weights[:, real], wanted[:, real], rtol=0, atol=TOLERANCE)
@@ -77,7 +77,7 @@ def test_a_head_gives_its_map_and_its_output(name: str) -> None:
     one, model = ARCHITECTURES[name], model_of(name)
     source = ModelSource.capture(model, None, inputs=inputs_of(one, "plain"))
     for layer in source.layers:
-        shown = source.of(layer.kind)
+        shown = source.of(layer.stack)
         weights = shown.weights(layer.index)
         for head in range(layer.n_heads):
             inputs = shown.head(layer.index, head)

@@ -15,7 +15,7 @@ from models import settle
 
 from attnwidget.bertviz.document import document_encoder_decoder
 
-KINDS = ("encoder", "decoder", "cross")
+STACKS = ("encoder", "decoder", "cross")
 SOURCE = ["the", "cat", "</script>", "sat", "</s>"]
 TARGET = ["<s>", "die", "Katze"]
 
@@ -41,7 +41,7 @@ def bart(encoder_heads: int = 4, decoder_heads: int = 4) -> Any:
 
 
 def eager(model: Any) -> dict[str, list[np.ndarray]]:
-    """transformers' own attention, (h, n_q, n_k) for each layer, by kind."""
+    """transformers' own attention, (h, n_q, n_k) for each layer, by stack."""
     model.set_attn_implementation("eager")
     with torch.no_grad():
         out = model(
@@ -50,9 +50,9 @@ def eager(model: Any) -> dict[str, list[np.ndarray]]:
             output_attentions=True,
         )
     return {
-        kind: [layer[0].numpy() for layer in getattr(out, name)]
-        for kind, name in zip(
-            KINDS, ("encoder_attentions", "decoder_attentions", "cross_attentions"), strict=True
+        stack: [layer[0].numpy() for layer in getattr(out, name)]
+        for stack, name in zip(
+            STACKS, ("encoder_attentions", "decoder_attentions", "cross_attentions"), strict=True
         )
     }
 
@@ -66,9 +66,9 @@ def show(kind: str, given: dict[str, Any], **options: Any) -> str:
     return document_encoder_decoder(kind, **given, **options)
 
 
-def of_layer(page: str, kind: int, number: int) -> np.ndarray:
+def of_layer(page: str, stack: int, number: int) -> np.ndarray:
     found = params(page)
-    return np.array(found["attention"][kind]["attn"][found["include_layers"].index(number)])
+    return np.array(found["attention"][stack]["attn"][found["include_layers"].index(number)])
 
 
 @pytest.mark.parametrize("model", [t5, bart, lambda: t5(3, 1)])
@@ -82,11 +82,11 @@ def test_bertviz_gets_eagers_numbers(view, model):
     assert texts == [(SOURCE, SOURCE), (TARGET, TARGET), (TARGET, SOURCE)]
     deepest = max(map(len, given.values()))
     assert told["include_layers"] == list(range(deepest))
-    for i, kind in enumerate(KINDS):
-        for number, weights in enumerate(given[kind]):
+    for i, stack in enumerate(STACKS):
+        for number, weights in enumerate(given[stack]):
             assert np.abs(of_layer(page, i, number) - weights).max() <= 5e-5
         # A layer that isn't there has no weight at all, and every head is there to be empty.
-        for number in range(len(given[kind]), deepest):
+        for number in range(len(given[stack]), deepest):
             assert told["attention"][i]["attn"][number] == [[[]]] * 4
 
 
@@ -95,8 +95,10 @@ def test_bertviz_gets_eagers_numbers(view, model):
 def test_of_one_depth_it_is_what_bertviz_tells_itself(view, theme):
     given = eager(t5())
     tensors = {
-        f"{kind}_attention": [torch.round(torch.tensor(w).double(), decimals=4)[None] for w in maps]
-        for kind, maps in given.items()
+        f"{stack}_attention": [
+            torch.round(torch.tensor(w).double(), decimals=4)[None] for w in maps
+        ]
+        for stack, maps in given.items()
     }
     options = {"encoder_tokens": list(SOURCE), "decoder_tokens": list(TARGET)}
     if view == "head":
@@ -112,7 +114,7 @@ def test_of_one_depth_it_is_what_bertviz_tells_itself(view, theme):
 
 
 @pytest.mark.parametrize("view", ["head", "model"])
-def test_one_kind_alone_with_its_own_layer_numbers(view):
+def test_one_stack_alone_with_its_own_layer_numbers(view):
     given = {"cross": eager(t5())["cross"]}
     page = show(view, given, layers={"cross": [3, 8]}, layer=8)
     assert params(page)["include_layers"] == [3, 8]
@@ -120,7 +122,7 @@ def test_one_kind_alone_with_its_own_layer_numbers(view):
     assert 'id="filter"' not in page.split("<svg")[0].split("<script>")[0]
 
 
-def test_layers_in_between_that_a_kind_lacks_stay_empty():
+def test_layers_in_between_that_a_stack_lacks_stay_empty():
     given = eager(bart())
     given["cross"] = given["cross"][:2]
     page = show("model", given, layers={"cross": [0, 2], "encoder": [1, 2]})
@@ -132,14 +134,14 @@ def test_layers_in_between_that_a_kind_lacks_stay_empty():
     assert "<p>Encoder: layers 1 to 2; Decoder: layers 0 to 2; Cross: layers 0, 2.</p>" in page
 
 
-def test_it_starts_with_the_first_kind_that_has_the_layer():
+def test_it_starts_with_the_first_stack_that_has_the_layer():
     page = show("head", eager(bart()), layer=2)  # two layers of encoder, three of decoder
     assert params(page)["default_filter"] == "1"
     assert '<option value="1" selected>Decoder</option>' in page
     assert params(show("head", eager(bart())))["default_filter"] == "0"
 
 
-def test_a_kind_without_any_of_the_layers_is_left_out_and_the_page_says_so():
+def test_a_stack_without_any_of_the_layers_is_left_out_and_the_page_says_so():
     page = show("head", eager(bart()), include_layers=[2])
     assert [part["name"] for part in params(page)["attention"]] == ["Decoder", "Cross"]
     said = "Encoder: none of these layers; Decoder: layer 2; Cross: layer 2."
@@ -155,8 +157,8 @@ def test_heads_of_different_number():
     page = show("model", given)
     assert params(page)["total_heads"] == 4
     assert params(page)["include_heads"] == [0, 1, 2, 3]
-    for i, kind in enumerate(KINDS):
-        assert np.abs(of_layer(page, i, 0) - given[kind][0]).max() <= 5e-5
+    for i, stack in enumerate(STACKS):
+        assert np.abs(of_layer(page, i, 0) - given[stack][0]).max() <= 5e-5
     page = show("model", given, include_heads=[1])
     assert np.abs(of_layer(page, 2, 1) - given["cross"][1][[1]]).max() <= 5e-5
     with pytest.raises(ValueError, match=re.escape("want different numbers among [0, 1]")):
@@ -166,8 +168,8 @@ def test_heads_of_different_number():
 def test_only_the_layers_that_fit():
     draw = np.random.default_rng(1)
     given = {
-        kind: list(draw.dirichlet(np.ones(n_k), (4, 8, n_q)))
-        for kind, n_q, n_k in (("encoder", 40, 40), ("decoder", 30, 30), ("cross", 30, 40))
+        stack: list(draw.dirichlet(np.ones(n_k), (4, 8, n_q)))
+        for stack, n_q, n_k in (("encoder", 40, 40), ("decoder", 30, 30), ("cross", 30, 40))
     }
     said = {"encoder_tokens": ["a"] * 40, "decoder_tokens": ["b"] * 30}
     whole = show("head", given, **said)

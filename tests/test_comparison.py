@@ -91,7 +91,7 @@ def test_stacks_of_both_encoder_decoders():
     model, words = one.make(), tokenizer()
     pairs = [("the cat sat on it", "a dog saw"), ("the cat on it", "dog saw the mat")]
     a, b = (AttentionWidget.from_model(model, words, pair) for pair in pairs)
-    c = AttentionWidget.compare(a, b, kind="cross", layer=2, head=1)
+    c = AttentionWidget.compare(a, b, stack="cross", layer=2, head=1)
     fed = [
         {
             "input_ids": words(source, return_tensors="pt").input_ids,
@@ -114,7 +114,7 @@ def test_stacks_of_both_encoder_decoders():
     np.testing.assert_allclose(c.difference[np.ix_([0, 2, 3], [0, 1, 3, 4])], want, atol=1e-6)
     assert "Queries: 3 in both, 1 only in A, 2 only in B (hatched)." in c.notice
     # The encoder has no layer 2: the first is shown, and offered are its own.
-    c.kind = "encoder"
+    c.stack = "encoder"
     assert c.shown == ("encoder", 0, 1)
     assert c.offered["layer"] == [0, 1]
     assert c.offered["head"] == list(range(N_HEADS))
@@ -123,18 +123,18 @@ def test_stacks_of_both_encoder_decoders():
 def test_what_only_one_side_has_is_not_offered():
     a = AttentionWidget.from_model(bert(), tokenizer(), CAT)
     other = ARCHITECTURES["bart"].make()
-    b = AttentionWidget.from_model(other, tokenizer(), (CAT, DOG), kind="decoder")
+    b = AttentionWidget.from_model(other, tokenizer(), (CAT, DOG), stack="decoder")
     c = AttentionWidget.compare(a, b)
     # BART's decoder has 2 heads, BERT has 4 and as many layers.
-    assert c.offered == {"kind": ["self / decoder"], "layer": [0, 1, 2], "head": [0, 1]}
+    assert c.offered == {"stack": ["self / decoder"], "layer": [0, 1, 2], "head": [0, 1]}
     assert "A has 4 heads a layer, B 2: offered: the first 2." in c.notice
-    b.kind = "encoder"
-    assert c.offered == {"kind": ["self / encoder"], "layer": [0, 1], "head": [0, 1, 2, 3]}
+    b.stack = "encoder"
+    assert c.offered == {"stack": ["self / encoder"], "layer": [0, 1], "head": [0, 1, 2, 3]}
     assert "A has 3 layers, B 2: offered: the 2 that both have." in c.notice
 
 
 def test_derived_stacks_are_compared_too():
-    _, _, c = texts(kind="mean over heads", layer=2)
+    _, _, c = texts(stack="mean over heads", layer=2)
     a, b = weights(bert(), CAT)[2].mean(0), weights(bert(), DOG)[2].mean(0)
     want = b[np.ix_(BOTH_B, BOTH_B)] - a[np.ix_(BOTH_A, BOTH_A)]
     np.testing.assert_allclose(c.difference[np.ix_(BOTH, BOTH)], want, atol=1e-6)

@@ -79,9 +79,9 @@ def test_tokens_of_a_widget_may_change():
 def test_given_weights_and_what_is_derived_of_them():
     given = np.random.default_rng(0).dirichlet(np.ones(3), (2, 2, 3))
     a, b = (AttentionWidget.from_arrays(one, ["a", "b", "c"]) for one in (given, given[::-1]))
-    c = AttentionWidget.compare(a, b, kind="rollout", layer=1)
+    c = AttentionWidget.compare(a, b, stack="rollout", layer=1)
     np.testing.assert_allclose(c.difference.sum(axis=1), 0, atol=1e-6)
-    c.kind = "self"
+    c.stack = "self"
     assert c.shown == ("self", 1, 0)
     np.testing.assert_allclose(c.difference, (given[0] - given[1])[0], atol=1e-6)
 

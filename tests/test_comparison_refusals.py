@@ -42,7 +42,7 @@ def test_no_layer_in_common_is_named():
         ({"layer": 3}, ValueError, r"layer: got 3, want 0\.\.2"),
         ({"layer": "1"}, TypeError, "layer: got '1', want a whole number"),
         ({"head": -1}, ValueError, r"head: got -1, want 0\.\.3"),
-        ({"kind": "cross"}, ValueError, "kind: got 'cross', want one of self, mean over heads"),
+        ({"stack": "cross"}, ValueError, "stack: got 'cross', want one of self, mean over heads"),
         ({"align": "words"}, ValueError, "align: got 'words', want one of token, position"),
         ({"cmap": "jet"}, ValueError, "cmap: got 'jet', want one of viridis"),
         ({"color_scale": "row"}, ValueError, "color_scale: got 'row', want one of unit, map"),
@@ -73,7 +73,7 @@ def test_an_unknown_keyword_is_named_and_no_half_made_widget_complains(monkeypat
         ("layer", 3, ValueError, r"layer: got 3, want 0\.\.2"),
         ("head", 4, ValueError, r"head: got 4, want 0\.\.3"),
         ("head", 0.0, TypeError, "head: got 0.0, want a whole number"),
-        ("kind", "cross", ValueError, "kind: got 'cross', want one of self"),
+        ("stack", "cross", ValueError, "stack: got 'cross', want one of self"),
         ("align", None, ValueError, "align: got None, want one of token, position"),
         ("cmap", "jet", ValueError, "cmap: got 'jet', want one of viridis"),
         ("color_scale", "row", ValueError, "color_scale: got 'row', want one of unit, map"),
@@ -95,8 +95,8 @@ def test_what_is_refused_changes_nothing(name, value, error, why):
     assert (c.error, c.selection) == ("", (1, 2))
 
 
-@pytest.mark.parametrize("kind", ["rollout", "mean over layers"])
-def test_a_layer_of_nan_stops_what_needs_it(kind):
+@pytest.mark.parametrize("stack", ["rollout", "mean over layers"])
+def test_a_layer_of_nan_stops_what_needs_it(stack):
     broken = copy.deepcopy(bert())
     with torch.no_grad():
         broken.encoder.layer[2].attention.self.query.weight[0, 0] = torch.nan
@@ -104,7 +104,7 @@ def test_a_layer_of_nan_stops_what_needs_it(kind):
     c = AttentionWidget.compare(a, b, layer=1)
     before = state(c)
     with pytest.raises(ValueError, match="NaN"):
-        c.kind = kind
+        c.stack = stack
     assert state(c) == before
     with pytest.raises(ValueError, match="layer 2, head 0"):
         c.layer = 2

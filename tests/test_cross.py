@@ -23,7 +23,7 @@ def test_keys_and_values_come_from_the_other_sentence(w):
     assert w.output.shape == (4, 3)
     assert w.embeddings.shape == (4, 6)
     assert w.key_embeddings.shape == (7, 6)
-    assert w.layers[0].kind == "cross"
+    assert w.layers[0].stack == "cross"
     assert not np.isin(w.embeddings, w.key_embeddings).any()
     follows(w, w.embeddings, w.key_embeddings)
 

@@ -19,11 +19,11 @@ def opened(name: str, **shown):
     return AttentionWidget.from_model(one.make(), inputs=one.inputs(), **shown)
 
 
-def expected(name: str, kind: str = "self") -> np.ndarray:
+def expected(name: str, stack: str = "self") -> np.ndarray:
     """Eager weights of a stack, (l, h, n_q, n_k), float64."""
     one = ARCHITECTURES[name]
     found = eager(one.make(), one.inputs())
-    return np.stack([w for (k, _), w in sorted(found.items()) if k == kind]).astype(np.float64)
+    return np.stack([w for (k, _), w in sorted(found.items()) if k == stack]).astype(np.float64)
 
 
 def rolled(layers: np.ndarray) -> list[np.ndarray]:
@@ -40,7 +40,7 @@ def rolled(layers: np.ndarray) -> list[np.ndarray]:
 def listed(w) -> dict[str, list[tuple[int, int]]]:
     found = {}
     for layer in w.derived_layers:
-        found.setdefault(layer.kind, []).append((layer.index, layer.n_heads))
+        found.setdefault(layer.stack, []).append((layer.index, layer.n_heads))
     return found
 
 
@@ -53,18 +53,18 @@ def test_means_and_rollout_of_a_single_stack(name):
         "mean over layers": [(0, N_HEADS)],
         "rollout": each,
     }
-    w.kind = "mean over heads"
+    w.stack = "mean over heads"
     for i in range(N_LAYERS):
         w.layer = i
         assert w.shown == (i, 0, "mean over heads")
         np.testing.assert_allclose(w.attention, layers[i].mean(0), atol=TOLERANCE)
         np.testing.assert_allclose(w.weights(i)[0], layers[i].mean(0), atol=TOLERANCE)
-    w.kind = "mean over layers"
+    w.stack = "mean over layers"
     for h in range(N_HEADS):
         w.head = h
         assert w.shown == (0, h, "mean over layers")
         np.testing.assert_allclose(w.attention, layers.mean(0)[h], atol=TOLERANCE)
-    w.kind = "rollout"
+    w.stack = "rollout"
     for i, want in enumerate(rolled(layers)):
         w.layer = i
         np.testing.assert_allclose(w.attention, want, atol=TOLERANCE)
@@ -76,10 +76,10 @@ def test_means_and_rollout_of_a_single_stack(name):
 
 def test_asked_for_without_being_shown():
     w, layers = opened("gpt2"), expected("gpt2")
-    got = w.weights(2, 0, kind="rollout", rows=[6], cols=slice(3))
+    got = w.weights(2, 0, stack="rollout", rows=[6], cols=slice(3))
     np.testing.assert_allclose(got, rolled(layers)[2][[6], :3], atol=TOLERANCE)
-    assert w.weights(0, kind="mean over layers").shape == (N_HEADS, N, N)
-    assert (w.kind, w.shown) == ("self", (0, 0, "self"))
+    assert w.weights(0, stack="mean over layers").shape == (N_HEADS, N, N)
+    assert (w.stack, w.shown) == ("self", (0, 0, "self"))
 
 
 def test_stacks_of_an_encoder_decoder_are_derived_each_on_its_own():
@@ -90,55 +90,55 @@ def test_stacks_of_an_encoder_decoder_are_derived_each_on_its_own():
         "cross · mean over heads", "cross · mean over layers",
     ]  # fmt: skip
     cross = expected("bart", "cross")
-    w.kind = "cross · mean over heads"
+    w.stack = "cross · mean over heads"
     w.layer = 2
     assert (len(w.tokens), len(w.key_tokens)) == (N_DECODER, N)
     np.testing.assert_allclose(w.attention, cross[2].mean(0), atol=TOLERANCE)
-    w.kind = "cross · mean over layers"
+    w.stack = "cross · mean over layers"
     w.head = 1
     np.testing.assert_allclose(w.attention, cross.mean(0)[1], atol=TOLERANCE)
-    w.kind = "decoder · rollout"
+    w.stack = "decoder · rollout"
     want = rolled(expected("bart", "decoder"))
     np.testing.assert_allclose(w.attention, want[0], atol=TOLERANCE)
     w.layer = 2
     assert w.key_tokens is None
     np.testing.assert_allclose(w.attention, want[2], atol=TOLERANCE)
     # The encoder has two layers: the third is not there, and the first is shown.
-    w.kind = "encoder · rollout"
+    w.stack = "encoder · rollout"
     assert w.shown == (0, 0, "encoder · rollout")
     np.testing.assert_allclose(w.attention, rolled(expected("bart", "encoder"))[0], atol=TOLERANCE)
-    np.testing.assert_allclose(w.weights(1, 0, kind="cross"), cross[1][0], atol=TOLERANCE)
+    np.testing.assert_allclose(w.weights(1, 0, stack="cross"), cross[1][0], atol=TOLERANCE)
 
 
 def test_layers_keep_the_model_s_own_numbers():
     w = AttentionWidget.from_model(FAMILIES["lfm2"](), tokenizer(), "the cat sat")
     assert listed(w)["rollout"] == [(1, 1), (3, 1)]
-    w.kind = "rollout"
+    w.stack = "rollout"
     assert w.layer == 1
     with pytest.raises(ValueError, match=r"layer: got 2, want one of \[1, 3\]"):
         w.layer = 2
-    want = rolled(np.stack([w.weights(i, kind="self") for i in (1, 3)]).astype(float))
+    want = rolled(np.stack([w.weights(i, stack="self") for i in (1, 3)]).astype(float))
     np.testing.assert_allclose(w.weights(3)[0], want[1], atol=TOLERANCE)
 
 
 def test_what_flows_into_a_sink_has_a_column_in_means_and_none_in_rollout():
     w, layers = opened("gpt-oss"), expected("gpt-oss")
-    w.kind = "mean over heads"
+    w.stack = "mean over heads"
     assert w.key_tokens[-1] == "sink"
     np.testing.assert_allclose(w.attention[:, :-1], layers[0].mean(0), atol=TOLERANCE)
     np.testing.assert_allclose(w.attention.sum(axis=-1), 1, atol=TOLERANCE)
-    w.kind = "rollout"
+    w.stack = "rollout"
     assert w.key_tokens is None
     for i, want in enumerate(rolled(layers)):
         np.testing.assert_allclose(w.weights(i)[0], want, atol=TOLERANCE)
     w.toggle(3, 1)
-    w.kind = "self"
+    w.stack = "self"
     assert w.key_tokens[-1] == "sink"
 
 
 def test_padding_that_sees_nothing_passes_itself_on():
     one = ARCHITECTURES["gpt2"]
-    w = AttentionWidget.from_model(one.make(), inputs=one.padded(), kind="rollout")
+    w = AttentionWidget.from_model(one.make(), inputs=one.padded(), stack="rollout")
     w.layer = 2
     np.testing.assert_allclose(w.attention[:2], np.eye(N)[:2], atol=TOLERANCE)
     assert w.attention[2:, :2].max() == 0
@@ -146,7 +146,7 @@ def test_padding_that_sees_nothing_passes_itself_on():
 
 
 @pytest.mark.parametrize(
-    ("name", "kind", "missing"),
+    ("name", "stack", "missing"),
     [
         ("bart", "encoder", "cross · rollout"),
         ("bart", "encoder", "rollout"),
@@ -159,15 +159,15 @@ def test_padding_that_sees_nothing_passes_itself_on():
         ("swin", "self", "rollout"),
     ],
 )
-def test_what_cannot_be_derived_is_not_offered_and_refused(name, kind, missing):
+def test_what_cannot_be_derived_is_not_offered_and_refused(name, stack, missing):
     w = opened(name)
     before = w.attention
     assert missing not in listed(w)
-    with pytest.raises(ValueError, match=rf"kind: got '{missing}', want one of {kind}\b"):
-        w.kind = missing
-    with pytest.raises(ValueError, match=rf"kind: got '{missing}', want one of {kind}\b"):
-        w.weights(0, kind=missing)
-    assert (w.kind, w.shown[2]) == (kind, kind)
+    with pytest.raises(ValueError, match=rf"stack: got '{missing}', want one of {stack}\b"):
+        w.stack = missing
+    with pytest.raises(ValueError, match=rf"stack: got '{missing}', want one of {stack}\b"):
+        w.weights(0, stack=missing)
+    assert (w.stack, w.shown[2]) == (stack, stack)
     np.testing.assert_array_equal(w.attention, before)
 
 
@@ -175,20 +175,20 @@ def test_given_weights_are_derived_too():
     rng = np.random.default_rng(2)
     given = rng.dirichlet(np.ones(4), (3, 2, 4))
     w = AttentionWidget.from_arrays(given, list("abcd"))
-    w.kind = "rollout"
+    w.stack = "rollout"
     w.layer = 2
     np.testing.assert_allclose(w.attention, rolled(given)[2], rtol=1e-9)
     cross = AttentionWidget.from_arrays(given[:, :, :3], list("abc"), list("wxyz"))
     assert set(listed(cross)) == {"mean over heads", "mean over layers"}
-    with pytest.raises(ValueError, match="kind: got 'rollout', want one of cross, mean over"):
-        cross.kind = "rollout"
+    with pytest.raises(ValueError, match="stack: got 'rollout', want one of cross, mean over"):
+        cross.stack = "rollout"
     # One layer has nothing to roll through, one head no mean, a sentence neither.
     assert AttentionWidget.from_arrays(given[:1, :1], list("abcd")).derived_layers == ()
     assert AttentionWidget("a b c", n_heads=2).derived_layers == ()
 
 
 def test_a_derived_map_is_masked_like_any_other():
-    w = opened("gpt2", kind="rollout")
+    w = opened("gpt2", stack="rollout")
     w.layer = 2
     before = w.attention.copy()
     assert not w.mask.any()
@@ -198,15 +198,15 @@ def test_a_derived_map_is_masked_like_any_other():
     np.testing.assert_allclose(w.attention[5], want / want.sum(), atol=1e-9)
     np.testing.assert_array_equal(np.delete(w.attention, 5, 0), np.delete(before, 5, 0))
     # The layers that it is made of have masks of their own.
-    w.kind = "self"
+    w.stack = "self"
     assert not (w.mask & ~w.locked).any()
     w.toggle(4, 2)
-    w.kind = "rollout"
+    w.stack = "rollout"
     assert np.argwhere(w.mask).tolist() == [[5, 1]]
     assert w.undo()
-    assert w.kind == "self"
+    assert w.stack == "self"
     assert w.undo()
-    assert w.kind == "rollout"
+    assert w.stack == "rollout"
     assert not w.mask.any()
     np.testing.assert_array_equal(w.weights(2)[0], before)
 
@@ -215,18 +215,18 @@ def test_a_head_set_by_hand_is_in_the_mean():
     w, layers = opened("bert"), expected("bert")
     w.layer, w.head = 1, 2
     w.Q = np.zeros_like(w.Q)
-    w.kind = "mean over heads"
+    w.stack = "mean over heads"
     heads = layers[1].copy()
     heads[2] = 1 / N
     assert w.layer == 1
     np.testing.assert_allclose(w.attention, heads.mean(0), atol=TOLERANCE)
     layers[1][2] = 1 / N
-    w.kind = "rollout"
+    w.stack = "rollout"
     np.testing.assert_allclose(w.weights(2)[0], rolled(layers)[2], atol=TOLERANCE)
 
 
 def test_what_a_derived_map_has_not_is_refused():
-    w = opened("bert", kind="mean over heads")
+    w = opened("bert", stack="mean over heads")
     assert w.Q is w.K is w.V is w.output_norms is None
     before = w.attention.copy()
     for name, value, why in (
@@ -251,23 +251,23 @@ def test_what_a_derived_map_has_not_is_refused():
 def test_views_and_quantities_that_need_values_are_left():
     w = opened("bert")
     w.view, w.quantity = "neuron", "value-norm"
-    w.kind = "mean over layers"
+    w.stack = "mean over layers"
     assert (w.view, w.quantity) == ("heatmap", "attention")
 
 
-@pytest.mark.parametrize("kind", ["mean over layers", "rollout"])
-def test_a_layer_of_nan_stops_what_needs_it_and_the_stack_stays(kind):
+@pytest.mark.parametrize("stack", ["mean over layers", "rollout"])
+def test_a_layer_of_nan_stops_what_needs_it_and_the_stack_stays(stack):
     model = FAMILIES["bert"]()
     with torch.no_grad():
         model.encoder.layer[2].attention.self.query.weight[0, 0] = torch.nan
     w = AttentionWidget.from_model(model, tokenizer(), "the cat sat")
     before = w.attention.copy()
     with pytest.raises(ValueError, match="NaN"):
-        w.kind = kind
-    assert (w.kind, w.shown) == ("self", (0, 0, "self"))
+        w.stack = stack
+    assert (w.stack, w.shown) == ("self", (0, 0, "self"))
     np.testing.assert_array_equal(w.attention, before)
     # The means of the other layers are whole.
-    w.kind = "mean over heads"
+    w.stack = "mean over heads"
     with pytest.raises(ValueError, match="NaN"):
         w.layer = 2
     assert w.shown == (0, 0, "mean over heads")
@@ -275,11 +275,11 @@ def test_a_layer_of_nan_stops_what_needs_it_and_the_stack_stays(kind):
 
 def test_the_notice_says_what_the_map_is_and_where_it_is_from():
     w = opened("bert")
-    for kind, said in (
+    for stack, said in (
         ("mean over heads", "Mean over the heads of each layer."),
         ("mean over layers", "Mean over the layers, head by head."),
         ("rollout", "Attention rollout (Abnar & Zuidema 2020, arXiv 2005.00928)"),
     ):
-        w.kind = kind
+        w.stack = stack
         assert w.notice.startswith(said)
         assert "As the model computed it" not in w.notice

@@ -58,43 +58,43 @@ def test_undo_stays_at_the_layer_and_head_on_screen_where_it_can():
     assert w.shown == (2, 3, "self")
 
 
-@pytest.mark.parametrize("order", [("kind", "layer", "head"), ("head", "layer", "kind")])
-@pytest.mark.parametrize("kind", ["cross", "decoder"])
-def test_a_stack_and_a_layer_that_only_it_has_are_set_together(w, kind, order):
-    values = {"kind": kind, "layer": 3, "head": 2}
+@pytest.mark.parametrize("order", [("stack", "layer", "head"), ("head", "layer", "stack")])
+@pytest.mark.parametrize("stack", ["cross", "decoder"])
+def test_a_stack_and_a_layer_that_only_it_has_are_set_together(w, stack, order):
+    values = {"stack": stack, "layer": 3, "head": 2}
     together(w, {name: values[name] for name in order})
-    assert w.shown == (3, 2, kind)
-    np.testing.assert_allclose(w.attention, w.weights(3, 2, kind=kind), atol=1e-6)
+    assert w.shown == (3, 2, stack)
+    np.testing.assert_allclose(w.attention, w.weights(3, 2, stack=stack), atol=1e-6)
 
 
 def test_a_derived_stack_and_a_layer_are_set_together(w):
-    together(w, {"kind": "decoder · mean over heads", "layer": 2})
+    together(w, {"stack": "decoder · mean over heads", "layer": 2})
     assert w.shown == (2, 0, "decoder · mean over heads")
-    np.testing.assert_allclose(w.attention, w.weights(2, kind="decoder").mean(axis=0), atol=1e-6)
+    np.testing.assert_allclose(w.attention, w.weights(2, stack="decoder").mean(axis=0), atol=1e-6)
 
 
 def test_words_and_a_head_are_set_together(w):
-    together(w, {"merge": "words", "kind": "cross", "layer": 3, "head": 3})
+    together(w, {"merge": "words", "stack": "cross", "layer": 3, "head": 3})
     assert (w.merge, w.shown) == ("words", (3, 3, "cross"))
 
 
 def test_a_number_set_with_its_stack_is_undone(w):
-    before = w.weights(3, 0, kind="decoder")
-    together(w, {"kind": "decoder", "layer": 3, "temperature": 0.5})
+    before = w.weights(3, 0, stack="decoder")
+    together(w, {"stack": "decoder", "layer": 3, "temperature": 0.5})
     assert w.shown == (3, 0, "decoder")
     assert not np.allclose(w.attention, before, atol=1e-3)
     assert w.undo()
-    w.kind, w.layer = "decoder", 3
+    w.stack, w.layer = "decoder", 3
     np.testing.assert_allclose(w.attention, before, atol=1e-6)
 
 
 @pytest.mark.parametrize(
-    "values", [{"kind": "cross", "layer": 4}, {"layer": 1, "kind": "nothing"}, {"layer": 3}]
+    "values", [{"stack": "cross", "layer": 4}, {"layer": 1, "stack": "nothing"}, {"layer": 3}]
 )
 def test_a_group_that_does_not_fit_changes_nothing(w, values):
-    with pytest.raises(ValueError, match=r"layer: got|kind: got"):
+    with pytest.raises(ValueError, match=r"layer: got|stack: got"):
         together(w, values)
-    assert (w.kind, w.layer, w.head, w.shown) == ("encoder", 0, 0, (0, 0, "encoder"))
+    assert (w.stack, w.layer, w.head, w.shown) == ("encoder", 0, 0, (0, 0, "encoder"))
 
 
 # Linked traits

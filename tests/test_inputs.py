@@ -195,7 +195,7 @@ def test_a_padded_source_leaves_its_target_alone() -> None:
     options = {"padding": "max_length", "max_length": 9}
     model = ARCHITECTURES["t5"].make()
     w = AttentionWidget.from_model(
-        model, tokenizer(), ("the cat sat", "a dog"), tokenize=options, kind="cross"
+        model, tokenizer(), ("the cat sat", "a dog"), tokenize=options, stack="cross"
     )
     assert w.attention.shape == (3, 9)
     assert w.locked[:, 3:].all()

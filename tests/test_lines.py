@@ -85,7 +85,7 @@ def test_what_a_page_asks_at_once_comes_with_the_first_state(made):
     sent = []
     w.send = lambda content, buffers=None: sent.append((content, buffers))
     early = w.get_state()["_early_answer"]
-    assert early["asked"] == {"type": "lines", "layer": 1, "kind": "self"}
+    assert early["asked"] == {"type": "lines", "layer": 1, "stack": "self"}
     w._handle_custom_msg({**early["asked"], "id": "p:1"}, [])
     ((content, buffers),) = sent
     assert {"id": "p:1", **early["answer"]} == content

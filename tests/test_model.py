@@ -186,7 +186,7 @@ def test_tokens_layers_and_name_come_from_the_model() -> None:
     assert [layer.module for layer in source.layers] == [
         f"model.layers.{index}.self_attn" for index in range(N_LAYERS)
     ]
-    assert {(x.kind, x.n_heads, x.n_kv_heads) for x in source.layers} == {("self", N_HEADS, 2)}
+    assert {(x.stack, x.n_heads, x.n_kv_heads) for x in source.layers} == {("self", N_HEADS, 2)}
 
 
 def test_layers_keep_the_number_that_the_model_gives_them() -> None:

@@ -48,12 +48,14 @@ def test_an_encoder_decoder_is_asked_which():
     ids, target = torch.arange(1, 6)[None], torch.arange(1, 4)[None]
     with torch.inference_mode():
         outputs = model(input_ids=ids, decoder_input_ids=target, output_attentions=True)
-    with pytest.raises(ValueError, match=r"kind: got None for several kinds, want one of encoder"):
+    with pytest.raises(
+        ValueError, match=r"stack: got None for several stacks, want one of encoder"
+    ):
         AttentionWidget.from_outputs(outputs, list("abc"))
-    w = AttentionWidget.from_outputs(outputs, list("abc"), list("vwxyz"), kind="cross", layer=1)
+    w = AttentionWidget.from_outputs(outputs, list("abc"), list("vwxyz"), stack="cross", layer=1)
     np.testing.assert_allclose(w.attention, outputs.cross_attentions[1][0, 0].numpy(), atol=1e-7)
     with pytest.raises(ValueError, match="no 'self', only encoder, decoder, cross"):
-        AttentionWidget.from_outputs(outputs, list("abc"), kind="self")
+        AttentionWidget.from_outputs(outputs, list("abc"), stack="self")
 
 
 def test_what_sdpa_leaves_out_is_explained():

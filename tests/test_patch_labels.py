@@ -22,7 +22,7 @@ from attnwidget.capture.source import ModelSource
 def test_an_odd_patch_changes_the_position_with_its_label(name: str) -> None:
     tower = TOWERS[name]
     model = tower.make()
-    labels, module = labels_of(ModelSource.capture(model, None, inputs=tower.inputs), tower.kind)
+    labels, module = labels_of(ModelSource.capture(model, None, inputs=tower.inputs), tower.stack)
     plain = entering(model, module, tower.inputs)
     assert len(labels) == len(plain)
     for label, place in tower.patches.items():
@@ -37,7 +37,7 @@ def test_an_odd_patch_changes_the_position_with_its_label(name: str) -> None:
 def test_an_extra_position_changes_with_its_own_parameter(name: str) -> None:
     tower = TOWERS[name]
     model = tower.make()
-    labels, module = labels_of(ModelSource.capture(model, None, inputs=tower.inputs), tower.kind)
+    labels, module = labels_of(ModelSource.capture(model, None, inputs=tower.inputs), tower.stack)
     plain = entering(model, module, tower.inputs)
     for parameter, row in set(tower.extras.values()):
         values = dict(model.named_parameters())[
@@ -80,7 +80,7 @@ def test_a_sound_changes_the_frame_with_its_number(name: str) -> None:
     model = sound.make()
     tensor = next(iter(sound.inputs))
     plain = entering(model, sound.module, sound.inputs)
-    labels = stack_of(model, sound.inputs, sound.module, len(plain), sound.kind)
+    labels = stack_of(model, sound.inputs, sound.module, len(plain), sound.stack)
     for i in range(len(plain)):
         heard = entering(model, sound.module, odd(sound.inputs, tensor, sound.frame(i), 30))
         if sound.reach is None:

@@ -60,8 +60,8 @@ def test_an_unknown_tower_is_numbered() -> None:
     )  # fmt: skip
     inputs = {"pixel_values": noise(1, 3, 16, 16)}
     source = ModelSource.capture(whole(tf.PvtModel, config), None, inputs=inputs)
-    for kind in source.kinds.values():
-        shown = source.of(kind)
+    for stack in source.stack_names.values():
+        shown = source.of(stack)
         assert shown.tokens == numbered(len(shown.tokens))
         keys = shown.key_tokens
         assert keys is None or keys == numbered(len(keys))
@@ -70,10 +70,10 @@ def test_an_unknown_tower_is_numbered() -> None:
 def test_a_tower_that_puts_its_patches_in_another_order_is_numbered() -> None:
     inputs = MIXED["qwen2_5_vl"].inputs
     source = ModelSource.capture(qwen2_5_vl(), None, inputs=inputs)
-    for kind in source.kinds.values():
-        if kind.startswith("vision"):
-            assert source.of(kind).tokens == numbered(24)
-    assert "vision" in "".join(source.kinds.values())
+    for stack in source.stack_names.values():
+        if stack.startswith("vision"):
+            assert source.of(stack).tokens == numbered(24)
+    assert "vision" in "".join(source.stack_names.values())
 
 
 def test_a_known_tower_with_another_number_of_positions_is_numbered() -> None:
@@ -149,7 +149,9 @@ def test_latent_queries_stand_in_a_text_by_number() -> None:
     a, b, c, d = (WORDS[i - 2] for i in TEXT)
     assert source.of("self").tokens == (a, b, *(f"image {i}" for i in range(4)), c, d)
     # The latents read the image and themselves.
-    projection = next(kind for kind in source.kinds.values() if kind.startswith("vision 4"))
+    projection = next(
+        stack for stack in source.stack_names.values() if stack.startswith("vision 4")
+    )
     assert source.of(projection).tokens == numbered(4)
     assert source.of(projection).key_tokens == numbered(14)
     _, module = labels_of(source, "self")
@@ -199,11 +201,11 @@ def test_an_image_that_a_decoder_reads(given: str) -> None:
     inputs = {**PIXELS, given: torch.tensor([TEXT])}
     w = AttentionWidget.from_model(reads_images(VIT), tokenizer(), inputs=inputs)
     patches = ["CLS", *squares()]
-    w.kind = "encoder"
+    w.stack = "encoder"
     assert list(w.tokens) == patches
-    w.kind = "decoder"
+    w.stack = "decoder"
     assert list(w.tokens) == wanted
-    w.kind = "cross"
+    w.stack = "cross"
     assert list(w.tokens) == wanted
     assert w.key_tokens is not None
     assert list(w.key_tokens) == patches

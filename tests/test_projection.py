@@ -82,7 +82,7 @@ def given_by(model: PreTrainedModel, inputs, modules) -> dict[str, list[torch.Te
 
 
 def place(name: str, layer) -> str:
-    inside = OF_STACK.get((name, layer.kind), OUTPUT[name])
+    inside = OF_STACK.get((name, layer.stack), OUTPUT[name])
     if inside.startswith("../"):
         return layer.module.rpartition(".")[0] + "." + inside[3:]
     return f"{layer.module}.{inside}"
@@ -93,12 +93,12 @@ def test_heads_through_w_o_sum_to_what_the_layer_returns(name):
     one = ARCHITECTURES[name]
     model, inputs = one.make(), one.inputs()
     source = ModelSource.capture(model, None, inputs=inputs)
-    known = [layer for layer in source.layers if (name, layer.kind) not in UNKNOWN]
+    known = [layer for layer in source.layers if (name, layer.stack) not in UNKNOWN]
     assert known
     wanted = given_by(model, inputs, {place(name, layer) for layer in known})
     calls = dict.fromkeys(wanted, 0)
     for layer in known:
-        got = projected(source.of(layer.kind), layer, model)
+        got = projected(source.of(layer.stack), layer, model)
         assert got is not None, layer
         where = place(name, layer)
         # ALBERT's one module is called for each layer.
@@ -136,7 +136,7 @@ def test_the_widget_s_norms_are_of_the_very_layer(name):
     model = one.make()
     w = AttentionWidget.from_model(model, inputs=one.inputs())
     for layer in w.layers:
-        w.kind, w.layer, w.head = layer.kind, layer.index, layer.n_heads - 1
+        w.stack, w.layer, w.head = layer.stack, layer.index, layer.n_heads - 1
         module = model.get_submodule(place(name, layer))
         n_k, d_v = w.V.shape
         fed = torch.zeros(n_k, layer.n_heads * d_v)
@@ -172,10 +172,10 @@ def test_a_sink_has_no_value_and_no_norm():
     assert w.output_norms[:-1].min() > 0
 
 
-@pytest.mark.parametrize(("name", "kind"), sorted(UNKNOWN))
-def test_where_w_o_is_not_known_the_widget_says_so(name, kind):
+@pytest.mark.parametrize(("name", "stack"), sorted(UNKNOWN))
+def test_where_w_o_is_not_known_the_widget_says_so(name, stack):
     one = ARCHITECTURES[name]
-    w = AttentionWidget.from_model(one.make(), inputs=one.inputs(), kind=kind)
+    w = AttentionWidget.from_model(one.make(), inputs=one.inputs(), stack=stack)
     assert w.output_norms is None
     with pytest.raises(ValueError, match="quantity: 'output-norm' needs W_O, which isn't known"):
         w.quantity = "output-norm"

@@ -218,9 +218,9 @@ def test_layers_whose_output_was_not_seen_say_so() -> None:
 def test_what_is_made_of_wrong_maps_keeps_the_warning(registered: Any) -> None:
     model = llama(registered(own(CHANGES["scale"])))
     w = AttentionWidget.from_model(model, tokenizer(), TEXT)
-    w.kind = "mean over heads"
+    w.stack = "mean over heads"
     assert "Wrong weights: layer 1." in w.notice
-    w.kind = "self"
+    w.stack = "self"
     w.merge = "words"
     assert "Wrong weights: layer 1." in w.notice
     w.merge = "tokens"

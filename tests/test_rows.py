@@ -26,11 +26,11 @@ def clip_model() -> PreTrainedModel:
     return clip()
 
 
-def assert_row(source: ModelSource, wanted: Weights, kind: str, row: int) -> None:
-    layers = [layer for layer in source.layers if layer.kind == kind]
+def assert_row(source: ModelSource, wanted: Weights, stack: str, row: int) -> None:
+    layers = [layer for layer in source.layers if layer.stack == stack]
     assert layers
     for layer in layers:
-        got = source.of(kind).weights(layer.index)
+        got = source.of(stack).weights(layer.index)
         np.testing.assert_allclose(got, wanted[layer.module, 0][row], rtol=0, atol=1e-6)
 
 
@@ -52,7 +52,7 @@ def test_an_image_that_a_text_of_the_batch_lacks_is_named_as_not_shown() -> None
         source = ModelSource.capture(model, None, inputs=inputs, batch_index=row)
         assert_row(source, wanted, "vision", row)
     source = ModelSource.capture(model, None, inputs=inputs, batch_index=2)
-    assert {*source.kinds.values()} == {"self"}
+    assert {*source.stack_names.values()} == {"self"}
     assert "Not shown: vision attention" in source.notice
     assert "there is no image 2, only 2 in all" in source.notice
 
@@ -94,7 +94,7 @@ def test_images_that_texts_do_not_share_evenly_are_named_as_not_shown() -> None:
     wanted = eager_weights(model, inputs)
     for row in (0, 1):
         source = ModelSource.capture(model, None, inputs=inputs, batch_index=row)
-        assert {*source.kinds.values()} == {"self"}
+        assert {*source.stack_names.values()} == {"self"}
         assert_row(source, wanted, "self", row)
         assert f"which of 3 images belong to text {row} is not known" in source.notice
 
@@ -135,9 +135,9 @@ def test_a_sink_in_some_layers_alone_is_a_column_of_the_stack() -> None:
         sinks.append(bool((w.attention[:, -1] > 1e-4).any()))
         assert bool(w.locked[:, -1].all()) is not sinks[-1]
     assert set(sinks) == {True, False}
-    for kind in ("mean over heads", "mean over layers"):
-        if kind in {layer.kind for layer in w.derived_layers}:
-            w.kind = kind
+    for stack in ("mean over heads", "mean over layers"):
+        if stack in {layer.stack for layer in w.derived_layers}:
+            w.stack = stack
             assert w.attention.shape == (n, n + 1)
 
 

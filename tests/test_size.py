@@ -106,29 +106,29 @@ def pair(monkeypatch):
 
     def make(**settings):
         text = (TEXT, "a dog saw")
-        return AttentionWidget.from_model(model, tokenizer(), text, kind="decoder", **settings)
+        return AttentionWidget.from_model(model, tokenizer(), text, stack="decoder", **settings)
 
     return make
 
 
-@pytest.mark.parametrize("kind", ["encoder", "cross", "encoder · rollout"])
-def test_a_larger_stack_is_refused_with_the_state_as_it_was(pair, kind):
+@pytest.mark.parametrize("stack", ["encoder", "cross", "encoder · rollout"])
+def test_a_larger_stack_is_refused_with_the_state_as_it_was(pair, stack):
     w = pair(head=2)
     w.toggle(2, 1)
     before = w.shown, np.array(w.attention), w.history, w.revision
     with pytest.raises(ValueError, match=r"large: got \d × 6 tokens"):
-        w.kind = kind
-    assert (w.kind, w.layer, w.head) == ("decoder", 0, 2)
+        w.stack = stack
+    assert (w.stack, w.layer, w.head) == ("decoder", 0, 2)
     assert (w.shown, w.history, w.revision) == (before[0], *before[2:])
     np.testing.assert_array_equal(w.attention, before[1])
-    w.set_state({"kind": kind})
+    w.set_state({"stack": stack})
     assert "large: got" in w.error
-    assert w.kind == "decoder"
+    assert w.stack == "decoder"
 
 
 def test_a_larger_stack_is_shown_where_large_was_asked_for(pair):
     w = pair(large=True)
-    w.kind = "encoder"
+    w.stack = "encoder"
     assert w.attention.shape == (6, 6)
 
 

@@ -12,7 +12,7 @@ from models import FAMILIES, tokenizer
 
 from attnwidget import AttentionWidget
 from attnwidget.capture.source import ModelSource
-from attnwidget.sources.api import HeadInputs, Source, StackId, stack
+from attnwidget.sources.api import HeadInputs, Source, StackId, stack_layers
 from attnwidget.sources.given import GivenSource
 from attnwidget.sources.lab import LabSource
 
@@ -62,7 +62,7 @@ def test_a_source_has_every_attribute_and_takes_the_same_arguments(source: Sourc
 
 
 def test_one_head_and_some_rows_are_those_of_the_layer(source: Source) -> None:
-    layer = stack(source)[-1]
+    layer = stack_layers(source)[-1]
     every = source.weights(layer.index)
     assert every.shape[0] == layer.n_heads
     head, rows = layer.n_heads - 1, [2, 0]
@@ -74,18 +74,18 @@ def test_one_head_and_some_rows_are_those_of_the_layer(source: Source) -> None:
 
 
 def test_a_stack_is_found_by_its_name_and_by_its_id(source: Source) -> None:
-    assert source.stacks[source.kind] == source.stack
+    assert source.stacks[source.stack] == source.stack_id
     for name, stack_id in source.stacks.items():
         for wanted in (name, stack_id):
             other = source.of(wanted)
-            assert (other.kind, other.stack) == (name, stack_id)
-            assert {layer.kind for layer in stack(other)} == {name}
+            assert (other.stack, other.stack_id) == (name, stack_id)
+            assert {layer.stack for layer in stack_layers(other)} == {name}
 
 
-@pytest.mark.parametrize("kind", ["self · rollout", StackId("audio"), 3, None])
-def test_a_stack_that_is_not_there_is_refused_with_those_that_are(source: Source, kind) -> None:
-    with pytest.raises(ValueError, match=r"kind: got .*, want one of") as caught:
-        source.of(kind)
+@pytest.mark.parametrize("stack", ["self · rollout", StackId("audio"), 3, None])
+def test_a_stack_that_is_not_there_is_refused_with_those_that_are(source: Source, stack) -> None:
+    with pytest.raises(ValueError, match=r"stack: got .*, want one of") as caught:
+        source.of(stack)
     assert all(name in str(caught.value) for name in source.stacks)
 
 
@@ -103,7 +103,7 @@ def test_stacks_have_the_names_that_a_page_shows() -> None:
     ("name", "value"), [("colour", 3), ("tokens", 3), ("temperature", -1), ("merge", "letters")]
 )
 def test_a_value_that_does_not_fit_is_refused_by_name(source: Source, name: str, value) -> None:
-    layer = stack(source)[0].index
+    layer = stack_layers(source)[0].index
     before = source.head(layer, 0)
     with pytest.raises((TypeError, ValueError), match=f"{name}: "):
         source.replace(name, value, layer, 0)
@@ -138,5 +138,5 @@ def test_steps_need_queries_keys_and_values(missing: str) -> None:
 
 def test_a_layer_goes_to_the_page_without_what_the_name_says_already() -> None:
     w = AttentionWidget("a b c", n_heads=2)
-    layer = {"index": 0, "module": "", "kind": "self", "n_heads": 2, "n_kv_heads": 2}
+    layer = {"index": 0, "module": "", "stack": "self", "n_heads": 2, "n_kv_heads": 2}
     assert w.get_state()["layers"] == [{**layer, "proved": None}]

@@ -20,15 +20,15 @@ def bart() -> AttentionWidget:
     )
 
 
-def test_kinds_are_listed_and_picked() -> None:
+def test_stacks_are_listed_and_picked() -> None:
     w = bart()
-    assert [(x.kind, x.index) for x in w.layers] == [
+    assert [(x.stack, x.index) for x in w.layers] == [
         ("encoder", 0), ("encoder", 1), ("decoder", 0), ("decoder", 1), ("decoder", 2),
         ("cross", 0), ("cross", 1), ("cross", 2),
     ]  # fmt: skip
-    assert (w.kind, w.attention.shape, w.key_tokens) == ("encoder", (N, N), None)
+    assert (w.stack, w.attention.shape, w.key_tokens) == ("encoder", (N, N), None)
     expected = eager(ARCHITECTURES["bart"].make(), ARCHITECTURES["bart"].inputs())
-    w.kind = "cross"
+    w.stack = "cross"
     assert w.shown == (0, 0, "cross")
     assert len(w.tokens) == N_DECODER
     assert w.key_tokens is not None
@@ -37,38 +37,38 @@ def test_kinds_are_listed_and_picked() -> None:
     w.layer, w.head = 2, 1
     np.testing.assert_allclose(w.attention, expected["cross", 2][1], atol=1e-6)
     # The encoder has no layer 2 and more heads.
-    w.kind = "encoder"
+    w.stack = "encoder"
     assert w.shown == (0, 1, "encoder")
     np.testing.assert_allclose(w.attention, expected["encoder", 0][1], atol=1e-6)
-    np.testing.assert_allclose(w.weights(2, 1, kind="cross"), expected["cross", 2][1], atol=1e-6)
-    assert w.weights(1, kind="decoder", rows=[3], cols=slice(2)).shape == (2, 1, 2)
+    np.testing.assert_allclose(w.weights(2, 1, stack="cross"), expected["cross", 2][1], atol=1e-6)
+    assert w.weights(1, stack="decoder", rows=[3], cols=slice(2)).shape == (2, 1, 2)
 
 
 def test_each_stack_keeps_its_own_mask() -> None:
     w = bart()
     w.toggle(1, 5)
-    w.kind = "cross"
+    w.stack = "cross"
     assert not w.mask.any()
     w.toggle(4, 6)
-    w.kind = "encoder"
+    w.stack = "encoder"
     assert np.argwhere(w.mask).tolist() == [[1, 5]]
-    w.kind = "cross"
+    w.stack = "cross"
     assert np.argwhere(w.mask).tolist() == [[4, 6]]
     assert w.undo()
     assert not w.mask.any()
     # The edit before that was made on the encoder: undo goes where it was.
     assert w.undo()
-    assert w.kind == "encoder"
+    assert w.stack == "encoder"
     assert not w.mask.any()
 
 
 @pytest.mark.parametrize(
     ("act", "error", "wanted"),
     [
-        (lambda w: setattr(w, "kind", "self"), ValueError, "kind: got 'self', want one of enc"),
-        (lambda w: setattr(w, "kind", 3), ValueError, "kind: got 3, want one of encoder, dec"),
+        (lambda w: setattr(w, "stack", "self"), ValueError, "stack: got 'self', want one of enc"),
+        (lambda w: setattr(w, "stack", 3), ValueError, "stack: got 3, want one of encoder, dec"),
         (lambda w: w.weights(2), ValueError, r"layer: got 2, want 0\.\.1"),
-        (lambda w: w.weights(0, kind="vision"), ValueError, "kind: got 'vision', want one of"),
+        (lambda w: w.weights(0, stack="vision"), ValueError, "stack: got 'vision', want one of"),
         (lambda w: setattr(w, "layer", 2), ValueError, r"layer: got 2, want 0\.\.1"),
     ],
 )
@@ -81,7 +81,7 @@ def test_what_is_not_there_is_named(act, error, wanted) -> None:  # type: ignore
 
 def test_source_and_target_are_read_as_in_training() -> None:
     model, words = ARCHITECTURES["bart"].make(), tokenizer()
-    w = AttentionWidget.from_model(model, words, (SOURCE, TARGET), kind="cross")
+    w = AttentionWidget.from_model(model, words, (SOURCE, TARGET), stack="cross")
     start = words.convert_ids_to_tokens([model.config.decoder_start_token_id])
     assert list(w.tokens) == [*start, *TARGET.split()]
     assert list(w.key_tokens or ()) == SOURCE.split()
@@ -94,7 +94,7 @@ def test_source_and_target_are_read_as_in_training() -> None:
 
 def test_a_source_alone_is_read_by_the_start_token() -> None:
     model = ARCHITECTURES["t5"].make()
-    w = AttentionWidget.from_model(model, tokenizer(), SOURCE, kind="cross")
+    w = AttentionWidget.from_model(model, tokenizer(), SOURCE, stack="cross")
     assert w.attention.shape == (1, N)
 
 
@@ -105,14 +105,14 @@ def test_positions_name_the_tokens_where_nothing_else_does() -> None:
         ARCHITECTURES["bart"].make(), tokenizer(), inputs=ARCHITECTURES["bart"].inputs()
     )
     assert list(w.tokens) == [WORDS[i - 2] for i in IDS]
-    w.kind = "decoder"
+    w.stack = "decoder"
     assert list(w.tokens) == [WORDS[i - 2] for i in DECODER_IDS]
 
 
 def test_patches_frames_and_images_in_text_have_names() -> None:
-    def named(name: str, kind: str | None = None) -> list[str]:
+    def named(name: str, stack: str | None = None) -> list[str]:
         one = ARCHITECTURES[name]
-        return list(AttentionWidget.from_model(one.make(), inputs=one.inputs(), kind=kind).tokens)
+        return list(AttentionWidget.from_model(one.make(), inputs=one.inputs(), stack=stack).tokens)
 
     assert named("vit")[:3] == ["CLS", "0,0", "0,1"]
     assert named("wav2vec2")[:2] == ["frame 0", "frame 1"]

@@ -48,10 +48,10 @@ def test_special_tokens_are_left_out_and_their_weight_with_them():
     assert list(w.tokens) == ["the", "unwanted", "cats"]
     np.testing.assert_allclose(w.attention, by_loops(eager[0][0], groups, groups), atol=1e-6)
     # Means are of the same tokens, and made before tokens are left out.
-    w.kind = "mean over heads"
+    w.stack = "mean over heads"
     assert (w.merge, w.hide_special) == ("words", True)
     np.testing.assert_allclose(w.attention, by_loops(eager[0].mean(0), groups, groups), atol=1e-6)
-    w.kind, w.hide_special = "self", False
+    w.stack, w.hide_special = "self", False
     assert len(w.tokens) == 5
 
 
@@ -195,7 +195,7 @@ def test_undo_of_words_and_hidden_special_tokens_restores_mask_and_selection():
 def test_both_sides_of_cross_attention_are_merged():
     words, model = byte_level(), ARCHITECTURES["t5"].make()
     model.resize_token_embeddings(len(words))
-    w = AttentionWidget.from_model(model, words, ("the sat cafés", "naïve zebra"), kind="cross")
+    w = AttentionWidget.from_model(model, words, ("the sat cafés", "naïve zebra"), stack="cross")
     before, n_k = w.weights(1)[0], len(w.key_tokens)
     w.merge = "words"
     assert list(w.key_tokens) == ["the", "␣sat", "␣cafés"]
@@ -220,7 +220,7 @@ def test_a_word_that_is_not_known_is_a_word():
 def test_special_keys_are_hidden_where_no_query_is_special():
     model = ARCHITECTURES["t5"].make()
     read = {"input_ids": torch.tensor([[0, 2, 3]]), "decoder_input_ids": torch.tensor([[4, 5]])}
-    w = AttentionWidget.from_model(model, word_level(), inputs=read, kind="cross")
+    w = AttentionWidget.from_model(model, word_level(), inputs=read, stack="cross")
     assert (list(w.key_tokens), w.hide_special) == (["[PAD]", "the", "cat"], False)
     whole = w.attention
     w.hide_special = True
@@ -243,7 +243,7 @@ def test_the_head_line_counts_what_is_shown():
     w.merge = "words"
     assert w.subtitle == "BertModel · 5 words · 2 layers × 2 heads"
     w.hide_special = True
-    w.kind = "rollout"
+    w.stack = "rollout"
     assert w.subtitle == "BertModel · 3 words · 2 layers × 1 head"
 
 
@@ -287,5 +287,5 @@ def test_a_mask_of_other_rows_is_said():
     w.mask = np.eye(5, dtype=bool)
     w.merge = "tokens"
     assert "5 cells are masked in the map by words; each map has a mask of its own." in w.notice
-    w.kind = "rollout"
+    w.stack = "rollout"
     assert "mask of its own" not in w.notice

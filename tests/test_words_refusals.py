@@ -57,7 +57,7 @@ def test_something_must_be_left():
     assert list(w.tokens) == ["[CLS]", "[SEP]"]
     # Of cross-attention, keys are to be left too.
     w = AttentionWidget.from_model(
-        ARCHITECTURES["t5"].make(), word_level(), ("[PAD]", "the cat"), kind="cross"
+        ARCHITECTURES["t5"].make(), word_level(), ("[PAD]", "the cat"), stack="cross"
     )
     assert list(w.key_tokens) == ["[PAD]"]
     with pytest.raises(ValueError, match="hide_special: got True, but every token is special"):

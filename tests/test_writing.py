@@ -31,9 +31,9 @@ WRITERS = {
 }
 
 
-def steps(source: ModelSource, kind: str, layer: int, wanted: list[np.ndarray]) -> None:
+def steps(source: ModelSource, stack: str, layer: int, wanted: list[np.ndarray]) -> None:
     """Every step's weights (h, n_q, n_k) are the source's next rows, and nothing is beside them."""
-    got, at = source.of(kind).weights(layer), 0
+    got, at = source.of(stack).weights(layer), 0
     for rows in wanted:
         n_q, n_k = rows.shape[1:]
         np.testing.assert_allclose(got[:, at : at + n_q, :n_k], rows, rtol=0, atol=2e-6)
@@ -83,12 +83,12 @@ def test_a_decoder_grows_on_both_sides(name: str) -> None:
     other = copy.deepcopy(model)
     other.set_attn_implementation("eager")
     said = other.generate(**inputs, **OPTIONS, return_dict_in_generate=True, output_attentions=True)
-    for kind, attentions in (
+    for stack, attentions in (
         ("decoder", said.decoder_attentions),
         ("cross", said.cross_attentions),
     ):
         for layer in range(len(attentions[0])):
-            steps(source, kind, layer, [step[layer][0].numpy() for step in attentions])
+            steps(source, stack, layer, [step[layer][0].numpy() for step in attentions])
     assert len(source.of("cross").tokens) == 6
     assert source.of("cross").key_tokens == source.of("encoder").tokens
 

@@ -241,7 +241,7 @@ def test_rows_are_kept_where_the_positions_end(name: str) -> None:
     hooks = [(len(m._forward_pre_hooks), len(m._forward_hooks)) for m in model.modules()]
     w = AttentionWidget.from_model(model, inputs=prompt, generate=LONG)
     asked = w if name != "bart" else AttentionWidget.from_model(
-        model, inputs=prompt, generate=LONG, kind="decoder"
+        model, inputs=prompt, generate=LONG, stack="decoder"
     )  # fmt: skip
     assert len(asked.tokens) == passes + (0 if name == "bart" else 2)
     positions = model.config.max_position_embeddings

@@ -27,7 +27,7 @@ class Tower:
     """A tower alone: `patches` has the place of each patch in the tensor `name` by its label.
 
     `extras` names the parameter of each extra position, and its row in that parameter, by label;
-    `silent` are the labels of further extra positions. `kind` is the stack of the widget.
+    `silent` are the labels of further extra positions. `stack` is the stack of the widget.
     """
 
     make: Callable[[], PreTrainedModel]
@@ -35,7 +35,7 @@ class Tower:
     patches: Mapping[str, Place]
     extras: Mapping[str, tuple[str, int]] = field(default_factory=dict)
     silent: tuple[str, ...] = ()
-    kind: str = "self"
+    stack: str = "self"
     name: str = "pixel_values"
 
 
@@ -91,11 +91,11 @@ def _video(model: Any, config: Any, extras: Mapping[str, Any], **settings: Any) 
     return Tower(partial(_built, model, config, given), VIDEO, in_frames(2, 2), extras)
 
 
-def _timesformer(kind: str, way: str, patches: Mapping[str, Place], extras: Any) -> Tower:
+def _timesformer(stack: str, way: str, patches: Mapping[str, Place], extras: Any) -> Tower:
     """4 frames of 2 x 3 patches."""
     settings = {**IMAGE, "image_size": 12, "num_frames": 4, "attention_type": way}
     make = partial(_built, tf.TimesformerModel, tf.TimesformerConfig, settings)
-    return Tower(make, VIDEO, patches, extras, kind=kind)
+    return Tower(make, VIDEO, patches, extras, stack=stack)
 
 
 def _spectrogram() -> Tower:
@@ -138,11 +138,11 @@ def _sam(whole_layer: int) -> Tower:
         "num_attention_heads": 2, "image_size": 16, "patch_size": 2, "window_size": 3,
         "global_attn_indexes": [whole_layer], "num_pos_feats": 16,
     }  # fmt: skip
-    patches, kind = (
+    patches, stack = (
         (_first_window(3), "self 9×9") if whole_layer else (_first_window(8, ""), "self 64×64")
     )
     make = partial(_built, tf.SamVisionModel, tf.SamVisionConfig, settings)
-    return Tower(make, {"pixel_values": noise(1, 3, 16, 16)}, patches, kind=kind)
+    return Tower(make, {"pixel_values": noise(1, 3, 16, 16)}, patches, stack=stack)
 
 
 def _mllama() -> Tower:
@@ -176,7 +176,7 @@ def _segformer(stage: int) -> Tower:
         "patch_sizes": [7, 3], "strides": [4, 2], "num_attention_heads": [2, 4],
         "mlp_ratios": [2, 2],
     }  # fmt: skip
-    stride, kind = (4, "self 24×6") if stage == 0 else (8, "self 6×6")
+    stride, stack = (4, "self 24×6") if stage == 0 else (8, "self 6×6")
     patches = {
         f"{r},{c}": (..., stride * r, stride * c)
         for r in range(16 // stride)
@@ -184,7 +184,7 @@ def _segformer(stage: int) -> Tower:
     }
     return Tower(
         lambda: unmixed(whole(tf.SegformerModel, tf.SegformerConfig(**settings))),
-        {"pixel_values": noise(1, 3, 16, 24)}, patches, kind=kind,
+        {"pixel_values": noise(1, 3, 16, 24)}, patches, stack=stack,
     )  # fmt: skip
 
 
@@ -289,7 +289,7 @@ class Sound:
     step: int
     reach: int | None = None
     axis: int = -1
-    kind: str = "self"
+    stack: str = "self"
 
     def frame(self, i: int) -> Place:
         """Return the place of what is heard in the middle of frame i alone."""
@@ -352,7 +352,7 @@ SOUNDS: dict[str, Sound] = {
             },
         ),
         {**MEL, "decoder_input_ids": torch.tensor([[1, 4, 6]])},
-        "model.encoder.layers.0.self_attn", 0, 2, 2, kind="encoder",
+        "model.encoder.layers.0.self_attn", 0, 2, 2, stack="encoder",
     ),
     "qwen2_audio_encoder": _sound(
         tf.Qwen2AudioEncoder, tf.Qwen2AudioEncoderConfig, MEL, ("layers.0.self_attn", 0, 2, 2),
@@ -372,7 +372,7 @@ SOUNDS: dict[str, Sound] = {
             "input_features": noise(1, 20, 6),
             "decoder_input_ids": torch.tensor([[1, 4, 6]]),
         },
-        "encoder.layers.0.self_attn", 0, 4, 6, axis=1, kind="encoder",
+        "encoder.layers.0.self_attn", 0, 4, 6, axis=1, stack="encoder",
     ),
     # Convolutions of 127, 7 and 3 samples with strides 64, 3 and 2.
     "moonshine": Sound(
@@ -388,6 +388,6 @@ SOUNDS: dict[str, Sound] = {
             "input_values": noise(1, 5 * 384 + 600),
             "decoder_input_ids": torch.tensor([[1, 4, 6]]),
         },
-        "encoder.layers.0.self_attn", 63 + 3 * 64 + 192, 384, 63 + 3 * 64 + 192, kind="encoder",
+        "encoder.layers.0.self_attn", 63 + 3 * 64 + 192, 384, 63 + 3 * 64 + 192, stack="encoder",
     ),
 }  # fmt: skip

@@ -13,7 +13,7 @@ export function createBadge(store: Store, views: Views, { signal }: Env): HTMLEl
     const hasMistake = currentView(views, store)?.parts.includes("mistakes");
     if (!hasMistake) return `${mistake} is not in this view; these numbers are right`;
     // The page has the maps of the shown head alone.
-    const isOfHead = store.stacked < store.nHeads;
+    const isOfHead = store.stackedHeads < store.nHeads;
     return isOfHead ? `${mistake}, in head ${store.shown.head} alone` : mistake;
   };
   const update = () => {

@@ -38,7 +38,7 @@ export function createHeads(parent: HTMLElement, store: Store, env: Env): void {
   });
 
   function paint() {
-    const heads = store.stacked;
+    const heads = store.stackedHeads;
     strip.hidden = caption.hidden = heads < 2;
     if (heads < 2) return;
     while (buttons.length < heads) {

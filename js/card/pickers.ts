@@ -5,10 +5,10 @@ import { h } from "../ui/dom";
 import { currentView, type Env, type Views } from "./view";
 
 export function createPickers(store: Store, every: Views, env: Env) {
-  const kind = picker("stack", (value) => store.set("kind", value), String);
+  const stack = picker("stack", (value) => store.set("stack", value), String);
   const layer = picker("layer", (value) => store.set("layer", Number(value)));
   const head = picker("head", (value) => store.set("head", Number(value)));
-  const element = h("div", { class: "aw-pickers" }, kind.element, layer.element, head.element);
+  const element = h("div", { class: "aw-pickers" }, stack.element, layer.element, head.element);
 
   function picker(
     name: string,
@@ -61,13 +61,13 @@ export function createPickers(store: Store, every: Views, env: Env) {
     element,
     update() {
       const allLayers = [...store.get("layers"), ...store.get("derived_layers")];
-      const kinds = [...new Set(allLayers.map((l) => l.kind))];
+      const stacks = [...new Set(allLayers.map((l) => l.stack))];
       const { layers, shown } = store;
       const view = currentView(every, store);
       const unused = (part: "layer" | "head", all: string) =>
         view && !view.parts.includes(part) ? `${view.label} shows ${all}` : "";
       const heads = Array.from({ length: store.nHeads }, (_, i) => i);
-      kind.update(kinds, shown.kind, store.get("kind"), "");
+      stack.update(stacks, shown.stack, store.get("stack"), "");
       layer.update(
         layers.map((l) => l.index),
         shown.layer,
@@ -79,9 +79,9 @@ export function createPickers(store: Store, every: Views, env: Env) {
       const reason = heads.length < 2 ? oneHead : unused("head", "every head");
       head.update(heads, shown.head, store.get("head"), reason);
       // What another stack or another number of heads needs has its place from the start.
-      const perKind = kinds.map((name) => allLayers.filter((l) => l.kind === name).length);
-      kind.element.hidden = kinds.length < 2;
-      layer.element.hidden = Math.max(...perKind) < 2;
+      const perStack = stacks.map((name) => allLayers.filter((l) => l.stack === name).length);
+      stack.element.hidden = stacks.length < 2;
+      layer.element.hidden = Math.max(...perStack) < 2;
       const isLab = store.get("seed") !== null;
       head.element.hidden = !isLab && allLayers.every((l) => l.n_heads < 2);
     },

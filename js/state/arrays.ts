@@ -5,7 +5,7 @@ import type { ArrayName, Confirmed, Mirror } from "./mirror";
 import type { Replay } from "./replay";
 
 export function createArrays(mirror: Mirror, replay: Replay) {
-  const { nQ, nK, stack, headIndex } = mirror;
+  const { nQ, nK, stackedHeads, headIndex } = mirror;
   const { flat } = replay;
 
   /** A trait as Python has confirmed it; a factor of the scores as it is shown. */
@@ -16,14 +16,14 @@ export function createArrays(mirror: Mirror, replay: Replay) {
   }
 
   const shown = () => {
-    const [layer, head, kind] = get("shown");
+    const [layer, head, stack] = get("shown");
     // Stacked heads are all here: the head that is picked is the head that is shown.
-    return { layer, head: stack() > 1 ? get("head") : head, kind };
+    return { layer, head: stackedHeads() > 1 ? get("head") : head, stack };
   };
 
   const layers = (): LayerInfo[] => {
-    const { kind } = shown();
-    return [...get("layers"), ...get("derived_layers")].filter((layer) => layer.kind === kind);
+    const { stack } = shown();
+    return [...get("layers"), ...get("derived_layers")].filter((layer) => layer.stack === stack);
   };
 
   /** The matrix of a head as it is shown, of the shown head where none is named; null without it. */
@@ -41,7 +41,7 @@ export function createArrays(mirror: Mirror, replay: Replay) {
       return nK();
     },
     get nHeads() {
-      return layers().find((layer) => layer.index === shown().layer)?.n_heads ?? stack();
+      return layers().find((layer) => layer.index === shown().layer)?.n_heads ?? stackedHeads();
     },
     /** The layer, head and stack that the arrays belong to: what is picked may not be here yet. */
     get shown() {
@@ -52,8 +52,8 @@ export function createArrays(mirror: Mirror, replay: Replay) {
       return layers();
     },
     /** Heads whose maps are all on the page: 1 where they come one at a time. */
-    get stacked() {
-      return stack();
+    get stackedHeads() {
+      return stackedHeads();
     },
     get tokens() {
       return get("tokens");

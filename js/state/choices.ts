@@ -7,7 +7,7 @@ import { NotSaved, type Waiting } from "./waiting";
 
 /** What a page may set; the rest is Python's. */
 export type Settable =
-  | "kind" | "merge" | "hide_special" | "layer" | "head" | "view" | "color_scale" | "quantity" | "report" | "selection" | "heads_on" | "grid_order" | "grid_statistic"
+  | "stack" | "merge" | "hide_special" | "layer" | "head" | "view" | "color_scale" | "quantity" | "report" | "selection" | "heads_on" | "grid_order" | "grid_statistic"
   | "error"; // biome-ignore format: a table
 
 /** Settings that have no field to say in why a value was refused. */
@@ -18,7 +18,7 @@ interface Parts {
   replay: Replay;
   waiting: Waiting;
   /** The layer, head and stack whose numbers are here. */
-  shown(): { layer: number; head: number; kind: string };
+  shown(): { layer: number; head: number; stack: string };
   /** Set a trait of the model. */
   setTrait<K extends Settable>(name: K, value: Traits[K]): void;
   /** A choice was refused: views show again what is here. */
@@ -26,7 +26,7 @@ interface Parts {
 }
 
 export function createChoices({ mirror, replay, waiting, shown, setTrait, refused }: Parts) {
-  const { get, stack } = mirror;
+  const { get, stackedHeads } = mirror;
   const { history, sync } = replay;
   let refusal = "";
   let lastRefused = sync.refused;
@@ -39,10 +39,10 @@ export function createChoices({ mirror, replay, waiting, shown, setTrait, refuse
   }
   /** What the choice is called, where this page lacks its numbers; null where it has them. */
   function elsewhere(name: Settable, value: unknown): string | null {
-    const { layer, head, kind } = shown();
+    const { layer, head, stack } = shown();
     if (name === "layer") return value === layer ? null : `layer ${value}`;
-    if (name === "head") return value === head || stack() > 1 ? null : `head ${value}`;
-    if (name === "kind") return value === kind ? null : `the stack “${value}”`;
+    if (name === "head") return value === head || stackedHeads() > 1 ? null : `head ${value}`;
+    if (name === "stack") return value === stack ? null : `the stack “${value}”`;
     return name === "merge" || name === "hide_special" ? "This" : null;
   }
   // Steps older than this page are Python's to take back.

@@ -9,7 +9,7 @@ export type Pair = [a: number | null, b: number | null, label: string];
 
 export interface ComparisonTraits {
   comparison: true;
-  kind: string;
+  stack: string;
   layer: number;
   head: number;
   align: "token" | "position";
@@ -17,7 +17,7 @@ export interface ComparisonTraits {
   color_scale: "unit" | "map";
   selection: [number, number] | null;
   /** What both sides have: stacks, layers of the shown one, heads of the shown layer. */
-  offered: { kind: string[]; layer: number[]; head: number[] };
+  offered: { stack: string[]; layer: number[]; head: number[] };
   rows: Pair[];
   columns: Pair[];
   a: Packed;
@@ -39,9 +39,9 @@ export interface ComparisonTraits {
 }
 
 // Python counts up `revision` with all that is its own.
-const HEARD = ["revision", "kind", "layer", "head", "selection", "error"] as const;
+const HEARD = ["revision", "stack", "layer", "head", "selection", "error"] as const;
 /** What a page may set; the rest is Python's. */
-export type Choice = "kind" | "layer" | "head" | "selection" | "error";
+export type Choice = "stack" | "layer" | "head" | "selection" | "error";
 
 export type Comparison = ReturnType<typeof createComparisonStore>;
 
@@ -58,12 +58,12 @@ export function createComparisonStore(model: AnyModel<ComparisonTraits>, signal:
   let refusal = "";
   const listeners = new Set<() => void>();
   const shown = () => {
-    const [kind, layer, head] = get("shown");
-    return { kind, layer, head };
+    const [stack, layer, head] = get("shown");
+    return { stack, layer, head };
   };
   const isWaiting = () => {
-    const { kind, layer, head } = shown();
-    return kind !== get("kind") || layer !== get("layer") || head !== get("head");
+    const { stack, layer, head } = shown();
+    return stack !== get("stack") || layer !== get("layer") || head !== get("head");
   };
   let queued = false;
   const hear = () => {
@@ -107,7 +107,7 @@ export function createComparisonStore(model: AnyModel<ComparisonTraits>, signal:
     set<K extends Choice>(name: K, value: ComparisonTraits[K]) {
       const here: Partial<Record<Choice, unknown>> = shown();
       if (name in here && value !== here[name] && !waiting.live) {
-        refusal = new NotSaved(`${name === "kind" ? "the stack" : name} ${value}`).message;
+        refusal = new NotSaved(`${name === "stack" ? "the stack" : name} ${value}`).message;
         hear();
         return;
       }

@@ -12,7 +12,7 @@ export interface Change {
 
 export type Marks = ReturnType<typeof createMarks>;
 
-export function createMarks({ adopt, get, packed, nQ, stack }: Mirror) {
+export function createMarks({ adopt, get, packed, nQ, stackedHeads }: Mirror) {
   const nothing = () => ({
     all: false,
     rows: new Set<number>(),
@@ -51,7 +51,7 @@ export function createMarks({ adopt, get, packed, nQ, stack }: Mirror) {
       // Every number of the map is the mistake's, or is right again.
       if (name === "report" && isMistake(before, value)) rows(Array(nQ()).keys());
       if (name === "tokens" || name === "key_tokens") now.all = true;
-      if (name === "head" && stack() > 1) inputs();
+      if (name === "head" && stackedHeads() > 1) inputs();
     },
     /** Everything that is marked, which is no longer marked then. */
     take(): Change {

@@ -19,7 +19,7 @@ export type ArrayName = (typeof ARRAYS)[number];
 const VALUES = [
   "tokens", "key_tokens", "scale", "temperature", "d_model", "d_k", "d_v", "n_heads", "seed", "init",
   "positional", "given", "replaced", "overridden", "presets", "layers", "layer", "head", "view", "cmap", "color_scale",
-  "quantity", "mistake", "report", "selection", "heads_on", "grid_order", "grid_statistic", "title", "subtitle", "notice", "error", "shown", "kind", "softcap", "bertviz_views",
+  "quantity", "mistake", "report", "selection", "heads_on", "grid_order", "grid_statistic", "title", "subtitle", "notice", "error", "shown", "stack", "softcap", "bertviz_views",
   "derived_layers", "special", "sentence_b_start", "merge", "hide_special",
   "revision", "history",
 ] as const; // biome-ignore format: a table
@@ -54,7 +54,7 @@ export function createMirror(model: AnyModel<Traits>) {
   const nQ = () => shape("mask")[0];
   const nK = () => shape("mask")[1];
   /** How many heads are stacked in the arrays. */
-  const stack = () => (shape("scores").length > 2 ? shape("scores")[0] : 1);
+  const stackedHeads = () => (shape("scores").length > 2 ? shape("scores")[0] : 1);
   const width = (name: ArrayName) => shape(name).at(-1) ?? 0;
   const scale = (own: number | null) => own ?? width("Q") ** -0.5;
 
@@ -64,10 +64,10 @@ export function createMirror(model: AnyModel<Traits>) {
     flat,
     nQ,
     nK,
-    stack,
+    stackedHeads,
     scale,
     /** Which of the stacked heads is shown. */
-    headIndex: () => (stack() > 1 ? get("head") : 0),
+    headIndex: () => (stackedHeads() > 1 ? get("head") : 0),
     /** The values of the model that were not adopted. */
     differing: () =>
       new Map(
@@ -90,7 +90,7 @@ export function createMirror(model: AnyModel<Traits>) {
       return {
         n: nQ(),
         nK: nK(),
-        heads: stack(),
+        heads: stackedHeads(),
         d: width("V"),
         dK: width("Q"),
         dModel: width("embeddings"),

@@ -40,7 +40,7 @@ export function createOverlay(mirror: Mirror, opened: PageState) {
       if (!kept) continue;
       const { of, data } = kept;
       const n = mirror.nQ();
-      const heads = name === "mask" ? 1 : mirror.stack();
+      const heads = name === "mask" ? 1 : mirror.stackedHeads();
       const width = of.length / heads / n;
       for (let h = 0; h < heads; h++) {
         const at = (h * n + row) * width;

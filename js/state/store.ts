@@ -46,9 +46,9 @@ export function createStore(model: AnyModel<Traits>, signal: AbortSignal) {
   const numbers = joined(arrays, createMistaken(arrays, mirror, { once }));
   const drawn = createDrawn({ replay, marks, numbers });
   const isComputing = () => {
-    const { layer, head, kind } = arrays.shown;
+    const { layer, head, stack } = arrays.shown;
     const { get } = mirror;
-    return layer !== get("layer") || head !== get("head") || kind !== get("kind");
+    return layer !== get("layer") || head !== get("head") || stack !== get("stack");
   };
   const waiting = createWaiting(
     model as AnyModel<never>,

@@ -10,7 +10,7 @@ export interface Packed {
 export interface LayerInfo {
   index: number;
   module: string;
-  kind: string;
+  stack: string;
   n_heads: number;
   n_kv_heads: number;
   /** False where the weights are not what the model computed with; null where that was not seen. */
@@ -199,7 +199,7 @@ export interface Traits {
   merge: string | null;
   hide_special: boolean | null;
   /** The stack shown: "self", "encoder", "decoder", "cross", "vision", ... */
-  kind: string;
+  stack: string;
   layer: number;
   head: number;
   view: string;
@@ -220,7 +220,7 @@ export interface Traits {
   subtitle: string;
   notice: string;
   error: string;
-  /** The layer, head and kind that the arrays belong to. */
+  /** The layer, head and stack that the arrays belong to. */
   shown: [number, number, string];
   revision: number;
   /** How many steps Python can undo and redo. */

@@ -136,15 +136,15 @@ def test_an_encoder_decoder_s_heads(opened, asked, t5):
     expect(filters.locator("option")).to_have_text(["Encoder", "Decoder", "Cross"])
     left, right = (frame.locator(f"#{side} text") for side in ("left", "right"))
     read, said = ([WORDS[i - 2] for i in ids] for ids in (IDS, DECODER_IDS))
-    for kind, sides in (
+    for stack, sides in (
         ("encoder", (read, read)),
         ("cross", (said, read)),
         ("decoder", (said, said)),
     ):
-        filters.select_option(label=kind.capitalize())
+        filters.select_option(label=stack.capitalize())
         expect(layer).to_have_value("1")
         # BertViz gives each of four heads a quarter of the ink.
-        close(frame.locator("#attention line"), t5[kind, 1] / 4)
+        close(frame.locator("#attention line"), t5[stack, 1] / 4)
         expect(left).to_have_text(sides[0])
         expect(right).to_have_text(sides[1])
     layer.select_option("2")

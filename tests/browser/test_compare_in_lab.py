@@ -86,7 +86,7 @@ def opened(module_lab):
 @pytest.fixture
 def root(opened):
     opened.run_cell(
-        "a.mask = b.mask = None; a.kind = 'self'; c.kind = 'self'; c.layer = 3; c.head = 7\n"
+        "a.mask = b.mask = None; a.stack = 'self'; c.stack = 'self'; c.layer = 3; c.head = 7\n"
         "c.selection = None"
     )
     root = opened.widget()
@@ -120,7 +120,7 @@ def shows(root, a, b):
 
 def pick(root, what, value):
     root.get_by_role("combobox", name=what, exact=True).select_option(str(value))
-    expect(root).to_have_attribute(f"data-{'kind' if what == 'stack' else what}", str(value))
+    expect(root).to_have_attribute(f"data-{what}", str(value))
 
 
 def test_every_cell_is_told_of_both_sides(root, maps):

@@ -191,7 +191,7 @@ def test_another_stack_ends_the_series_of_the_one_before(lab):
     notebook.run_cell("w.view = 'grid'")
     root = notebook.widget()
     expect(root.locator(".aw-grid-progress")).to_contain_text("2 of 6 layers")
-    notebook.run_cell("w.kind = 'mean over heads'; gate.release(100)")
+    notebook.run_cell("w.stack = 'mean over heads'; gate.release(100)")
     grid = root.locator(".aw-heads-grid")
     expect(grid).to_have_attribute("aria-busy", "false")
     expect(grid).to_have_attribute("data-heads", "6")

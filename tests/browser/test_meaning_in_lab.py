@@ -96,7 +96,7 @@ def opened(module_lab):
 @pytest.fixture
 def view(opened):
     opened.run_cell(
-        f"w.kind = 'self'; w.layer = {LAYER}; w.head = {HEAD}; w.view = 'heatmap'\n"
+        f"w.stack = 'self'; w.layer = {LAYER}; w.head = {HEAD}; w.view = 'heatmap'\n"
         "w.mask = None; w.selection = None; w.quantity = 'attention'; w.color_scale = 'unit'"
     )
     view = MapView(opened)
@@ -115,9 +115,9 @@ def choose(view, quantity):
     expect(radio).to_have_attribute("aria-checked", "true")
 
 
-def stack(view, kind, layer=LAYER):
-    view.root.get_by_label("stack", exact=True).select_option(kind)
-    expect(view.root).to_have_attribute("data-kind", kind)
+def pick_stack(view, stack, layer=LAYER):
+    view.root.get_by_label("stack", exact=True).select_option(stack)
+    expect(view.root).to_have_attribute("data-stack", stack)
     if layer is not None:
         view.root.get_by_label("layer", exact=True).select_option(str(layer))
         expect(view.root).to_have_attribute("data-layer", str(layer))
@@ -180,46 +180,46 @@ def test_the_inspector_goes_on_to_what_the_weight_carries(view, own):
 
 
 def test_means_and_rollout_are_stacks_that_say_what_they_are(view, opened, own):
-    kinds = view.root.get_by_label("stack", exact=True).locator("option")
-    expect(kinds).to_have_text(["self", "mean over heads", "mean over layers", "rollout"])
+    names = view.root.get_by_label("stack", exact=True).locator("option")
+    expect(names).to_have_text(["self", "mean over heads", "mean over layers", "rollout"])
     notice = view.root.locator(".aw-notice")
     choose(view, "output-norm")
-    stack(view, "mean over heads")
+    pick_stack(view, "mean over heads")
     expect(notice).to_contain_text("Mean over the heads of each layer. A click is a what-if")
     shows(view, own.maps[LAYER].mean(dim=0).numpy())
     # Such a map has no scores and values of its own.
     expect(colours(view)).to_be_hidden()
     expect(view.root.get_by_role("radio", name="Steps")).to_be_disabled()
-    stack(view, "rollout", layer=4)
+    pick_stack(view, "rollout", layer=4)
     expect(notice).to_contain_text("Attention rollout (Abnar & Zuidema 2020, arXiv 2005.00928)")
     shows(view, own.rolled()[4])
-    stack(view, "mean over layers", layer=None)
+    pick_stack(view, "mean over layers", layer=None)
     expect(notice).to_contain_text("Mean over the layers, head by head")
     view.root.get_by_label("head", exact=True).select_option("7")
     expect(view.root.locator(".aw-busy")).to_be_hidden()
     shows(view, own.maps[:, 7].mean(dim=0).numpy())
-    stack(view, "self")
+    pick_stack(view, "self")
     shows(view, own.maps[LAYER, 7].numpy())
     expect(notice).to_contain_text("As the model computed it")
     opened.run_until("print(w.quantity)", "attention")
 
 
 def test_a_mask_on_a_mean_is_a_what_if_on_that_map(view, own):
-    stack(view, "mean over heads")
+    pick_stack(view, "mean over heads")
     view.click(2, 0)
     want = own.maps[LAYER].mean(dim=0).double().numpy()
     want[2, 0] = 0
     want[2] /= want[2].sum()
     shows(view, want)
-    stack(view, "self")
+    pick_stack(view, "self")
     view.masked(0, N * N)
     shows(view, own.maps[LAYER, 0].numpy())
-    stack(view, "mean over heads")
+    pick_stack(view, "mean over heads")
     view.masked(1, N * N)
 
 
 def test_the_grid_and_the_lines_of_a_derived_stack(view, opened, own):
-    stack(view, "mean over layers", layer=None)
+    pick_stack(view, "mean over layers", layer=None)
     view.root.get_by_role("radio", name="Grid").click()
     expect(view.root.locator(".aw-thumb")).to_have_count(12)
     mean = own.maps.mean(dim=0).numpy()

@@ -32,7 +32,7 @@ IMAGE = "image = opened('clip')\nimage"
 
 
 def weights(name):
-    """transformers' own eager attention, (h, n_q, n_k) by kind and layer."""
+    """transformers' own eager attention, (h, n_q, n_k) by stack and layer."""
     return eager(ARCHITECTURES[name].make(), ARCHITECTURES[name].inputs())
 
 
@@ -53,7 +53,7 @@ def opened(module_lab):
 
 @pytest.fixture
 def both(opened):
-    opened.run_cell("both.kind = 'encoder'; both.view = 'heatmap'; both.layer = both.head = 0")
+    opened.run_cell("both.stack = 'encoder'; both.view = 'heatmap'; both.layer = both.head = 0")
     view = MapView(opened)
     expect(view.root).to_have_attribute("data-view", "heatmap")
     return view
@@ -61,7 +61,7 @@ def both(opened):
 
 def pick(root, what, value):
     root.get_by_label(what, exact=True).select_option(str(value))
-    expect(root).to_have_attribute(f"data-{'kind' if what == 'stack' else what}", str(value))
+    expect(root).to_have_attribute(f"data-{what}", str(value))
     expect(root.locator(".aw-busy")).to_be_hidden()
 
 
@@ -71,14 +71,14 @@ def options(root, what):
 
 def test_each_stack_has_its_own_layers_heads_and_numbers(both, opened, t5):
     assert options(both.root, "stack")[:3] == ["encoder", "decoder", "cross"]
-    for kind, layer, head in (("cross", 2, 3), ("decoder", 1, 0), ("encoder", 1, 2)):
-        pick(both.root, "stack", kind)
-        n_layers = sum(one == kind for one, _ in t5)
+    for stack, layer, head in (("cross", 2, 3), ("decoder", 1, 0), ("encoder", 1, 2)):
+        pick(both.root, "stack", stack)
+        n_layers = sum(one == stack for one, _ in t5)
         assert options(both.root, "layer") == [f"layer {i}" for i in range(n_layers)]
         pick(both.root, "layer", layer)
         pick(both.root, "head", head)
-        shows(both, t5[kind, layer][head])
-        opened.run_until("print(both.shown)", str((layer, head, kind)))
+        shows(both, t5[stack, layer][head])
+        opened.run_until("print(both.shown)", str((layer, head, stack)))
 
 
 def test_cross_attention_looks_from_the_decoder_at_the_encoder(both):
@@ -122,7 +122,7 @@ def test_each_stack_has_its_own_mask_and_it_comes_back(both, opened, t5):
     for _ in range(3):
         both.root.get_by_label("undo (Ctrl+Z)").click()
     # The first of the three edits was the encoder's: undo goes where it was made.
-    expect(both.root).to_have_attribute("data-kind", "encoder")
+    expect(both.root).to_have_attribute("data-stack", "encoder")
     both.masked(0, 49)
     shows(both, t5["encoder", 0][0])
     pick(both.root, "stack", "cross")
@@ -130,7 +130,7 @@ def test_each_stack_has_its_own_mask_and_it_comes_back(both, opened, t5):
     for _ in range(3):
         both.root.get_by_label("redo (Ctrl+Shift+Z)").click()
     both.masked(2, 35)
-    opened.run_cell("both.kind = 'encoder'")
+    opened.run_cell("both.stack = 'encoder'")
     both.masked(1, 49)
     opened.run_cell("while both.undo(): pass")
 
@@ -155,13 +155,13 @@ def test_lines_are_those_of_the_stack(both, opened, t5):
 def test_the_grid_has_every_head_of_the_stack(both, t5):
     both.root.get_by_role("radio", name="Grid").click()
     grid = both.root.locator(".aw-heads-grid")
-    for kind, count in (("encoder", 8), ("cross", 12), ("decoder", 12)):
-        pick(both.root, "stack", kind)
+    for stack, count in (("encoder", 8), ("cross", 12), ("decoder", 12)):
+        pick(both.root, "stack", stack)
         expect(grid.locator(".aw-thumb")).to_have_count(count)
-        n_q, n_k = t5[kind, 0].shape[1:]
+        n_q, n_k = t5[stack, 0].shape[1:]
         expect(grid.locator(f'canvas[height="{n_q}"][width="{n_k}"]')).to_have_count(count)
         for layer in (0, count // 4 - 1):
-            thumbnail(both.root, layer, 3, t5[kind, layer][3])
+            thumbnail(both.root, layer, 3, t5[stack, layer][3])
     grid.locator('.aw-thumb[data-layer="1"][data-head="2"]').click()
     expect(both.root).to_have_attribute("data-view", "heatmap")
     shows(both, t5["decoder", 1][2])

@@ -34,7 +34,7 @@ def write(n):
 WRITE = "w = write(40)\nw"
 REVERSE = """
 options = {"max_new_tokens": 12, "do_sample": False}
-r = AttentionWidget.from_model(reverses, letters, "stack", kind="cross", generate=options)
+r = AttentionWidget.from_model(reverses, letters, "stack", stack="cross", generate=options)
 """
 ENDLESS = "e = write(480)"
 
@@ -151,7 +151,7 @@ def test_a_translation_looks_back_at_what_it_read(opened):
     expect(view.root).to_have_attribute("data-layer", "1")
     shows(view, outputs.cross_attentions[1][0, 0].numpy())
     view.root.get_by_label("stack", exact=True).select_option("decoder")
-    expect(view.root).to_have_attribute("data-kind", "decoder")
+    expect(view.root).to_have_attribute("data-stack", "decoder")
     shows(view, outputs.decoder_attentions[1][0, 0].numpy())
     expect(view.root.locator(".aw-notice")).to_contain_text("Written so far: “k c a t s")
 

@@ -31,7 +31,7 @@ function opened(more: Partial<ComparisonTraits> = {}, host: { comm_live?: boolea
     ...{
       rows: ROWS,
       columns: COLUMNS,
-      kind: "self",
+      stack: "self",
       layer: 0,
       head: 0,
       revision: 1,

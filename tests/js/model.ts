@@ -90,7 +90,7 @@ export function traitsOf(): Traits {
     ...{
       merge: null,
       hide_special: null,
-      kind: "cross",
+      stack: "cross",
       layer: 0,
       head: 0,
       shown: [0, 0, "cross"],

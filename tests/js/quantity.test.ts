@@ -33,7 +33,7 @@ const times = (A: number[][], V: number[][]) =>
 
 function store(more: Partial<Record<keyof Traits, unknown>> = {}) {
   const traits: Record<string, unknown> = {
-    ...{ tokens: ["a", "b"], key_tokens: ["x", "y", "z"], kind: "cross", layer: 0, head: 0 },
+    ...{ tokens: ["a", "b"], key_tokens: ["x", "y", "z"], stack: "cross", layer: 0, head: 0 },
     ...{ layers: [], derived_layers: [], shown: [0, 0, "cross"], temperature: 1, scale: 1 },
     ...{ presets: {}, special: [], history: [0, 0], report: null, quantity: "attention" },
     mask: { data: new DataView(new ArrayBuffer(6)), dtype: "uint8", shape: [2, 3] },

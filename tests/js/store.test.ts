@@ -5,7 +5,7 @@ import { NotSaved } from "../../js/state/waiting";
 import type { Traits } from "../../js/wire/schema";
 import { type FakeOptions, fakeModel, unending } from "./model";
 
-const LINES = { type: "lines", layer: 2, kind: "decoder" };
+const LINES = { type: "lines", layer: 2, stack: "decoder" };
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -43,7 +43,7 @@ test("an answer that came with the state is not asked for", async () => {
 
 test.each([
   ["another layer", { ...LINES, layer: 3 }, { asked: LINES, answer: {}, buffers: [] }],
-  ["another stack", { ...LINES, kind: "cross" }, { asked: LINES, answer: {}, buffers: [] }],
+  ["another stack", { ...LINES, stack: "cross" }, { asked: LINES, answer: {}, buffers: [] }],
   ["nothing came", LINES, null],
 ])("%s is asked for", async (_, wanted, ahead) => {
   const { store, asked, reply } = opened(ahead);

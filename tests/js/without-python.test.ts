@@ -9,7 +9,7 @@ import { arraysOf, changeOf } from "./model";
 
 const NONE = { commLive: false };
 const LAYERS: LayerInfo[] = [0, 1, 2].map((index) => ({
-  ...{ index, module: "", kind: "cross", n_heads: 2, n_kv_heads: 2, proved: null },
+  ...{ index, module: "", stack: "cross", n_heads: 2, n_kv_heads: 2, proved: null },
 }));
 
 beforeEach(() => {
@@ -170,7 +170,7 @@ describe("without Python", () => {
   const refused = "This is not saved here: it needs a running kernel";
 
   it("a stack, a head, words and special tokens go back to what is shown", () => {
-    const both = [...LAYERS, { ...LAYERS[0], kind: "self" }];
+    const both = [...LAYERS, { ...LAYERS[0], stack: "self" }];
     const card = openCard({ layers: both, merge: "tokens", hide_special: false }, NONE);
     pick(card, "stack", "self");
     expect([card.$(".aw-pick-stack").value, said(card)]).toEqual([
@@ -283,7 +283,7 @@ describe("lines of a model", () => {
     await reply(0);
     expect(drawn()).toBe("1");
     pick(card, "layer", 1);
-    expect(card.fake.asked[1]).toMatchObject({ type: "lines", layer: 1, kind: "cross" });
+    expect(card.fake.asked[1]).toMatchObject({ type: "lines", layer: 1, stack: "cross" });
     await card.fake.receive({ ...arraysOf(), shown: [1, 0, "cross"], revision: 2 });
     expect(readout()).toBe("waiting for the lines of layer 1");
     await reply(1);

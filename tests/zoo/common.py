@@ -52,8 +52,8 @@ class Entry:
     inputs
         A batch of two different rows without padding.
     stacks
-        How many layers are shown, by kind: "self", "encoder", "decoder", "cross", "vision",
-        "audio", or a kind with a size, "cross 8×64".
+        How many layers are shown, by stack: "self", "encoder", "decoder", "cross", "vision",
+        "audio", or a stack with a size, "cross 8×64".
     padded
         The same batch where row 1 has N_PADDING positions of padding, at the left, or at the right
         where the model wants padding there. None where the model takes no padding.
@@ -69,7 +69,7 @@ class Entry:
         Returns the eager weights of (model, inputs) where `eager_weights` cannot: keys are
         (module name, number of the call), values are (2, h, n_q, n_k).
     real
-        Says for (inputs, kind, n_q) which of the queries of row 1 of padded inputs are real, where
+        Says for (inputs, stack, n_q) which of the queries of row 1 of padded inputs are real, where
         `attention_mask` and `decoder_attention_mask` do not say it.
     """
 
@@ -176,8 +176,8 @@ def capture(model: PreTrainedModel, inputs: Inputs, row: int) -> tuple[ModelSour
 
 
 def stacks_of(source: ModelSource) -> dict[str, int]:
-    """Return how many layers the source shows, by kind."""
-    return dict(Counter(layer.kind for layer in source.layers))
+    """Return how many layers the source shows, by stack."""
+    return dict(Counter(layer.stack for layer in source.layers))
 
 
 def pairs(name: str, how: str, row: int) -> list[tuple[Any, np.ndarray, np.ndarray]]:
@@ -191,25 +191,25 @@ def pairs(name: str, how: str, row: int) -> list[tuple[Any, np.ndarray, np.ndarr
         key = layer.module, calls[layer.module]
         calls[layer.module] += 1
         assert key in wanted, f"no weights of eager attention for {key}: {sorted(wanted)}"
-        ours = source.of(layer.kind).weights(layer.index)
+        ours = source.of(layer.stack).weights(layer.index)
         theirs = of_row(wanted[key], row).numpy()
         assert ours.shape == theirs.shape, f"{key}: {ours.shape}, eager has {theirs.shape}"
-        real = real_queries(name, how, layer.kind, ours.shape[1], row)
+        real = real_queries(name, how, layer.stack, ours.shape[1], row)
         found.append((layer, ours[:, real], theirs[:, real]))
     return found
 
 
-def real_queries(name: str, how: str, kind: str, n_q: int, row: int) -> np.ndarray:
+def real_queries(name: str, how: str, stack: str, n_q: int, row: int) -> np.ndarray:
     """Return which of the n_q queries are not padding, a bool array (n_q,)."""
     entry, every = ENTRIES[name], np.ones(n_q, bool)
     if how == "plain" or row == 0:
         return every
     inputs = inputs_of(name, how)
     if entry.real is not None:
-        return np.array(entry.real(inputs, kind, n_q), bool)
-    source = kind.partition(" ")[0] in _READS_SOURCE
+        return np.array(entry.real(inputs, stack, n_q), bool)
+    source = stack.partition(" ")[0] in _READS_SOURCE
     # Without a decoder's text, cross-attention asks from the one text that there is.
-    source = source or (kind.startswith("cross") and "decoder_input_ids" not in inputs)
+    source = source or (stack.startswith("cross") and "decoder_input_ids" not in inputs)
     mask = inputs.get("attention_mask" if source else "decoder_attention_mask")
     fits = mask is not None and mask.ndim == 2 and mask.shape[1] == n_q
     return mask[row].bool().numpy() if fits else every

@@ -204,7 +204,7 @@ ENTRIES = [
     Entry(
         "decision-transformer", "Decision Transformer", _decision_transformer, _trajectory,
         _THREE, partial(_trajectory, 1),
-        real=lambda _inputs, _kind, n_q: [False] * 3 + [True] * (n_q - 3),
+        real=lambda _inputs, _stack, n_q: [False] * 3 + [True] * (n_q - 3),
         notes="The positions are return, state and action of each step.",
     ),
 ]  # fmt: skip

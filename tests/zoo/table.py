@@ -50,7 +50,7 @@ This page is made by `make models-table` from what `tests/test_zoo.py` and
 Each model is tiny: built from its configuration with random weights, 2 to 4 layers, a few tokens.
 The table says what the code of an architecture gives, and nothing of a trained model.
 
-- **Layers shown** counts the attention layers on the card, by kind. "refused" means that
+- **Layers shown** counts the attention layers on the card, by stack. "refused" means that
   `from_model` raises a ValueError, whose reason is in the notes.
 - **Largest error** bounds the difference between a weight that is shown and the weight of
   transformers' own eager attention, over all layers and heads, and with padding where the model
@@ -142,7 +142,7 @@ def read(text: str) -> set[tuple[str, str, str]]:
 
 def said(stacks: dict[str, int]) -> str:
     """Return how many layers each stack has, in words."""
-    return ", ".join(f"{kind}: {stacks[kind]}" for kind in sorted(stacks, key=_order))
+    return ", ".join(f"{stack}: {stacks[stack]}" for stack in sorted(stacks, key=_order))
 
 
 def bound(error: float) -> str:
@@ -159,9 +159,9 @@ def _sentence(note: str) -> str:
     return f"{note[0].upper()}{note[1:].rstrip('.')}." if note else ""
 
 
-def _order(kind: str) -> tuple[int, str]:
-    kinds = ("self", "encoder", "decoder", "cross", "vision", "audio")
-    return kinds.index(kind.partition(" ")[0]), kind
+def _order(stack: str) -> tuple[int, str]:
+    parts = ("self", "encoder", "decoder", "cross", "vision", "audio")
+    return parts.index(stack.partition(" ")[0]), stack
 
 
 @cache
@@ -199,9 +199,9 @@ def _old_error(name: str) -> float:
         source = _old_source(name, how)
         wanted = eager(_old_model(name), _old_inputs(name, how))
         for layer in source.layers:
-            kind = layer.stack.part
-            first = N_PADDING if how == "padded" and kind in {"self", "encoder"} else 0
-            ours = source.of(layer.kind).weights(layer.index)[:, first:]
-            errors.append(float(np.abs(ours - wanted[kind, layer.index][:, first:]).max()))
+            part = layer.stack_id.part
+            first = N_PADDING if how == "padded" and part in {"self", "encoder"} else 0
+            ours = source.of(layer.stack).weights(layer.index)[:, first:]
+            errors.append(float(np.abs(ours - wanted[part, layer.index][:, first:]).max()))
     assert max(errors) <= 1e-6, f"the largest error is {max(errors):.2g}"
     return max(errors)

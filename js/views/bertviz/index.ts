@@ -35,7 +35,7 @@ function mountView(host: HTMLElement, card: Card, kind: BertvizKind): void {
   const show = () => view.show(kind, theme.dark ? "dark" : "light");
   theme.subscribe(show, signal);
   store.subscribe(({ names }) => {
-    if (names.has("layers") || names.has("kind") || names.has("tokens")) view.reload();
+    if (names.has("layers") || names.has("stack") || names.has("tokens")) view.reload();
   }, signal);
   show();
 }

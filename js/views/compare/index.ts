@@ -31,7 +31,7 @@ export function createComparison(
     notice,
     h("div", { class: "aw-stage" }, h("div", { class: "aw-body" }, stage, cell, changes)),
   );
-  const pickers = (["kind", "layer", "head"] as const).map((name) => picker(name, store, scope));
+  const pickers = (["stack", "layer", "head"] as const).map((name) => picker(name, store, scope));
   controls.append(...pickers.map(({ element }) => element));
 
   let reached: Place | null = null;
@@ -120,9 +120,9 @@ export function createComparison(
   root.dataset.ready = "true";
 }
 
-function picker(name: "kind" | "layer" | "head", store: Comparison, { listen }: Scope) {
+function picker(name: "stack" | "layer" | "head", store: Comparison, { listen }: Scope) {
   const select = h("select");
-  const element = h("label", {}, name === "kind" ? "stack" : name, select);
+  const element = h("label", {}, name, select);
   const offered = () => store.get("offered")[name];
   listen(select, "change", () => store.set(name, offered()[select.selectedIndex] as never));
   return {

@@ -36,7 +36,7 @@ function createGrid(parent: HTMLElement, card: Card): void {
   const thumbs = createThumbs();
   const controls = createControls(store, () => picture.open(), card);
   const series = createSeries(store, card, renew);
-  let { kind } = store.shown;
+  let { stack } = store.shown;
   let width = 0;
   root.append(controls.element, series.element, status, list, large.element);
   parent.append(root);
@@ -111,7 +111,7 @@ function createGrid(parent: HTMLElement, card: Card): void {
   const picture = createCanvasView(root, { arrange, paint }, card);
 
   function start() {
-    kind = store.shown.kind;
+    stack = store.shown.stack;
     thumbs.forget();
     large.forget();
     series.start();
@@ -123,7 +123,7 @@ function createGrid(parent: HTMLElement, card: Card): void {
   store.subscribe((change) => {
     // Ask for every head again when the text or the layers have changed; a masked cell changes only the shown head.
     const isOtherText =
-      kind !== store.shown.kind || ["layers", "tokens"].some((name) => change.names.has(name));
+      stack !== store.shown.stack || ["layers", "tokens"].some((name) => change.names.has(name));
     // The inputs also change when another layer or head is shown, but the heads stay the same.
     const isOtherHead = change.names.has("shown") && !change.names.has("history");
     if (isOtherText || (change.inputs && !isOtherHead)) start();

@@ -48,9 +48,9 @@ export function createSeries(store: Store, { signal, listen }: Env, changed: () 
     phase = "computing";
     isStopping = false;
     show();
-    const { kind } = store.shown;
+    const { stack } = store.shown;
     const ask = (part: number) => {
-      const answer = store.request({ type: "grid", kind, part }, until);
+      const answer = store.request({ type: "grid", stack, part }, until);
       answer.catch(() => {}); // the request for the next part may fail before the code awaits it
       return answer;
     };

@@ -137,7 +137,7 @@ function createLines(parent: HTMLElement, store: Store, env: Env): void {
   env.listen(box, "scroll", picture.request, { passive: true });
   store.subscribe((change) => {
     if (change.names.has("tokens")) looking.forget();
-    const names = ["kind", "layer", "layers", "tokens", "key_tokens"];
+    const names = ["stack", "layer", "layers", "tokens", "key_tokens"];
     if (change.all || names.some((name) => change.names.has(name))) void source.load();
     else if (change.rows.size || change.names.has("shown")) renew();
     else if (change.names.has("heads_on")) show();

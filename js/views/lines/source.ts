@@ -7,7 +7,7 @@ import { fromMatrices, fromMessage, type LineData, withHead } from "./data";
 /** The lines of all heads of a layer, from Python. */
 interface LayerLines {
   layer: number;
-  kind: string;
+  stack: string;
   data: LineData;
 }
 
@@ -22,7 +22,7 @@ export function createSource(store: Store, signal: AbortSignal, changed: () => v
 
   /** Whether the page has the maps of all heads, as for a sentence; Python sends the lines of a model layer by layer. */
   const isHere = () =>
-    store.get("layers").every(({ module }) => module === "") && store.stacked === store.nHeads;
+    store.get("layers").every(({ module }) => module === "") && store.stackedHeads === store.nHeads;
 
   /** The lines of the layer that is shown; null where they have not arrived. */
   function current(): LineData | null {
@@ -30,8 +30,8 @@ export function createSource(store: Store, signal: AbortSignal, changed: () => v
       const heads = Array.from({ length: store.nHeads }, (_, head) => head);
       return fromMatrices(heads.map((head) => store.matrix("attention", head) as Matrix));
     }
-    const { layer, head, kind } = store.shown;
-    const isShown = (lines: LayerLines | null) => lines?.layer === layer && lines.kind === kind;
+    const { layer, head, stack } = store.shown;
+    const isShown = (lines: LayerLines | null) => lines?.layer === layer && lines.stack === stack;
     if (isShown(newest)) [drawn, newest] = [newest, null];
     // For the shown head the page has newer weights, with the cells that were masked by hand.
     return drawn && isShown(drawn) ? withHead(drawn.data, head, store.attention) : null;
@@ -50,10 +50,10 @@ export function createSource(store: Store, signal: AbortSignal, changed: () => v
       problem = "";
       if (isHere() || !current()) changed();
       if (isHere()) return;
-      const [layer, kind] = [store.get("layer"), store.get("kind")];
+      const [layer, stack] = [store.get("layer"), store.get("stack")];
       try {
-        const { content, buffers } = await store.request({ type: "lines", layer, kind }, until);
-        newest = { layer, kind, data: fromMessage(content as never, buffers) };
+        const { content, buffers } = await store.request({ type: "lines", layer, stack }, until);
+        newest = { layer, stack, data: fromMessage(content as never, buffers) };
       } catch (error) {
         if (until.aborted) return;
         problem = problemOf("The lines", error);

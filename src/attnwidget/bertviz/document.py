@@ -122,16 +122,16 @@ def document_encoder_decoder(
     encoder_tokens, decoder_tokens:
         n_e and n_d strings, required if the given attention refers to them.
     layers:
-        The model's numbers of the layers, by kind: ``{"cross": [1, 3]}``. By default 0, 1, ...
+        The model's numbers of the layers, by stack: ``{"cross": [1, 3]}``. By default 0, 1, ...
     layer, include_layers, heads, include_heads, prettify_tokens, theme, display_mode, max_bytes:
-        As for `document`. A kind of attention without any of the kept layers is left out, and the
-        document states this.
+        As for `document`. A stack without any of the kept layers is left out, and the document
+        states this.
 
     Raises
     ------
     TypeError, ValueError, ImportError, RuntimeError
-        For the reasons of `document`. ValueError also if the kinds of attention in a head view have
-        different numbers of heads, because BertViz would draw them wrongly.
+        For the reasons of `document`. ValueError also if the stacks in a head view have different
+        numbers of heads, because BertViz would draw them wrongly.
     """
     options = DocumentOptions.of(kind, keywords)
     maps = {k: w for k, w in zip(_LABELS, (encoder, decoder, cross), strict=True) if w is not None}

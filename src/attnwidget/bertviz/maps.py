@@ -27,7 +27,7 @@ _NUMBERS = np.array(
 
 @dataclass(frozen=True, eq=False)
 class Stack:
-    """The attention of a kind: a map (h, n_rows, n_columns) for each layer.
+    """The attention of a stack: a map (h, n_rows, n_columns) for each layer.
 
     `name` is the name of the argument with the maps, `numbers` the model's numbers of the layers,
     in the order of `weights`. `n_heads` is h, and `heads` are the heads shown.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from attnwidget.sources.api import stack
+from attnwidget.sources.api import stack_layers
 from attnwidget.sources.stacks import StackId
 
 if TYPE_CHECKING:
@@ -37,9 +37,11 @@ def bertviz_document(
     if _has_both_sides(source):
         heads = {layer.n_heads for layer in source.layers}
         # BertViz's head view can show stacks together only if they have equally many heads.
-        stack_ids = (source.stack,) if kind == "head" and len(heads) > 1 else _BOTH_SIDES
+        stack_ids = (source.stack_id,) if kind == "head" and len(heads) > 1 else _BOTH_SIDES
         sources: dict[str, Source] = {stack_id.part: source.of(stack_id) for stack_id in stack_ids}
-        numbers = {name: [layer.index for layer in stack(of)] for name, of in sources.items()}
+        numbers = {
+            name: [layer.index for layer in stack_layers(of)] for name, of in sources.items()
+        }
         maps = {name: [of.weights(i) for i in numbers[name]] for name, of in sources.items()}
         return document_encoder_decoder(
             kind,
@@ -57,7 +59,7 @@ def bertviz_document(
             "bertviz: got maps with key_tokens, but BertViz's views want a single list of tokens "
             "for queries and keys"
         )
-    layers = [layer.index for layer in stack(source)]
+    layers = [layer.index for layer in stack_layers(source)]
     weights = [source.weights(number) for number in layers]
     pair = {"sentence_b_start": source.sentence_b_start} if source.sentence_b_start else {}
     return document(
@@ -70,17 +72,17 @@ def bertviz_views(source: Source) -> tuple[str, ...]:
     if source.model is None:
         return ()
     views: tuple[str, ...] = ()
-    if _has_both_sides(source) or source.stack.part != "cross":
+    if _has_both_sides(source) or source.stack_id.part != "cross":
         views = ("bertviz-head", "bertviz-model")
-    if source.stack == StackId("self") and source.model.config.model_type in _NEURONS:
+    if source.stack_id == StackId("self") and source.model.config.model_type in _NEURONS:
         views += ("bertviz-neuron",)
     return views
 
 
 def _has_both_sides(source: Source) -> bool:
     """Return whether the source shows an encoder-decoder, whose stacks BertViz shows together."""
-    stacks = {layer.stack for layer in source.layers}
-    return source.stack in _BOTH_SIDES and stacks >= set(_BOTH_SIDES)
+    stacks = {layer.stack_id for layer in source.layers}
+    return source.stack_id in _BOTH_SIDES and stacks >= set(_BOTH_SIDES)
 
 
 def _neurons(source: Source, layer: int | None, head: int, options: Mapping[str, Any]) -> Document:

@@ -48,9 +48,9 @@ def arrange(model: PreTrainedModel, calls: Sequence[Call]) -> list[tuple[Layer, 
         for number, call in numbered:
             # Maps of different sizes belong to different stacks, because their tokens differ.
             h, n_q, n_k = call.shape
-            stack = StackId(part, None if equal_sizes else (n_q, n_k))
-            name, h_kv = stack.name(several=True), call.n_kv_heads
-            pairs.append((Layer(number, call.module, name, stack, h, h_kv, call.proved), call))
+            stack_id = StackId(part, None if equal_sizes else (n_q, n_k))
+            name, h_kv = stack_id.name(several=True), call.n_kv_heads
+            pairs.append((Layer(number, call.module, name, stack_id, h, h_kv, call.proved), call))
     return pairs
 
 
@@ -128,10 +128,10 @@ def parted(layer_calls: Sequence[tuple[Layer, Call]]) -> str:
 
 def _named(layers: Sequence[Layer], layer_calls: Sequence[tuple[Layer, Call]]) -> str:
     """Return "layers 0, 2", with the names of the stacks if there are several stacks."""
-    several = len({layer.stack for layer, _ in layer_calls}) > 1
+    several = len({layer.stack_id for layer, _ in layer_calls}) > 1
     texts = []
-    for kind in dict.fromkeys(layer.kind for layer in layers):
-        numbers = [str(layer.index) for layer in layers if layer.kind == kind]
+    for stack in dict.fromkeys(layer.stack for layer in layers):
+        numbers = [str(layer.index) for layer in layers if layer.stack == stack]
         text = f"layer{'s' * (len(numbers) != 1)} {', '.join(numbers)}"
-        texts.append(f"{kind} {text}" if several else text)
+        texts.append(f"{stack} {text}" if several else text)
     return "; ".join(texts)

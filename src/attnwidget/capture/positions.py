@@ -26,7 +26,7 @@ _NO_TEXT_TYPE = re.compile(r"qformer|perceiver|musicgen\w*_decoder")
 
 
 def shared_tokens(
-    kind: str, n: int, reading: Reading, model: PreTrainedModel, modules: Sequence[str]
+    part: str, n: int, reading: Reading, model: PreTrainedModel, modules: Sequence[str]
 ) -> tuple[tuple[str, ...], Text | None]:
     """Return the labels that all attention `modules` of a stack have, and their text.
 
@@ -35,7 +35,7 @@ def shared_tokens(
     """
     # The names of the layers of a tower differ only in numbers.
     towers = {re.sub(r"\d+", "", module): module for module in modules}
-    labels = {stack_tokens(kind, n, reading, model, module) for module in towers.values()}
+    labels = {stack_tokens(part, n, reading, model, module) for module in towers.values()}
     return labels.pop() if len(labels) == 1 else (numbers(n), None)
 
 
@@ -46,20 +46,21 @@ def parts_shown(model: PreTrainedModel, modules: Sequence[str]) -> str:
 
 
 def stack_tokens(
-    kind: str, n: int, reading: Reading, model: PreTrainedModel, module: str = ""
+    part: str, n: int, reading: Reading, model: PreTrainedModel, module: str = ""
 ) -> tuple[tuple[str, ...], Text | None]:
-    """Return labels for the `n` positions of a stack of `kind`, and the text with these labels.
+    """Return labels for the `n` positions of a stack, and the text with these labels.
 
-    `module` is the qualified name of the stack's first attention module. The nearest module around
-    it that has a config gives the tower's config. The text is None for patches, frames and numbers.
+    `part` is the part of the stack's `StackId`. `module` is the qualified name of the stack's first
+    attention module. The nearest module around it that has a config gives the tower's config. The
+    text is None for patches, frames and numbers.
     """
     config, inputs = _tower_config(model, module), {**reading.inputs, **reading.own}
-    text = reading.texts.get("target" if kind == "decoder" else "source")
+    text = reading.texts.get("target" if part == "decoder" else "source")
     if text is not None:
-        beside = _beside_image(n, text, config, inputs, model) if kind == "self" else None
+        beside = _beside_image(n, text, config, inputs, model) if part == "self" else None
         if beside is not None and len(beside.tokens) == n:
             return beside.tokens, beside
-        if len(text.tokens) == n and _reads_text(kind, config, model, module):
+        if len(text.tokens) == n and _reads_text(part, config, model, module):
             return text.tokens, text
     return tower_labels(n, config, inputs, module) or numbers(n), None
 
@@ -80,24 +81,24 @@ def _tower_config(model: PreTrainedModel, module: str) -> Any:
     return next(c for c in configs if isinstance(getattr(c, "model_type", None), str))
 
 
-def _reads_text(kind: str, config: Any, model: PreTrainedModel, module: str) -> bool:
+def _reads_text(part: str, config: Any, model: PreTrainedModel, module: str) -> bool:
     """Return whether the positions of the stack come from embeddings of token ids."""
     import torch
 
-    if kind not in {"self", "encoder", "decoder"} or _NO_TEXT_TYPE.search(config.model_type):
+    if part not in {"self", "encoder", "decoder"} or _NO_TEXT_TYPE.search(config.model_type):
         return False
     if _NO_TEXT_MODULE.search(module):
         return False
-    for part in _around(model, module):
-        own = [child for name, child in part.named_children() if "embed" in name]
+    for owner in _around(model, module):
+        own = [child for name, child in owner.named_children() if "embed" in name]
         inner = [child for outer in own for child in (outer, *outer.children())]
         has_words = any(_is_vocabulary(child, config) for child in inner)
-        if not hasattr(part, "get_input_embeddings"):
+        if not hasattr(owner, "get_input_embeddings"):
             if has_words:
                 return True
             continue
         try:
-            words = part.get_input_embeddings()
+            words = owner.get_input_embeddings()
         except (NotImplementedError, AttributeError):  # OwlViT's text tower does not say.
             return has_words
         return isinstance(words, torch.nn.Embedding) or _is_vocabulary(words, config)

@@ -57,8 +57,8 @@ class ModelSource(BaseSource):
         self._model, self._reading = model, reading
         self.name = type(model).__name__
         self.layers = tuple(layer for layer, _ in layer_calls)
-        self.kinds = {layer.stack: layer.kind for layer in self.layers}
-        self.stack = self.layers[0].stack
+        self.stack_names = {layer.stack_id: layer.stack for layer in self.layers}
+        self.stack_id = self.layers[0].stack_id
         self._labels = dict(labels)
         self._calls = StackCalls(layer_calls)
         self._replaced: dict[tuple[StackId, int, int], HeadInputs] = {}
@@ -120,37 +120,37 @@ class ModelSource(BaseSource):
             raise ValueError(f"model: {self._doubt} strict=False shows them with this warning.")
 
     @property
-    def kind(self) -> str:
+    def stack(self) -> str:
         """The name of the stack shown."""
-        return self.kinds[self.stack]
+        return self.stack_names[self.stack_id]
 
     @property
     def tokens(self) -> tuple[str, ...]:
         """The tokens of the queries of the stack shown."""
-        return self._labels[self.stack].tokens
+        return self._labels[self.stack_id].tokens
 
     @property
     def key_tokens(self) -> tuple[str, ...] | None:
         """The tokens of the keys, None if these are the tokens of the queries."""
-        return self._labels[self.stack].key_tokens
+        return self._labels[self.stack_id].key_tokens
 
     @property
     def text(self) -> Text | None:
         """The tokenizer's facts about the queries' tokens, None for patches and frames."""
-        return self._labels[self.stack].text
+        return self._labels[self.stack_id].text
 
     @property
     def key_text(self) -> Text | None:
         """The tokenizer's facts about the keys' tokens, None for patches and frames."""
-        return self._labels[self.stack].key_text
+        return self._labels[self.stack_id].key_text
 
     @property
     def subtitle(self) -> str:
         """The model and its sizes, for the widget's head line."""
-        layers = [layer for layer in self.layers if layer.stack == self.stack]
-        _, n_q, n_k = self._calls.of(self.stack, layers[0].index)[0].shape
-        kind = "" if len(self.kinds) == 1 else f"{self.kind} · "
-        return f"{self.name} · {kind}{sizes_said(layers, n_q, n_k)}"
+        layers = [layer for layer in self.layers if layer.stack_id == self.stack_id]
+        _, n_q, n_k = self._calls.of(self.stack_id, layers[0].index)[0].shape
+        stack = "" if len(self.stack_names) == 1 else f"{self.stack} · "
+        return f"{self.name} · {stack}{sizes_said(layers, n_q, n_k)}"
 
     @property
     def notice(self) -> str:
@@ -185,7 +185,7 @@ class ModelSource(BaseSource):
     @property
     def in_windows(self) -> bool:
         """Whether each layer of the stack shown attends within windows of an image (Swin)."""
-        return self.stack in self._calls.in_windows
+        return self.stack_id in self._calls.in_windows
 
     @property
     def merge(self) -> str | None:
@@ -208,12 +208,12 @@ class ModelSource(BaseSource):
         """For each query, whether its token is special ([CLS], padding)."""
         return () if self.text is None else self.text.special
 
-    def of(self, kind: str | StackId) -> Source:
+    def of(self, stack: str | StackId) -> Source:
         """Return the source with another stack shown, or a source derived from another stack."""
-        stack = find_stack(self.stacks, kind)
+        stack_id = find_stack(self.stacks, stack)
         new = copy.copy(self)
-        new.stack = stack.derive("")
-        return derive(new, stack.derived)
+        new.stack_id = stack_id.derive("")
+        return derive(new, stack_id.derived)
 
     def with_notice(self, notice: str) -> ModelSource:
         """Return the source with another notice."""
@@ -235,12 +235,12 @@ class ModelSource(BaseSource):
         ValueError
             If there is no such layer or head, or the head computed NaN.
         """
-        call, _ = self._calls.of(self.stack, layer)
+        call, _ = self._calls.of(self.stack_id, layer)
         head = index("head", head, range(call.shape[0]))
         if not self.is_own(layer, head):
-            return self._replaced[self.stack, layer, head]
+            return self._replaced[self.stack_id, layer, head]
         try:
-            return self._calls.head(self.stack, layer, head)
+            return self._calls.head(self.stack_id, layer, head)
         except HeadError as error:
             raise ValueError(f"model: what {self.name} computed in {error}") from None
 
@@ -257,27 +257,27 @@ class ModelSource(BaseSource):
         decoder), the row is zero. For such a row, transformers' eager attention gives equal
         weights, and its sdpa an output of zero.
         """
-        call, locked = self._calls.of(self.stack, layer)
+        call, locked = self._calls.of(self.stack_id, layer)
         if head is None and rows is not None:
             heads = range(call.shape[0])
             return np.stack([self.weights(layer, head, rows) for head in heads])
         if head is None:
             weights = layer_weights(call, locked)
-            for stack, edited_layer, edited_head in self._replaced:
-                if (stack, edited_layer) == (self.stack, layer):
+            for stack_id, edited_layer, edited_head in self._replaced:
+                if (stack_id, edited_layer) == (self.stack_id, layer):
                     weights[edited_head] = self.weights(layer, edited_head)
             return weights
         head = index("head", head, range(call.shape[0]))
         if rows is not None and self.is_own(layer, head):
             part = call.of_head(head).of_queries(rows)
             return layer_weights(part, hidden(part))[0]
-        weights = head_weights(self.head(layer, head), self.stack in self._calls.sinks)
+        weights = head_weights(self.head(layer, head), self.stack_id in self._calls.sinks)
         return weights if rows is None else weights[rows]
 
     def maps(self, layer: int) -> NDArray[np.float32]:
         """Return the weights of `layer`, (h, n_q, n_k), including the column of a sink."""
         weights = self.weights(layer)
-        if self.stack not in self._calls.sinks:
+        if self.stack_id not in self._calls.sinks:
             return weights
         # An all-zero row (padding) stays zero in the column of the sink.
         total = weights.sum(axis=-1, keepdims=True)
@@ -285,7 +285,7 @@ class ModelSource(BaseSource):
 
     def output_norms(self, layer: int, head: int) -> NDArray[np.float32] | None:
         """Return ‖v_j W_O‖ of a head's values, (n_k,); None if W_O or V is not known."""
-        call, V = self._calls.of(self.stack, layer)[0], self.head(layer, head).V
+        call, V = self._calls.of(self.stack_id, layer)[0], self.head(layer, head).V
         if V is None:
             return None
         d_k = None if call.q is None else int(call.q.shape[-1])
@@ -310,11 +310,11 @@ class ModelSource(BaseSource):
         if name in {"tokens", "key_tokens"}:
             known = self.tokens if name == "tokens" else self.key_tokens
             changes: dict[str, Any] = {name: check_labels(name, value, known)}
-            labels = replace(self._labels[self.stack], **changes)
-            new._labels = {**self._labels, self.stack: labels}
+            labels = replace(self._labels[self.stack_id], **changes)
+            new._labels = {**self._labels, self.stack_id: labels}
         else:
             inputs = with_input(self.head(layer, head), name, value, self.name)
-            new._replaced = {**self._replaced, (self.stack, layer, head): inputs}
+            new._replaced = {**self._replaced, (self.stack_id, layer, head): inputs}
         return new
 
     def reset(self) -> ModelSource:
@@ -327,4 +327,4 @@ class ModelSource(BaseSource):
 
     def is_own(self, layer: int, head: int) -> bool:
         """Return whether no input of this head was set by hand."""
-        return (self.stack, layer, head) not in self._replaced
+        return (self.stack_id, layer, head) not in self._replaced

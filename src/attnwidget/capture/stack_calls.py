@@ -35,24 +35,26 @@ class StackCalls:
             # Calls with the same mask share an array.
             if _mask_key(call) not in masks:
                 masks[_mask_key(call)] = hidden(call)
-            rows.setdefault(layer.stack, set()).add(call.rows)
+            rows.setdefault(layer.stack_id, set()).add(call.rows)
         self._calls = {
-            (layer.stack, layer.index): (call, masks[_mask_key(call)])
+            (layer.stack_id, layer.index): (call, masks[_mask_key(call)])
             for layer, call in layer_calls
         }
-        self.sinks = frozenset(layer.stack for layer, call in layer_calls if call.sink is not None)
-        self.in_windows = frozenset(stack for stack, some in rows.items() if len(some) > 1)
+        self.sinks = frozenset(
+            layer.stack_id for layer, call in layer_calls if call.sink is not None
+        )
+        self.in_windows = frozenset(stack_id for stack_id, some in rows.items() if len(some) > 1)
         # Keep the inputs of the last head, because a session reads the head that it shows several
         # times, and each read copies Q, K, V and the bias. Keep a single head, because a bias can
         # be large.
         self._last: tuple[tuple[StackId, int, int], HeadInputs] | None = None
 
-    def of(self, stack: StackId, layer: int) -> tuple[Call, NDArray[np.bool_] | None]:
+    def of(self, stack_id: StackId, layer: int) -> tuple[Call, NDArray[np.bool_] | None]:
         """Return the call of a layer, and the model's mask (True = masked)."""
-        layers = [number for call_stack, number in self._calls if call_stack == stack]
-        return self._calls[stack, index("layer", layer, layers)]
+        layers = [number for call_stack_id, number in self._calls if call_stack_id == stack_id]
+        return self._calls[stack_id, index("layer", layer, layers)]
 
-    def head(self, stack: StackId, layer: int, head: int) -> HeadInputs:
+    def head(self, stack_id: StackId, layer: int, head: int) -> HeadInputs:
         """Return the inputs of a head.
 
         Raises
@@ -60,14 +62,14 @@ class StackCalls:
         HeadError
             If the head computed NaN.
         """
-        call, locked = self.of(stack, layer)
-        key = stack, layer, index("head", head, range(call.shape[0]))
+        call, locked = self.of(stack_id, layer)
+        key = stack_id, layer, index("head", head, range(call.shape[0]))
         last = self._last
         if last is not None and last[0] == key:
             return last[1]
         locked = locked[head] if locked is not None and locked.ndim == 3 else locked
         try:
-            inputs = head_inputs(call, locked, head, stack in self.sinks)
+            inputs = head_inputs(call, locked, head, stack_id in self.sinks)
         except ValueError as error:
             raise HeadError(f"layer {layer}, head {head} ({call.module}): {error}") from None
         self._last = key, inputs

@@ -40,28 +40,28 @@ def stack_labels(
     """Return the labels of each stack that `model` used while it read `reading`."""
     calls: dict[StackId, list[Call]] = {}
     for layer, call in layer_calls:
-        calls.setdefault(layer.stack, []).append(call)
+        calls.setdefault(layer.stack_id, []).append(call)
     labels = {}
-    for stack, stack_calls in calls.items():
-        labels[stack] = (
+    for stack_id, stack_calls in calls.items():
+        labels[stack_id] = (
             _cross_labels(stack_calls, calls, reading, model)
-            if stack.part == "cross"
-            else _labels(stack, stack_calls, reading, model)
+            if stack_id.part == "cross"
+            else _labels(stack_id, stack_calls, reading, model)
         )
         if any(call.sink is not None for call in stack_calls):
-            labels[stack] = labels[stack].with_sink()
+            labels[stack_id] = labels[stack_id].with_sink()
     return labels
 
 
 def _labels(
-    stack: StackId, calls: Sequence[Call], reading: Reading, model: PreTrainedModel
+    stack_id: StackId, calls: Sequence[Call], reading: Reading, model: PreTrainedModel
 ) -> StackLabels:
     _, n_q, n_k = calls[-1].shape
     modules = [call.module for call in calls]
-    tokens, text = shared_tokens(stack.part, n_q, reading, model, modules)
+    tokens, text = shared_tokens(stack_id.part, n_q, reading, model, modules)
     if n_q == n_k:
         return StackLabels(tokens, None, text, text)
-    keys, key_text = shared_tokens(stack.part, n_k, reading, model, modules)
+    keys, key_text = shared_tokens(stack_id.part, n_k, reading, model, modules)
     return StackLabels(tokens, keys, text, key_text)
 
 
@@ -73,8 +73,8 @@ def _cross_labels(
 ) -> StackLabels:
     """Return the labels of cross-attention: the decoder's queries, the encoder's keys."""
     _, n_q, n_k = calls[-1].shape
-    query_kind = "decoder" if any(stack.part == "decoder" for stack in every) else "self"
-    tokens, text = shared_tokens(query_kind, n_q, reading, model, [call.module for call in calls])
+    query_part = "decoder" if any(stack_id.part == "decoder" for stack_id in every) else "self"
+    tokens, text = shared_tokens(query_part, n_q, reading, model, [call.module for call in calls])
     # The keys are the encoder's positions if there are equally many.
     encoder = every.get(StackId("encoder"), [])
     modules = [call.module for call in encoder] if encoder and encoder[-1].shape[1] == n_k else []

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from attnwidget.session.pair import Offer
 
 TITLE = "Attention compared"
-PICKED = ("kind", "layer", "head", "align")
+PICKED = ("stack", "layer", "head", "align")
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +52,7 @@ class PairState:
     sides: Mapping[str, Side]
     latest: Mapping[str, Side]
     named: tuple[str, str] | None
-    kind: str = ""
+    stack: str = ""
     layer: int = 0
     head: int = 0
     align: str = "token"
@@ -80,14 +80,14 @@ class PairState:
     @property
     def offer(self) -> Offer:
         """The layers and heads of the stack shown that both sides have."""
-        return self.offers[self.kind]
+        return self.offers[self.stack]
 
     @property
     def offered(self) -> dict[str, list[Any]]:
         """The stacks, layers and heads to choose from."""
         heads = self.offer.heads
         return {
-            "kind": list(self.offers),
+            "stack": list(self.offers),
             "layer": list(heads),
             "head": list(range(heads[self.layer])),
         }
@@ -95,12 +95,12 @@ class PairState:
     @property
     def shown(self) -> tuple[str, int, int]:
         """The stack, the layer and the head that the maps belong to."""
-        return self.kind, self.layer, self.head
+        return self.stack, self.layer, self.head
 
     def tokens(self) -> list[tuple[Sequence[str], Sequence[str]]]:
         """Return the queries of A and B, then the keys."""
         offer = self.offer
-        of_a, of_b = self.sides["a"].tokens(offer.kind_a), self.sides["b"].tokens(offer.kind_b)
+        of_a, of_b = self.sides["a"].tokens(offer.stack_a), self.sides["b"].tokens(offer.stack_b)
         return list(zip(of_a, of_b, strict=True))
 
     def check_tokens(self) -> None:
@@ -112,13 +112,13 @@ class PairState:
     def aligned(self) -> Aligned:
         """The maps of both sides. Raises ValueError for a head that cannot be shown."""
         sides, offer = self.sides, self.offer
-        kinds = {"a": offer.kind_a, "b": offer.kind_b}
+        stacks = {"a": offer.stack_a, "b": offer.stack_b}
         (a_rows, b_rows), (a_columns, b_columns) = self.tokens()
         rows = align(a_rows, b_rows, self.align)
         columns = align(a_columns, b_columns, self.align)
         maps, masked = {}, {}
         for name, side in sides.items():
-            weights, mask = side.maps(kinds[name], self.layer, self.head)
+            weights, mask = side.maps(stacks[name], self.layer, self.head)
             weights = spread(weights.astype(np.float32), rows, columns, name, np.nan)
             maps[name] = self._as_before(name, weights)
             masked[name] = _frozen(spread(mask, rows, columns, name, False))
@@ -126,7 +126,7 @@ class PairState:
         doubts = {name: side.source.doubt for name, side in sides.items()}
         notes = [f"{name.upper()}: {doubt}" for name, doubt in doubts.items() if doubt]
         notes += [*matched(rows, columns), *offer.notes]
-        notes += edit_notes(sides, kinds, self.layer, self.head)
+        notes += edit_notes(sides, stacks, self.layer, self.head)
         if not changes:
             notes.append("A and B are equal wherever both have a cell.")
         titles = self.named or names(sides["a"], sides["b"], (a_rows, b_rows))

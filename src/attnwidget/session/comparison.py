@@ -53,7 +53,7 @@ class Pick:
         name, value = self.name, self.value
         if name == "align":
             value = choice(name, value, ALIGNMENTS)
-        elif name == "kind":
+        elif name == "stack":
             value = choice(name, value, tuple(now.offers))
         elif name == "layer":
             value = index(name, value, now.offer.heads)
@@ -80,9 +80,9 @@ class Follow:
         latest = {**now.latest, **self.sides}
         try:
             after = now.evolve(sides=latest, latest=latest, stale="")
-            kind = now.kind if now.kind in after.offers else next(iter(after.offers))
-            layer, head = after.offers[kind].nearest(now.layer, now.head)
-            after = after.evolve(kind=kind, layer=layer, head=head)
+            stack = now.stack if now.stack in after.offers else next(iter(after.offers))
+            layer, head = after.offers[stack].nearest(now.layer, now.head)
+            after = after.evolve(stack=stack, layer=layer, head=head)
             after.check_tokens()
             return _with_selection(after)
         except (TypeError, ValueError) as error:
@@ -111,7 +111,7 @@ class Comparison(Store[PairState]):
         *,
         layer: int | None = None,
         head: int | None = None,
-        kind: str | None = None,
+        stack: str | None = None,
         align: str = "token",
         labels: tuple[str, str] | None = None,
         **look: Any,
@@ -121,17 +121,17 @@ class Comparison(Store[PairState]):
         sides = {name: Side.of(session.now) for name, session in self._sessions.items()}
         named = None if labels is None else _two(labels)
         now = PairState(sides, sides, named)
-        shown_layer, shown_head, shown_kind = sides["a"].shown
-        if kind is None:
-            kind = shown_kind if shown_kind in now.offers else next(iter(now.offers))
-        kind = choice("kind", kind, tuple(now.offers))
-        offer = now.offers[kind]
+        shown_layer, shown_head, shown_stack = sides["a"].shown
+        if stack is None:
+            stack = shown_stack if shown_stack in now.offers else next(iter(now.offers))
+        stack = choice("stack", stack, tuple(now.offers))
+        offer = now.offers[stack]
         near = offer.nearest(shown_layer, shown_head)[0]
         layer = near if layer is None else index("layer", layer, offer.heads)
         near = offer.nearest(layer, shown_head)[1]
         head = near if head is None else index("head", head, range(offer.heads[layer]))
         align = choice("align", align, ALIGNMENTS)
-        now = replace(now, kind=kind, layer=layer, head=head, align=align)
+        now = replace(now, stack=stack, layer=layer, head=head, align=align)
         now.check_tokens()
         for name, value in look.items():
             now = Pick(name, value).apply(now)

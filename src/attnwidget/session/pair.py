@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class Side:
     """One of the two states that are compared.
 
-    `attention` is (n_q, n_k) of the head `shown` (layer, head, kind), or (h, n_q, n_k) of all of
+    `attention` is (n_q, n_k) of the head `shown` (layer, head, stack), or (h, n_q, n_k) of all of
     them. `mask` is True for masked cells. `edits` describes the edits by hand in words.
     """
 
@@ -53,28 +53,28 @@ class Side:
             and now.shown == self.shown
         )
 
-    def shows(self, kind: str, layer: int, head: int) -> bool:
+    def shows(self, stack: str, layer: int, head: int) -> bool:
         """Whether the widget itself holds this head's map, with its edits."""
-        return (layer, kind) == (self.shown[0], self.shown[2]) and (
+        return (layer, stack) == (self.shown[0], self.shown[2]) and (
             self.attention.ndim == 3 or head == self.shown[1]
         )
 
-    def maps(self, kind: str, layer: int, head: int) -> tuple[NDArray, NDArray[np.bool_]]:
+    def maps(self, stack: str, layer: int, head: int) -> tuple[NDArray, NDArray[np.bool_]]:
         """Return attention and mask (n_q, n_k) of one head.
 
         The maps of the head on screen have the edits; other heads are computed by the source.
         """
-        if self.shows(kind, layer, head):
+        if self.shows(stack, layer, head):
             has_heads = self.attention.ndim == 3
             return self.attention[head] if has_heads else self.attention, self.mask
-        inputs = self.source.of(kind).head(layer, head)
+        inputs = self.source.of(stack).head(layer, head)
         free = np.zeros(inputs.shape, bool)
         maps = HeadMaps(inputs, free if inputs.locked is None else inputs.locked)
         return maps.attention, maps.mask
 
-    def tokens(self, kind: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    def tokens(self, stack: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Return the tokens of the queries and of the keys of a stack."""
-        source = self.source.of(kind)
+        source = self.source.of(stack)
         keys = source.key_tokens
         return source.tokens, source.tokens if keys is None else keys
 
@@ -82,7 +82,7 @@ class Side:
         """Return the number of heads by layer, by stack; means and rollout are stacks too."""
         heads: dict[str, dict[int, int]] = {}
         for layer in (*self.source.layers, *self.source.derived_layers):
-            heads.setdefault(layer.kind, {})[layer.index] = layer.n_heads
+            heads.setdefault(layer.stack, {})[layer.index] = layer.n_heads
         return heads
 
 
@@ -90,12 +90,12 @@ class Side:
 class Offer:
     """A stack that both sides have.
 
-    `kind_a` and `kind_b` name the stack on each side, `heads` are the heads by layer that both
+    `stack_a` and `stack_b` name the stack on each side, `heads` are the heads by layer that both
     have, and `notes` say in words which layers and heads only one side has.
     """
 
-    kind_a: str
-    kind_b: str
+    stack_a: str
+    stack_b: str
     heads: Mapping[int, int]
     notes: tuple[str, ...]
 
@@ -117,17 +117,17 @@ def offers(a: Side, b: Side) -> dict[str, Offer]:
         If no layer of any stack has its number on both sides.
     """
     of_a, of_b = a.heads(), b.heads()
-    kinds = {kind: (kind, kind) for kind in of_a if kind in of_b}
-    if not kinds:
-        on_screen = a.source.kind, b.source.kind
-        kinds = {f"{on_screen[0]} / {on_screen[1]}": on_screen}
+    stacks = {stack: (stack, stack) for stack in of_a if stack in of_b}
+    if not stacks:
+        on_screen = a.source.stack, b.source.stack
+        stacks = {f"{on_screen[0]} / {on_screen[1]}": on_screen}
     common_stacks = {}
-    for name, (kind_a, kind_b) in kinds.items():
-        heads_a, heads_b = of_a[kind_a], of_b[kind_b]
+    for name, (stack_a, stack_b) in stacks.items():
+        heads_a, heads_b = of_a[stack_a], of_b[stack_b]
         common = {n: min(heads_a[n], heads_b[n]) for n in heads_a if n in heads_b}
         if common:
             notes = tuple(_left_out(heads_a, heads_b, common))
-            common_stacks[name] = Offer(kind_a, kind_b, common, notes)
+            common_stacks[name] = Offer(stack_a, stack_b, common, notes)
     if not common_stacks:
         layers = [", ".join(map(str, next(iter(heads.values())))) for heads in (of_a, of_b)]
         raise ValueError(
@@ -146,12 +146,12 @@ def names(a: Side, b: Side, tokens: Sequence[Sequence[str]]) -> tuple[str, str]:
 
 
 def edit_notes(
-    sides: Mapping[str, Side], kinds: Mapping[str, str], layer: int, head: int
+    sides: Mapping[str, Side], stacks: Mapping[str, str], layer: int, head: int
 ) -> list[str]:
     """Return in words which sides have edits, and whether the edits are in the maps compared."""
     notes = []
     for name, side in sides.items():
-        if side.edits and side.shows(kinds[name], layer, head):
+        if side.edits and side.shows(stacks[name], layer, head):
             notes.append(f"{name.upper()} is compared as it is edited: {side.edits}.")
         elif side.edits:
             where = f"layer {side.shown[0]}, head {side.shown[1]}"

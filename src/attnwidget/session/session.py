@@ -11,7 +11,7 @@ from attnwidget.session.commands import Set, ShowReport
 from attnwidget.session.size import check_size, map_shape
 from attnwidget.session.snapshot import Snapshot
 from attnwidget.session.store import Batch, Command, Store
-from attnwidget.sources.api import stack
+from attnwidget.sources.api import stack_layers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,7 +50,7 @@ class Session(Store[Snapshot]):
         TypeError, ValueError
             For anything that does not fit, naming the argument.
         """
-        layers = {each.index: each for each in stack(source)}
+        layers = {each.index: each for each in stack_layers(source)}
         layer = next(iter(layers)) if layer is None else index("layer", layer, list(layers))
         head = index("head", head, range(layers[layer].n_heads))
         check_size(source, layer, large)
@@ -89,10 +89,10 @@ class Session(Store[Snapshot]):
 
     # Questions
 
-    def source_of(self, kind: str | None = None) -> Source:
-        """Return the source with the stack `kind` shown; raise ValueError for an unknown stack."""
+    def source_of(self, stack: str | None = None) -> Source:
+        """Return the source with `stack` shown; raise ValueError for an unknown stack."""
         source = self.now.source
-        return source if kind is None else source.of(kind)
+        return source if stack is None else source.of(stack)
 
     def check(self, fn: Callable[..., Any], mask: ArrayLike | None = None) -> CheckResult:
         """Check a student's function, and show the report; see `attnwidget.lessons.check`."""

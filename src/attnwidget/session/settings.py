@@ -23,7 +23,7 @@ from attnwidget.session.transitions import (
     value_of,
     with_mask,
 )
-from attnwidget.sources.api import stack
+from attnwidget.sources.api import stack_layers
 
 if TYPE_CHECKING:
     from attnwidget.session.snapshot import Snapshot
@@ -76,16 +76,16 @@ def _set_presets(now: Snapshot, value: Any) -> Snapshot:
     return show(now.evolve(history=now.recorded()), now.source, presets=presets)
 
 
-def _set_kind(now: Snapshot, value: Any) -> Snapshot:
+def _set_stack(now: Snapshot, value: Any) -> Snapshot:
     source = now.source.of(value)
-    if source.kind == now.source.kind:
+    if source.stack == now.source.stack:
         return now
-    check_size(source, stack(source)[0].index, now.is_large)
+    check_size(source, stack_layers(source)[0].index, now.is_large)
     return turn_to(now, source)
 
 
 def _set_layer(now: Snapshot, value: Any) -> Snapshot:
-    layer = index("layer", value, [each.index for each in stack(now.source)])
+    layer = index("layer", value, [each.index for each in stack_layers(now.source)])
     return now if layer == now.layer else show(now, now.source, layer)
 
 
@@ -165,7 +165,7 @@ def _set_title(now: Snapshot, value: Any) -> Snapshot:
 SETTERS: Mapping[str, Callable[[Snapshot, Any], Snapshot]] = {
     "mask": _set_mask,
     "presets": _set_presets,
-    "kind": _set_kind,
+    "stack": _set_stack,
     "layer": _set_layer,
     "head": _set_head,
     "view": _set_view,

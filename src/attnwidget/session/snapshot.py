@@ -15,7 +15,7 @@ from attnwidget.maths.effects import output_shift
 from attnwidget.session.history import History, Step
 from attnwidget.session.maps import HeadMaps
 from attnwidget.session.size import size_notice
-from attnwidget.sources.api import axes, stack
+from attnwidget.sources.api import axes, stack_layers
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -149,12 +149,12 @@ class Snapshot:
     @computed_from(*_HEAD)
     def shown(self) -> tuple[int, int, str]:
         """Name the layer, the head and the stack that the maps belong to."""
-        return self.layer, self.head, self.source.kind
+        return self.layer, self.head, self.source.stack
 
     @property
     def shown_layer(self) -> Layer:
         """The layer on screen."""
-        return next(layer for layer in stack(self.source) if layer.index == self.layer)
+        return next(layer for layer in stack_layers(self.source) if layer.index == self.layer)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -177,7 +177,7 @@ class Snapshot:
             words = _NOT_RE_RUN if edited else _AS_COMPUTED[self.shown_layer.proved] + _WHAT_IF
             notice = f"{notice} {words}".lstrip()
         notice = f"{notice} {self._mask_elsewhere}".strip()
-        layers = stack(source)
+        layers = stack_layers(source)
         is_alone = inputs.Q is None or inputs.Q.ndim == 2
         several = len(layers) > 1 or (is_alone and layers[0].n_heads > 1)
         return f"{notice} {size_notice(inputs, several)}".strip()

@@ -9,7 +9,7 @@ import numpy as np
 
 from attnwidget.maths.presets import carried, check_presets, fit_presets, preset_mask
 from attnwidget.session.size import map_shape
-from attnwidget.sources.api import axes, stack
+from attnwidget.sources.api import axes, stack_layers
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -56,7 +56,7 @@ def show(
     The layer and the head are those on screen as far as the source has them. Without `own`,
     presets are made anew, and edits by hand stay where they were.
     """
-    layers = {each.index: each for each in stack(source)}
+    layers = {each.index: each for each in stack_layers(source)}
     layer = now.layer if layer is None else layer
     layer = layer if layer in layers else next(iter(layers))
     head = min(now.head if head is None else head, layers[layer].n_heads - 1)
@@ -80,7 +80,7 @@ def show(
 def turn_to(now: Snapshot, source: Source) -> Snapshot:
     """Return the state with a source of other rows and columns, which have their own mask."""
     aside = {**now.aside, axes(now.source): (now.own, now.presets)}
-    layers = [layer.index for layer in stack(source)]
+    layers = [layer.index for layer in stack_layers(source)]
     layer = now.layer if now.layer in layers else layers[0]
     shape = map_shape(source)
     fresh = np.zeros(shape, bool), check_presets(None, shape[1])
@@ -95,7 +95,7 @@ def followed(now: Snapshot, source: Source) -> tuple[int, int] | None:
 
     A cell of another stack has other tokens, so that the selection keeps its place there.
     """
-    if now.selection is None or source.kind != now.source.kind:
+    if now.selection is None or source.stack != now.source.stack:
         return now.selection
     sides = zip(now.selection, now.source.groups, source.groups, strict=True)
     query, key = (
@@ -140,7 +140,7 @@ def returned(now: Snapshot, step: Step) -> Snapshot:
     """Return the state that `step` remembers, with the layer and head on screen if they exist."""
     if step.source is now.source:
         return now.evolve(own=step.mask, presets=step.presets)
-    stays = stack(step.source) == stack(now.source)
+    stays = stack_layers(step.source) == stack_layers(now.source)
     layer, head = (None, None) if stays else (step.layer, step.head)
     after = show(now, step.source, layer, head, own=step.mask, presets=step.presets)
     # A cell of other rows and columns is another cell.

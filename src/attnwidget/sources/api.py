@@ -11,7 +11,7 @@ from attnwidget.maths.grouping import Groups
 from attnwidget.sources.inputs import HeadInputs
 from attnwidget.sources.stacks import Layer, StackId, Text
 
-__all__ = ["HeadInputs", "Layer", "Source", "StackId", "Text", "stack"]
+__all__ = ["HeadInputs", "Layer", "Source", "StackId", "Text", "stack_layers"]
 
 
 class Source(Protocol):
@@ -25,11 +25,11 @@ class Source(Protocol):
     # The stack and its layers
 
     @property
-    def stack(self) -> StackId:
-        """The stack shown. `tokens`, `head`, `weights` and `maps` belong to this stack."""
+    def stack_id(self) -> StackId:
+        """The identity of the stack shown, to which `tokens`, `head`, `weights`, `maps` belong."""
 
     @property
-    def kind(self) -> str:
+    def stack(self) -> str:
         """The display name of the stack shown."""
 
     @property
@@ -215,7 +215,7 @@ class Source(Protocol):
             If `value` does not fit, or the source has no such input.
         """
 
-    def of(self, kind: str | StackId) -> Source:
+    def of(self, stack: str | StackId) -> Source:
         """Return the source with another stack shown.
 
         Raises
@@ -228,12 +228,12 @@ class Source(Protocol):
         """Return the source with the values it was made with; the same source if it has them."""
 
 
-def stack(source: Source) -> tuple[Layer, ...]:
+def stack_layers(source: Source) -> tuple[Layer, ...]:
     """Return the layers of the stack that `source` shows."""
     every = (*source.layers, *source.derived_layers)
-    return tuple(layer for layer in every if layer.stack == source.stack)
+    return tuple(layer for layer in every if layer.stack_id == source.stack_id)
 
 
 def axes(source: Source) -> tuple[Any, ...]:
     """Return the values, except the tokens, that determine the rows and columns of a map."""
-    return source.kind, source.merge, source.hide_special
+    return source.stack, source.merge, source.hide_special

@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 class BaseSource:
     """The base class of every source.
 
-    A subclass has to define the attributes without a neutral value: `stack`, `kind`, `layers`,
+    A subclass has to define the attributes without a neutral value: `stack_id`, `stack`, `layers`,
     `tokens`, `key_tokens`, `subtitle`, `head`, `weights` and `replace`.
     """
 
     @property
     def stacks(self: Source) -> Mapping[str, StackId]:
         """The stacks of all layers, by display name."""
-        return {layer.kind: layer.stack for layer in (*self.layers, *self.derived_layers)}
+        return {layer.stack: layer.stack_id for layer in (*self.layers, *self.derived_layers)}
 
     @property
     def derived_layers(self) -> tuple[Layer, ...]:
@@ -192,9 +192,9 @@ class BaseSource:
         """Return True, because no input of a head can be set."""
         return True
 
-    def of(self: Source, kind: str | StackId) -> Source:
+    def of(self: Source, stack: str | StackId) -> Source:
         """Return the source itself, because it has a single stack."""
-        find_stack(self.stacks, kind)
+        find_stack(self.stacks, stack)
         return self
 
     def reset(self: Source) -> Source:

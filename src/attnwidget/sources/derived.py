@@ -17,7 +17,7 @@ import numpy as np
 from attnwidget.maths.grouping import Groups, merge, word_groups, word_label
 from attnwidget.maths.norms import rollout
 from attnwidget.maths.validate import choice, index, number
-from attnwidget.sources.api import stack
+from attnwidget.sources.api import stack_layers
 from attnwidget.sources.base import BaseSource, part
 from attnwidget.sources.inputs import HeadInputs
 from attnwidget.sources.stacks import Derivation, Layer, StackId, Text, find_stack, sizes_said
@@ -62,14 +62,14 @@ class DerivedSource(BaseSource):
     _cache: dict[Any, Any] = field(default_factory=dict, repr=False)
 
     @property
-    def stack(self) -> StackId:
-        """The stack shown: the base's stack, or a stack derived from it."""
-        return self.base.stack.derive(self.derivation)
+    def stack_id(self) -> StackId:
+        """The identity of the stack shown: the base's stack, or a stack derived from it."""
+        return self.base.stack_id.derive(self.derivation)
 
     @property
-    def kind(self) -> str:
+    def stack(self) -> str:
         """The name of the stack shown."""
-        return self.stack.name(_are_several(self.base.layers))
+        return self.stack_id.name(_are_several(self.base.layers))
 
     @property
     def layers(self) -> tuple[Layer, ...]:
@@ -131,7 +131,9 @@ class DerivedSource(BaseSource):
         """The base's name, and the sizes of the derived maps."""
         name = self.base.subtitle.partition(" · ")[0]
         unit = "word" if self.merging == "words" else "token"
-        return f"{name} · {sizes_said(stack(self), len(self._rows), len(self._columns), unit)}"
+        return (
+            f"{name} · {sizes_said(stack_layers(self), len(self._rows), len(self._columns), unit)}"
+        )
 
     @property
     def doubt(self) -> str:
@@ -160,7 +162,7 @@ class DerivedSource(BaseSource):
 
     def maps(self, layer: int) -> NDArray:
         """Return the maps (h, n_q, n_k) of `layer`; h is 1 if the heads are averaged."""
-        layer = index("layer", layer, [layer.index for layer in stack(self)])
+        layer = index("layer", layer, [layer.index for layer in stack_layers(self)])
         if layer not in self._cache:
             weights = merge(self._ungrouped(layer), self._rows, self._columns)
             weights.flags.writeable = False
@@ -170,7 +172,7 @@ class DerivedSource(BaseSource):
 
     def _ungrouped(self, layer: int) -> NDArray:
         """Return the derived maps of `layer` before tokens are grouped."""
-        layers = [layer.index for layer in stack(self.base)]
+        layers = [layer.index for layer in stack_layers(self.base)]
         if self.derivation == "mean-heads":
             head_mean: NDArray = self.base.maps(layer).mean(axis=0, keepdims=True)
             return head_mean
@@ -223,12 +225,12 @@ class DerivedSource(BaseSource):
             return replace(self, temperature=number(name, value, at_least=0))
         raise ValueError(
             f"{name}: a map derived from other maps ({self.notice.rstrip('.')}) has no such "
-            "input; set merge='tokens', hide_special=False and kind first"
+            "input; set merge='tokens', hide_special=False and stack first"
         )
 
-    def of(self, kind: str | StackId) -> Source:
+    def of(self, stack: str | StackId) -> Source:
         """Return the source with another stack shown, and the same `merging`, `hide_special`."""
-        stack_id = find_stack(self.stacks, kind)
+        stack_id = find_stack(self.stacks, stack)
         base = self.base.of(stack_id.derive(""))
         return derive(base, stack_id.derived, self.merging, self.hide_special)
 
@@ -281,12 +283,12 @@ def derived_layers(
     result: list[Layer] = []
 
     def add(bases: Sequence[Layer], derivation: Derivation, heads: int) -> None:
-        stack_id = bases[0].stack.derive(derivation)
+        stack_id = bases[0].stack_id.derive(derivation)
         name = stack_id.name(several)
         result.extend(Layer(x.index, x.module, name, stack_id, heads, heads) for x in bases)
 
-    for stack_id in dict.fromkeys(layer.stack for layer in layers):
-        members = [layer for layer in layers if layer.stack == stack_id]
+    for stack_id in dict.fromkeys(layer.stack_id for layer in layers):
+        members = [layer for layer in layers if layer.stack_id == stack_id]
         heads = {layer.n_heads for layer in members}
         if len(heads) == 1 and heads != {1}:
             add(members, "mean-heads", 1)
@@ -301,7 +303,7 @@ def derived_layers(
 
 
 def _are_several(layers: Sequence[Layer]) -> bool:
-    return len({layer.stack for layer in layers}) > 1
+    return len({layer.stack_id for layer in layers}) > 1
 
 
 def _hide(base: Source, value: Any) -> bool:

@@ -90,20 +90,20 @@ class GivenSource(BaseSource):
         return cls(queries, keys, weights, notice=_odd_rows(weights))
 
     @property
-    def stack(self) -> StackId:
-        """The stack: "self", or "cross" if the keys have other tokens than the queries."""
+    def stack_id(self) -> StackId:
+        """The identity "self", or "cross" if the keys have other tokens than the queries."""
         return StackId("self" if self.key_tokens is None else "cross")
 
     @property
-    def kind(self) -> str:
+    def stack(self) -> str:
         """The name of the stack."""
-        return self.stack.name(several=False)
+        return self.stack_id.name(several=False)
 
     @property
     def layers(self) -> tuple[Layer, ...]:
         """The layers, numbered from 0."""
         n, h = self.attention.shape[:2]
-        return tuple(Layer(i, "", self.kind, self.stack, h, h) for i in range(n))
+        return tuple(Layer(i, "", self.stack, self.stack_id, h, h) for i in range(n))
 
     @property
     def derived_layers(self) -> tuple[Layer, ...]:
@@ -152,9 +152,9 @@ class GivenSource(BaseSource):
             "temperature or mask"
         )
 
-    def of(self, kind: str | StackId) -> Source:
-        """Return the source itself, or the derived source that shows the stack `kind`."""
-        return derive(self, find_stack(self.stacks, kind).derived)
+    def of(self, stack: str | StackId) -> Source:
+        """Return the source itself, or the derived source that shows `stack`."""
+        return derive(self, find_stack(self.stacks, stack).derived)
 
 
 def _odd_rows(attention: NDArray) -> str:

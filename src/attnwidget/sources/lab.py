@@ -92,20 +92,20 @@ class LabSource(Sentence, BaseSource):
     # Maps
 
     @property
-    def stack(self) -> StackId:
-        """The stack: "self", or "cross" if the keys are the tokens of another sentence."""
+    def stack_id(self) -> StackId:
+        """The identity "self", or "cross" if the keys are the tokens of another sentence."""
         return StackId("self" if self.key_tokens is None else "cross")
 
     @property
-    def kind(self) -> str:
+    def stack(self) -> str:
         """The name of the stack."""
-        return self.stack.name(several=False)
+        return self.stack_id.name(several=False)
 
     @property
     def layers(self) -> tuple[Layer, ...]:
         """A single layer, without a module."""
         h = self.sizes.n_heads
-        return (Layer(0, "", self.kind, self.stack, h, h),)
+        return (Layer(0, "", self.stack, self.stack_id, h, h),)
 
     @property
     def subtitle(self) -> str:

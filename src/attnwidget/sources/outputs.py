@@ -12,7 +12,7 @@ from attnwidget.maths.validate import floats, index
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-KINDS = {
+STACKS = {
     "self": "attentions",
     "encoder": "encoder_attentions",
     "decoder": "decoder_attentions",
@@ -25,11 +25,11 @@ _EMPTY = (
 )
 
 
-def read_outputs(outputs: Any, kind: str | None = None, batch_index: int = 0) -> NDArray:
+def read_outputs(outputs: Any, stack: str | None = None, batch_index: int = 0) -> NDArray:
     """Return the weights (l, h, n_q, n_k) of row `batch_index` of the batch.
 
     `outputs` is the output of a transformers model, or a tuple with a tensor for each layer:
-    (b, h, n_q, n_k) or (h, n_q, n_k). `kind` is "encoder", "decoder" or "cross" for the outputs of
+    (b, h, n_q, n_k) or (h, n_q, n_k). `stack` is "encoder", "decoder" or "cross" for the outputs of
     an encoder-decoder.
 
     Raises
@@ -37,10 +37,10 @@ def read_outputs(outputs: Any, kind: str | None = None, batch_index: int = 0) ->
     TypeError
         If `outputs` is not a model's output, or the weights are not real numbers.
     ValueError
-        If `outputs` has no weights of this kind, the layers have different shapes, or there is no
+        If `outputs` has no weights of this stack, the layers have different shapes, or there is no
         row `batch_index`.
     """
-    layers = _layers(outputs, kind)
+    layers = _layers(outputs, stack)
     rows = [_row(i, layer, batch_index) for i, layer in enumerate(layers)]
     for i, row in enumerate(rows):
         if row.shape != rows[0].shape:
@@ -51,21 +51,21 @@ def read_outputs(outputs: Any, kind: str | None = None, batch_index: int = 0) ->
     return np.stack(rows)
 
 
-def _layers(outputs: Any, kind: str | None) -> Sequence[Any]:
-    attributes = {k: getattr(outputs, name, None) for k, name in KINDS.items()}
+def _layers(outputs: Any, stack: str | None) -> Sequence[Any]:
+    attributes = {k: getattr(outputs, name, None) for k, name in STACKS.items()}
     known = {k: value for k, value in attributes.items() if value is not None}
     if isinstance(outputs, Sequence) and not isinstance(outputs, str) and not known:
         layers: Any = outputs
-    elif kind is not None:
-        if kind not in KINDS:
-            raise ValueError(f"kind: got {kind!r}, want one of {', '.join(KINDS)}")
-        layers = known.get(kind)
+    elif stack is not None:
+        if stack not in STACKS:
+            raise ValueError(f"stack: got {stack!r}, want one of {', '.join(STACKS)}")
+        layers = known.get(stack)
         if layers is None:
-            raise ValueError(f"kind: these outputs have no {kind!r}, only {', '.join(known)}")
+            raise ValueError(f"stack: these outputs have no {stack!r}, only {', '.join(known)}")
     elif "self" in known:
         layers = known["self"]
     elif len(known) > 1:
-        raise ValueError(f"kind: got None for several kinds, want one of {', '.join(known)}")
+        raise ValueError(f"stack: got None for several stacks, want one of {', '.join(known)}")
     elif known:
         layers = next(iter(known.values()))
     elif hasattr(outputs, "keys") or not hasattr(outputs, "__len__"):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from attnwidget.maths.validate import index
-from attnwidget.sources.api import stack
+from attnwidget.sources.api import stack_layers
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,7 +27,7 @@ def pick(source: Source, layer: Any, head: Any, rows: Any, cols: Any) -> NDArray
     ValueError
         If there is no such layer, head or position.
     """
-    heads = {layer.index: layer.n_heads for layer in stack(source)}
+    heads = {layer.index: layer.n_heads for layer in stack_layers(source)}
     layer = index("layer", layer, list(heads))
     head = None if head is None else index("head", head, range(heads[layer]))
     queries = _positions("rows", rows, len(source.tokens))

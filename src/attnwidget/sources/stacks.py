@@ -52,17 +52,19 @@ class StackId:
         return f"{own} · {derivation}" if several else derivation
 
 
-def find_stack(stacks: Mapping[str, StackId], kind: str | StackId) -> StackId:
-    """Return the stack that is named `kind`, or `kind` itself; `stacks` are by display name.
+def find_stack(stacks: Mapping[str, StackId], stack: str | StackId) -> StackId:
+    """Return the identity of a stack that is given by its display name or its identity.
+
+    `stacks` are all stacks by display name.
 
     Raises
     ------
     ValueError
         If `stacks` has no such stack.
     """
-    if isinstance(kind, StackId) and kind in stacks.values():
-        return kind
-    return stacks[choice("kind", kind, tuple(stacks))]
+    if isinstance(stack, StackId) and stack in stacks.values():
+        return stack
+    return stacks[choice("stack", stack, tuple(stacks))]
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ class Layer:
     """An attention layer of a source.
 
     `index` is the layer's number in the model, `module` the qualified name of the layer's module.
-    `stack` is the stack that the layer belongs to, and `kind` the display name of the stack.
+    `stack` is the display name of the layer's stack, and `stack_id` the identity of the stack.
 
     `proved` is the result of a comparison of weights · V with the output of the model's attention,
     for a few rows: True if they are equal, False if they differ, None if the output could not be
@@ -79,8 +81,8 @@ class Layer:
 
     index: int
     module: str
-    kind: str
-    stack: StackId
+    stack: str
+    stack_id: StackId
     n_heads: int
     n_kv_heads: int
     proved: bool | None = None

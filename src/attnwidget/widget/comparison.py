@@ -29,7 +29,7 @@ class AttentionComparison(StoreWidget):
     ----------
     a, b:
         Widgets of any source. What is masked or set in them later shows here at once.
-    layer, head, kind:
+    layer, head, stack:
         What to begin with; what `a` shows, where `b` has it too, if None.
     align:
         "token" pairs equal tokens and leaves gaps for the others, "position" pairs the first with
@@ -49,7 +49,7 @@ class AttentionComparison(StoreWidget):
 
     store: Comparison
     comparison = traitlets.Bool(True, read_only=True).tag(sync=True)
-    kind: Field[str] = Field(PAIR_SCHEMA)
+    stack: Field[str] = Field(PAIR_SCHEMA)
     layer: Field[int] = Field(PAIR_SCHEMA)
     head: Field[int] = Field(PAIR_SCHEMA)
     align: Field[str] = Field(PAIR_SCHEMA)
@@ -78,7 +78,7 @@ class AttentionComparison(StoreWidget):
         *,
         layer: int | None = None,
         head: int | None = None,
-        kind: str | None = None,
+        stack: str | None = None,
         align: str = "token",
         labels: tuple[str, str] | None = None,
         title: str | None = None,
@@ -94,7 +94,7 @@ class AttentionComparison(StoreWidget):
             *sessions,
             layer=layer,
             head=head,
-            kind=kind,
+            stack=stack,
             align=align,
             labels=labels,
             **look,

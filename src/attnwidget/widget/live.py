@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from attnwidget.session.commands import ShowSource
 from attnwidget.session.size import LARGEST, check_size
-from attnwidget.sources.api import stack
+from attnwidget.sources.api import stack_layers
 from attnwidget.widget.notebook import show_now
 
 if TYPE_CHECKING:
@@ -30,10 +30,10 @@ class Growing:
     """Opens a widget on the first source, and shows each later source in the same widget."""
 
     def __init__(
-        self, make: Callable[[Source], Any], kind: str | None, large: bool = False
+        self, make: Callable[[Source], Any], stack: str | None, large: bool = False
     ) -> None:
         self._make = make
-        self._kind = kind
+        self._stack = stack
         self._large = large
         self._fits: Any = None
         self._is_full = False
@@ -46,9 +46,9 @@ class Growing:
         Where the map has become too large for a page, the writing ends as after an interrupt.
         Raises ValueError where the first map is too large already.
         """
-        of_kind = self._of_kind(source)
+        on_stack = self._on_stack(source)
         try:
-            check_size(of_kind, stack(of_kind)[0].index, self._large)
+            check_size(on_stack, stack_layers(on_stack)[0].index, self._large)
         except ValueError:
             if self._fits is None:
                 raise
@@ -65,7 +65,7 @@ class Growing:
         """
         if self._widget is None:
             self.last(source)
-        elif self._widget.store.try_do(ShowSource(self._of_kind(source))):
+        elif self._widget.store.try_do(ShowSource(self._on_stack(source))):
             self._drawn = time.monotonic()
 
     def last(self, source: Source) -> Any:
@@ -73,13 +73,13 @@ class Growing:
         if self._is_full:
             source = self._fits.with_notice(f"{_ENDED} {self._fits.notice}")
         if self._widget is None:
-            self._widget = self._make(self._of_kind(source))
+            self._widget = self._make(self._on_stack(source))
             show_now(self._widget)
         else:
-            self._widget.store.do(ShowSource(self._of_kind(source)))
+            self._widget.store.do(ShowSource(self._on_stack(source)))
         self._drawn = time.monotonic()
         return self._widget
 
-    def _of_kind(self, source: Source) -> Source:
-        kind = self._kind if self._widget is None else self._widget.kind
-        return source if kind is None else source.of(kind)
+    def _on_stack(self, source: Source) -> Source:
+        stack = self._stack if self._widget is None else self._widget.stack
+        return source if stack is None else source.of(stack)

@@ -11,7 +11,7 @@ from attnwidget.maths.strongest import Lines
 from attnwidget.maths.thumbnails import make_grid, parts
 from attnwidget.maths.validate import index
 from attnwidget.session.size import cells
-from attnwidget.sources.api import stack
+from attnwidget.sources.api import stack_layers
 from attnwidget.sources.picking import pick
 from attnwidget.wire.answers import Message, grid_message, lines_message
 
@@ -45,7 +45,7 @@ def early_answer(now: Snapshot) -> dict[str, Any] | None:
     """Return the answer to what the page of a new widget asks at once, with the question."""
     if not asks_at_once(now):
         return None
-    asked = {"type": "lines", "layer": now.layer, "kind": now.source.kind}
+    asked = {"type": "lines", "layer": now.layer, "stack": now.source.stack}
     try:
         content, buffers = _lines(now, asked)
     except Exception:  # the page will ask, and hear why
@@ -63,15 +63,15 @@ def _bertviz(now: Snapshot, question: dict[str, Any]) -> Message:
 
 
 def _lines(now: Snapshot, question: dict[str, Any]) -> Message:
-    source = now.source.of(question.get("kind", now.source.kind))
-    layer = index("layer", question.get("layer"), [each.index for each in stack(source)])
+    source = now.source.of(question.get("stack", now.source.stack))
+    layer = index("layer", question.get("layer"), [each.index for each in stack_layers(source)])
     content, buffers = lines_message(Lines.of(source.maps(layer)))
     return {**content, "layer": layer}, buffers
 
 
 def _grid(now: Snapshot, question: dict[str, Any]) -> Message:
-    source = now.source.of(question.get("kind", now.source.kind))
-    heads = {each.index: each.n_heads for each in stack(source)}
+    source = now.source.of(question.get("stack", now.source.stack))
+    heads = {each.index: each.n_heads for each in stack_layers(source)}
     every = parts(heads, cells(source))
     part = every[index("part", question.get("part", 0), range(len(every)))]
 

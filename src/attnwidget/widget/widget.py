@@ -127,7 +127,7 @@ class AttentionWidget(SessionMirror):
     hide_special: Field[bool | None] = Field(SCHEMA)
     layers: Field[tuple[Layer, ...]] = Field(SCHEMA)
     derived_layers: Field[tuple[Layer, ...]] = Field(SCHEMA)
-    kind: Field[str] = Field(SCHEMA)
+    stack: Field[str] = Field(SCHEMA)
     layer: Field[int] = Field(SCHEMA)
     head: Field[int] = Field(SCHEMA)
     shown: Field[tuple[int, int, str]] = Field(SCHEMA)
@@ -222,7 +222,7 @@ class AttentionWidget(SessionMirror):
         generate: Mapping[str, Any] | None = None,
         batch_index: int = 0,
         strict: bool = False,
-        kind: str | None = None,
+        stack: str | None = None,
         layer: int | None = None,
         head: int = 0,
         large: bool = False,
@@ -252,7 +252,7 @@ class AttentionWidget(SessionMirror):
         wrote the next one. In a notebook the widget is on screen meanwhile; an interrupt ends
         the writing and keeps what is there.
 
-        `kind` is the stack shown: "self" in a single stack, "encoder", "decoder" or "cross" in an
+        `stack` is the stack shown: "self" in a single stack, "encoder", "decoder" or "cross" in an
         encoder-decoder, "vision" or "audio" in a tower beside text. Q, K and V are those of the
         shown `layer` (the model's own index; the first one where None) and `head`, after
         rotation. What the model itself masks is shown as masked and locked; what flows into an
@@ -285,10 +285,10 @@ class AttentionWidget(SessionMirror):
         if generate is not None:
             from attnwidget.capture.generate import write
 
-            growing = Growing(lambda source: cls(Session(source, **at, **look)), kind, large)
+            growing = Growing(lambda source: cls(Session(source, **at, **look)), stack, large)
             return growing.last(write(model, tokenizer, text, generate, growing.grow, **read))
         source = ModelSource.capture(model, tokenizer, text, **read, watch=progress)
-        return cls(Session(source if kind is None else source.of(kind), **at, **look))
+        return cls(Session(source if stack is None else source.of(stack), **at, **look))
 
     @classmethod
     @with_hints
@@ -341,7 +341,7 @@ class AttentionWidget(SessionMirror):
         tokens: str | Iterable[str],
         key_tokens: str | Iterable[str] | None = None,
         *,
-        kind: str | None = None,
+        stack: str | None = None,
         batch_index: int = 0,
         layer: int = 0,
         head: int = 0,
@@ -356,7 +356,7 @@ class AttentionWidget(SessionMirror):
         """Show attentions that a transformers model has returned: all its layers and heads.
 
         `outputs` is what the model returned under ``output_attentions=True``, or its tuple of
-        tensors, one a layer, (b, h, n_q, n_k). Of an encoder-decoder, `kind` is "encoder",
+        tensors, one a layer, (b, h, n_q, n_k). Of an encoder-decoder, `stack` is "encoder",
         "decoder" or "cross". The other keywords are those of `from_arrays`.
 
         Raises
@@ -365,7 +365,7 @@ class AttentionWidget(SessionMirror):
             For outputs without weights (what to do is said), of the wrong rank, or with NaN.
         """
         return cls.from_arrays(
-            read_outputs(outputs, kind, batch_index),
+            read_outputs(outputs, stack, batch_index),
             tokens,
             key_tokens,
             layer=layer,
@@ -388,7 +388,7 @@ class AttentionWidget(SessionMirror):
         *,
         layer: int | None = None,
         head: int | None = None,
-        kind: str | None = None,
+        stack: str | None = None,
         align: str = "token",
         labels: tuple[str, str] | None = None,
         title: str | None = None,
@@ -408,7 +408,7 @@ class AttentionWidget(SessionMirror):
         """
         from attnwidget.widget.comparison import AttentionComparison
 
-        at: dict[str, Any] = {"layer": layer, "head": head, "kind": kind, "align": align}
+        at: dict[str, Any] = {"layer": layer, "head": head, "stack": stack, "align": align}
         look: dict[str, Any] = {"title": title, "cmap": cmap, "color_scale": color_scale}
         return AttentionComparison(a, b, labels=labels, **at, **look)
 
@@ -484,19 +484,19 @@ class AttentionWidget(SessionMirror):
         layer: int,
         head: int | None = None,
         *,
-        kind: str | None = None,
+        stack: str | None = None,
         rows: Any = None,
         cols: Any = None,
     ) -> NDArray:
         """Return the attention of a layer as the source computes it, without edits of the mask.
 
         (h, n_q, n_k), or (n_q, n_k) of one `head`; `rows` (queries) and `cols` (keys) pick from it:
-        a position, a slice or a list. `kind` is the stack, the one shown where None; `layers`
+        a position, a slice or a list. `stack` is the stack, the one shown where None; `layers`
         lists them. What flows into a sink is left out. Of a captured model, only the `head` asked
-        for is computed, and only its `rows`. Raises ValueError for a kind, layer, head or position
+        for is computed, and only its `rows`. Raises ValueError for a stack, layer, head or position
         that isn't there.
         """
-        return pick(self.store.source_of(kind), layer, head, rows, cols)
+        return pick(self.store.source_of(stack), layer, head, rows, cols)
 
     def bertviz(self, kind: str = "head", **options: Any) -> Document:
         """Return BertViz's own ``"head"``, ``"model"`` or ``"neuron"`` view as one offline page.

@@ -118,6 +118,6 @@ def _number(sent: Mapping[str, Any], stroke: Any) -> SetNumber:
         raise ValueError(f"{name}: there is no cell {at} in shape {shape}")
     if isinstance(sent["value"], bool) or not isinstance(sent["value"], (int, float)):
         raise ValueError(f"{name}: got {sent['value']!r} at {at}, want a finite number")
-    layer, head, kind = sent["shown"]
-    shown = size("shown", layer, at_least=0), size("shown", head, at_least=0), str(kind)
+    layer, head, stack = sent["shown"]
+    shown = size("shown", layer, at_least=0), size("shown", head, at_least=0), str(stack)
     return SetNumber(name, at, number(f"{name} at {at}", sent["value"]), shape, shown, stroke)

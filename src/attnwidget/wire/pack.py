@@ -32,5 +32,5 @@ def pack(array: NDArray | None) -> dict[str, Any] | None:
 
 def pack_layers(layers: Iterable[Layer]) -> list[dict[str, Any]]:
     """Return layers as JSON has them; a stack goes by its display name."""
-    names = ("index", "module", "kind", "n_heads", "n_kv_heads", "proved")
+    names = ("index", "module", "stack", "n_heads", "n_kv_heads", "proved")
     return [{name: getattr(layer, name) for name in names} for layer in layers]

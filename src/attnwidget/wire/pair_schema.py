@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from attnwidget.wire.pack import pack
 from attnwidget.wire.schema import Row
 
-_SETTABLE = ("kind", "layer", "head", "align", "cmap", "color_scale", "selection", "title")
+_SETTABLE = ("stack", "layer", "head", "align", "cmap", "color_scale", "selection", "title")
 _COMPUTED = ("offered", "shown", "peaks", "revision")
 _WORDS = ("rows", "columns", "changes", "labels", "notice")
 _ARRAYS = ("a", "b", "masked_a", "masked_b")

@@ -43,7 +43,7 @@ class Row:
 _PARTS: Mapping[str, Sequence[str]] = {
     "source": (
         *OF_SOURCE, "given", "replaced", "overridden", "layers", "derived_layers", "special",
-        "sentence_b_start", "subtitle", "kind",
+        "sentence_b_start", "subtitle", "stack",
     ),
     "inputs": (*OF_HEAD, "bias", "softcap", "row_mass", "locked"),
     "maps": ("scores", "mask", "attention", "output"),
