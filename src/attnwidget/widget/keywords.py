@@ -6,7 +6,7 @@ import difflib
 import functools
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypedDict, TypeVar
 
 from attnwidget.session.settings import SETTABLE
 
@@ -52,6 +52,25 @@ _OF_GENERATE = {
     "max_new_tokens", "min_new_tokens", "do_sample", "top_k", "top_p", "num_beams",
     "stopping_criteria", "generation_config", "streamer",
 }  # fmt: skip
+
+
+class Settings(TypedDict, total=False):
+    """Traits that every constructor takes beside its own keywords."""
+
+    mistake: str | None
+    report: Any
+    selection: tuple[int, int] | None
+    merge: str
+    hide_special: bool
+    heads_on: Sequence[int] | None
+    grid_order: str
+    grid_statistic: str
+
+
+class SentenceSettings(Settings, total=False):
+    """Traits that the constructor of a sentence takes beside its own keywords."""
+
+    head: int
 
 
 P = ParamSpec("P")

@@ -26,12 +26,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from numpy.typing import ArrayLike, NDArray
+    from typing_extensions import Unpack
 
     from attnwidget.bertviz.page import Document
     from attnwidget.lessons.check import CheckResult
     from attnwidget.lessons.report import Report
     from attnwidget.sources.api import Layer
     from attnwidget.widget.comparison import AttentionComparison
+    from attnwidget.widget.keywords import SentenceSettings, Settings
 
 
 class AttentionWidget(SessionMirror):
@@ -178,7 +180,7 @@ class AttentionWidget(SessionMirror):
         color_scale: str = "auto",
         quantity: str = "attention",
         view: str = "heatmap",
-        **settings: Any,
+        **settings: Unpack[SentenceSettings],
     ) -> None:
         if isinstance(sentence_or_tokens, Session):
             super().__init__(sentence_or_tokens)
@@ -232,7 +234,7 @@ class AttentionWidget(SessionMirror):
         color_scale: str = "auto",
         quantity: str = "attention",
         view: str = "heatmap",
-        **settings: Any,
+        **settings: Unpack[Settings],
     ) -> AttentionWidget:
         """Open a Hugging Face model on `text`: one forward pass, every layer and head.
 
@@ -306,7 +308,7 @@ class AttentionWidget(SessionMirror):
         cmap: str = "viridis",
         color_scale: str = "auto",
         view: str = "heatmap",
-        **settings: Any,
+        **settings: Unpack[Settings],
     ) -> AttentionWidget:
         """Show weights that were computed elsewhere: NumPy, torch or JAX arrays, or lists.
 
@@ -351,7 +353,7 @@ class AttentionWidget(SessionMirror):
         cmap: str = "viridis",
         color_scale: str = "auto",
         view: str = "heatmap",
-        **settings: Any,
+        **settings: Unpack[Settings],
     ) -> AttentionWidget:
         """Show attentions that a transformers model has returned: all its layers and heads.
 
