@@ -91,7 +91,7 @@ def test_the_difference_to_the_state_before_an_edit(view, opened):
         section = view.root.locator(f'[data-name="{name}"]')
         if largest:
             digits = 4 if largest < 0.1 else 2
-            expect(section.locator(".aw-scale")).to_have_text(f"±{largest:.{digits}f}")
+            expect(section.locator(".aw-matrix-scale")).to_have_text(f"±{largest:.{digits}f}")
         else:
             expect(section.locator(".aw-note:visible")).to_have_text("no change")
     view.hover("attention", 4, 1)

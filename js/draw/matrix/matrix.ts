@@ -46,7 +46,7 @@ export function createMatrix(
   const mistake = h("span", { class: "aw-mistaken", hidden: true });
   const more = h("button", { type: "button", class: "aw-more", hidden: true });
   const note = h("p", { class: "aw-note" });
-  const bar = h("p", { class: "aw-note aw-scale", hidden: true });
+  const bar = h("p", { class: "aw-matrix-scale", hidden: true });
   const canvas = h("canvas", {});
   const frames = h("div", { class: "aw-lits" });
   const gridcell = h("div", { role: "gridcell", id });
