@@ -40,7 +40,11 @@ export function createMistakes(
       : "no check fails on these numbers; see the report below";
   }
   const update = () => {
-    element.hidden = !currentView(views, store)?.parts.includes("mistakes");
+    const view = currentView(views, store);
+    // The maps of a model are for looking: only the steps, or a mistake that is on, bring the selector.
+    const isWanted =
+      store.get("seed") !== null || view?.name === "steps" || store.get("mistake") !== null;
+    element.hidden = !isWanted || !view?.parts.includes("mistakes");
     if (!store.asking) select.value = store.get("mistake") ?? "";
     text(breaks, failedChecks());
   };

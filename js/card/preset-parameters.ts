@@ -94,7 +94,7 @@ export function createPadding(store: Store, scope: Scope): Parameter {
       });
       const tokens = padded.map((k) => visible(store.keyTokens[k]));
       show(
-        tokens.length === 1 ? tokens[0] : `${tokens.length || "no"} tokens`,
+        tokens.length === 1 ? tokens[0] : tokens.length ? `${tokens.length} tokens` : "none",
         tokens.length ? `the padded tokens are ${tokens.join(", ")}` : "no token is padded",
       );
     },
