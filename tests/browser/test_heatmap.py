@@ -135,7 +135,6 @@ def test_a_label_masks_its_column_and_frees_it(view, opened):
     ("preset", "mask"),
     [
         ("causal", np.triu(np.ones((6, 6), bool), 1)),
-        ("padding", np.zeros((6, 6), bool)),  # none of the tokens is padding
         ("window", abs(np.subtract.outer(np.arange(6), np.arange(6))) > 1),
         ("prefix", np.triu(np.ones((6, 6), bool), 1) & (np.arange(6) >= 2)),
     ],

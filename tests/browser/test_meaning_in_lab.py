@@ -158,11 +158,11 @@ def test_each_quantity_says_what_it_is_and_where_it_is_from(view):
 
 def test_lengths_and_scores_have_no_scale_from_0_to_1(view):
     scale = view.root.get_by_role("radiogroup", name="colour scale")
-    for quantity, offered in {"scores": ["map"], "output-norm": ["row", "map"]}.items():
+    for quantity, offered in {"scores": ["map"], "output-norm": ["row", "map", "√ map"]}.items():
         choose(view, quantity)
         expect(scale.get_by_role("radio")).to_have_text(offered)
     colours(view).get_by_role("radio", name="attention", exact=True).click()
-    expect(scale.get_by_role("radio")).to_have_text(["0–1", "row", "map"])
+    expect(scale.get_by_role("radio")).to_have_text(["0–1", "row", "map", "√ map"])
     expect(scale.get_by_role("radio", name="0–1")).to_have_attribute("aria-checked", "true")
 
 
@@ -188,7 +188,8 @@ def test_means_and_rollout_are_stacks_that_say_what_they_are(view, opened, own):
     expect(notice).to_contain_text("Mean over the heads of each layer. A click is a what-if")
     shows(view, own.maps[LAYER].mean(dim=0).numpy())
     # Such a map has no scores and values of its own.
-    expect(colours(view)).to_be_hidden()
+    for name in ("scores", "× ‖v‖", "effect"):
+        expect(colours(view).get_by_role("radio", name=name, exact=True)).to_be_disabled()
     expect(view.root.get_by_role("radio", name="Steps")).to_be_disabled()
     pick_stack(view, "rollout", layer=4)
     expect(notice).to_contain_text("Attention rollout (Abnar & Zuidema 2020, arXiv 2005.00928)")
