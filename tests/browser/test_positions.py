@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 from test_model_view import LOAD
 
 WIDTHS = (326, 566, 800, 1152)
-PRESETS = ("causal", "padding", "window", "prefix", "block")
+PRESETS = ("causal", "window", "prefix", "block")
 SENTENCE = "s = AttentionWidget('The cat sat on the mat', n_heads=2, d_k=3)\ns"
 
 # Every control that is on the card, by its path in the document, with its corner from the card's.
@@ -131,6 +131,12 @@ def test_every_control_of_a_sentence_keeps_its_place(opened, width):
             switch.click()
             expect(switch).to_have_attribute("aria-pressed", str(state == "on").lower())
             places.note(f"{name} {state}")
+    # No token is a pad token: the switch opens its menu.
+    view.root.get_by_role("button", name="padding", exact=True).click()
+    expect(view.root.get_by_role("group", name="padded tokens")).to_be_visible()
+    places.note("the menu of padding")
+    opened.page.keyboard.press("Escape")
+    expect(view.root.get_by_role("group", name="padded tokens")).to_be_hidden()
     for name in ("steps", "lines", "neuron", "grid", "heatmap"):
         show(opened, view, "s", name)
         places.note(name)

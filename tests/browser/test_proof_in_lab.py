@@ -42,7 +42,7 @@ def test_a_layer_that_failed_the_proof_is_drawn_with_a_warning(opened):
     expect(notice).to_have_class("aw-notice aw-warning")
     options = view.root.locator(".aw-pick-layer option")
     expect(options).to_have_text(["layer 0", "layer 1 ⚠", "layer 2"])
-    frame = "element => getComputedStyle(element).borderTopStyle"
+    frame = "element => getComputedStyle(element).outlineStyle"
     body = view.root.locator(".aw-body")
     assert body.evaluate(frame) == "none"
 

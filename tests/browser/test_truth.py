@@ -253,5 +253,5 @@ def test_every_view_shows_python_s_numbers(opened, state):
             check_neuron(root, said, query, key)
         else:
             got = shown.lines(page, root, query)
-            wanted = said["attention"].sum(axis=0)[query]
+            wanted = said["attention"].mean(axis=0)[query]
             np.testing.assert_allclose(got, wanted, atol=2e-5)
