@@ -52,7 +52,7 @@ def test_a_layer_that_failed_the_proof_is_drawn_with_a_warning(opened):
 
     opened.run_cell("w.view = 'grid'")
     names = view.root.locator(".aw-layer-name")
-    expect(names).to_have_text(["layer 0", "layer 1 ⚠", "layer 2"])
+    expect(names).to_have_text(["head", "layer 0", "layer 1 ⚠", "layer 2"])
 
     opened.run_cell("w.layer = 2")
     expect(view.root).to_have_attribute("data-proved", "true")
