@@ -155,7 +155,9 @@ def test_while_a_number_changes_the_page_shows_what_follows(view, opened):
     cell = view.grid("output").locator("canvas")
     before = cell.evaluate("canvas => canvas.toDataURL()")
     view.drag("W_q", 0, 1, 300, release=False)
-    assert cell.evaluate("canvas => canvas.toDataURL()") != before
+    opened.page.wait_for_function(
+        "([canvas, before]) => canvas.toDataURL() !== before", arg=[cell.element_handle(), before]
+    )
     opened.page.mouse.up()
     view.settled()
     opened.page.mouse.dblclick(*view.at("W_q", 0, 1))
