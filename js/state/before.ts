@@ -26,6 +26,7 @@ export function createBefore<Name extends string>(
   let latest: Matrices | null = null;
   let moment: Moment | null = null;
   let edits = 0;
+  let watchers = 0;
 
   /** Copies of all matrices, in the memory of `old` where it has the same size. */
   function copies(old: Matrices | null): Matrices {
@@ -41,12 +42,42 @@ export function createBefore<Name extends string>(
     return copied;
   }
 
+  /** Compare the numbers with those of the last call. */
+  function compare() {
+    if (!latest || !moment || watchers === 0) return;
+    const next = now();
+    if (moment.shown !== next.shown) {
+      before = new Map();
+      latest = copies(latest);
+      moment = next;
+      return;
+    }
+    if (!names.some((name) => differs(latest?.get(name) ?? null, read(name)))) return;
+    // A draft that is abandoned goes back to the numbers before it, and is no other edit.
+    const isSameEdit = edits > 0 && next.edit <= moment.edit && next.mistake === moment.mistake;
+    moment = next;
+    // The numbers before the edit before are written over.
+    const spare = isSameEdit ? latest : before;
+    if (!isSameEdit) {
+      before = latest;
+      edits++;
+    }
+    latest = copies(spare);
+  }
+
   return {
-    /** Keep the numbers from now on: only a page that shows what an edit changes has to. */
-    watch() {
-      if (latest) return;
-      latest = copies(null);
-      moment = now();
+    /**
+     * Keep the numbers until the signal ends: an edit in a view that does not show the difference
+     * copies nothing. All edits of the time without a watcher count as one edit.
+     */
+    watch(until: AbortSignal) {
+      watchers++;
+      until.addEventListener("abort", () => watchers--, { once: true });
+      if (latest) compare();
+      else {
+        latest = copies(null);
+        moment = now();
+      }
     },
     /** The number of edits that have changed a number. */
     get edits() {
@@ -57,28 +88,7 @@ export function createBefore<Name extends string>(
       const [old, drawn] = [before.get(name), read(name)];
       return old && drawn && isSameSize(old, drawn) ? old : null;
     },
-    /** Compare the numbers with those of the last call. */
-    compare() {
-      if (!latest || !moment) return;
-      const next = now();
-      if (moment.shown !== next.shown) {
-        before = new Map();
-        latest = copies(latest);
-        moment = next;
-        return;
-      }
-      if (!names.some((name) => differs(latest?.get(name) ?? null, read(name)))) return;
-      // A draft that is abandoned goes back to the numbers before it, and is no other edit.
-      const isSameEdit = edits > 0 && next.edit <= moment.edit && next.mistake === moment.mistake;
-      moment = next;
-      // The numbers before the edit before are written over.
-      const spare = isSameEdit ? latest : before;
-      if (!isSameEdit) {
-        before = latest;
-        edits++;
-      }
-      latest = copies(spare);
-    },
+    compare,
   };
 }
 

@@ -1,13 +1,13 @@
 /** The state before the last edit, which views compare with what they draw. */
 import { expect, test } from "vitest";
-import { arraysOf, changeOf, pack, weightsOf } from "./model";
+import { arraysOf, changeOf, pack, unending, weightsOf } from "./model";
 import { expectClose, opened } from "./opened";
 
 type Watched = ReturnType<typeof watched>;
 
 function watched() {
   const page = opened();
-  page.store.before.watch();
+  page.store.before.watch(unending);
   return page;
 }
 
@@ -29,6 +29,20 @@ test("a masked cell: the weights before it, which later edits of the arrays leav
   expectBefore(page, weightsOf());
   expect(page.store.before.edits).toBe(1);
   page.mask([0, 0]);
+  expectBefore(page, weightsOf([[1, 2]]));
+  expect(page.store.before.edits).toBe(2);
+});
+
+test("edits that no view watches are one edit when a view watches again", () => {
+  const page = opened();
+  const view = new AbortController();
+  page.store.before.watch(view.signal);
+  page.mask([1, 2]);
+  view.abort();
+  page.mask([0, 0]);
+  page.mask([0, 1]);
+  expect(page.store.before.edits).toBe(1);
+  page.store.before.watch(unending);
   expectBefore(page, weightsOf([[1, 2]]));
   expect(page.store.before.edits).toBe(2);
 });

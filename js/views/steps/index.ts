@@ -56,7 +56,7 @@ function createSteps(parent: HTMLElement, store: Store, env: Env): void {
   const edits = editNumber(store, chart.matrix);
   let tables = tablesOf(store, env.theme.dark);
   let painted = 0;
-  store.before.watch();
+  store.before.watch(env.signal);
   let flashed = store.before.edits;
 
   function actionsIn(name: MatrixName): MatrixActions {
