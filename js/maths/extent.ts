@@ -22,11 +22,11 @@ export function extent(values: ArrayLike<number>): [low: number, high: number] {
   return [low, high];
 }
 
-/** Return the largest absolute value of those that are finite. */
-export function largestSize(values: ArrayLike<number>): number {
+/** Return the largest absolute value of those that are finite and not `blank` (1 = blank). */
+export function largestSize(values: ArrayLike<number>, blank?: ArrayLike<number>): number {
   let size = 0;
   for (let i = 0; i < values.length; i++) {
-    if (Number.isFinite(values[i])) size = Math.max(size, Math.abs(values[i]));
+    if (!blank?.[i] && Number.isFinite(values[i])) size = Math.max(size, Math.abs(values[i]));
   }
   return size;
 }

@@ -1,5 +1,5 @@
 /** The scale of the colours: which scale is used, and how a number becomes a place in the table of colours, 0 to 1. */
-import { largest } from "../maths/extent";
+import { largest, largestSize } from "../maths/extent";
 import type { ColorScale, Quantity } from "../wire/schema";
 import { blankCells, quantityMap, shownQuantity } from "./quantity";
 import type { Store } from "./store";
@@ -53,13 +53,3 @@ export function shareOf(value: number, ceiling: number, scale: UsedScale, signed
 /** The place of a share of the largest number. */
 export const placeOf = (scale: ColorScale, share: number) =>
   scale === "sqrt" ? Math.sqrt(share) : share;
-
-/** The largest absolute value of the cells that have a number. */
-export function largestSize(values: Float32Array, blank: Uint8Array): number {
-  let max = 0;
-  for (let i = 0; i < values.length; i++) {
-    const size = Math.abs(values[i]);
-    if (!blank[i] && size > max && size < Infinity) max = size;
-  }
-  return max;
-}

@@ -2,8 +2,7 @@
 import { cssColor, type Lut, ticks } from "../../draw/color";
 import type { Palette } from "../../draw/palette";
 import type { QuantityWords } from "../../state/quantity";
-import { placeOf } from "../../state/scale";
-import type { ColorScale } from "../../wire/schema";
+import { shareOf, type UsedScale } from "../../state/scale";
 import type { Geometry } from "./geometry";
 
 export function paintBar(
@@ -12,7 +11,7 @@ export function paintBar(
   table: Lut,
   colors: Palette,
   ceiling: number,
-  scale: ColorScale,
+  scale: UsedScale,
   quantity: QuantityWords,
 ): void {
   const { x, y, width, height } = g.bar;
@@ -35,8 +34,7 @@ export function paintBar(
   const negatives = signed ? positive.slice(1).map((tick) => tick && negated(tick)) : [];
   for (const tick of [...positive, ...negatives]) {
     if (!tick) continue;
-    const share = ceiling > 0 ? tick.value / ceiling : 0;
-    const at = y + height * (1 - (signed ? (share + 1) / 2 : placeOf(scale, share)));
+    const at = y + height * (1 - shareOf(tick.value, ceiling, scale, signed));
     ctx.fillRect(x + width, at - 0.5, 3, 1);
     ctx.fillText(tick.text, x + width + 6, Math.min(Math.max(at, y + 4), y + height - 4));
   }
@@ -51,7 +49,7 @@ export function paintBar(
   ctx.restore();
 }
 
-function barName({ value, name, bar }: QuantityWords, scale: ColorScale): string {
+function barName({ value, name, bar }: QuantityWords, scale: UsedScale): string {
   if (scale === "row") return "share of the row's maximum";
   if (scale === "sqrt") return `√ of ${name}, up to the map's maximum`;
   return value === "attention" && scale === "map" ? "attention, up to the map's maximum" : bar;
