@@ -16,6 +16,8 @@ const SMALLEST = 22;
 /** Narrower thumbnails have no room for a number: the large map shows the number, and a screen reader reads it. */
 const ROOM_FOR_WORDS = 44;
 const GAP = 5;
+/** The width of the column beside the thumbnails, with its margin. */
+const BESIDE = PANEL + 12;
 
 export const view: View = {
   name: "grid",
@@ -53,7 +55,8 @@ function createGrid(parent: HTMLElement, card: Card): void {
     const isByLayer = controls.state.order === "layer";
     const headsOfLayer = Math.max(1, ...store.layers.map((layer) => layer.n_heads));
     const columns = isByLayer ? headsOfLayer : 0;
-    arrangeList(list, width - (isWide(width) ? PANEL + 12 : 0), columns);
+    large.beside = hasRoomBeside(width, columns);
+    arrangeList(list, large.beside ? width - BESIDE : width, columns);
     const table = lut(store.get("cmap"));
     const active = Math.max(0, selected.findIndex(isCurrent));
     const buttons = selected.map((head) => thumb(head, table, columns));
@@ -68,6 +71,10 @@ function createGrid(parent: HTMLElement, card: Card): void {
       const same = `.aw-thumb[data-layer="${layer}"][data-head="${head}"]`;
       list.querySelector<HTMLElement>(same)?.focus({ preventScroll: true });
     }
+    // The column beside the heads is never empty: it begins with the head that other views show.
+    if (large.beside && large.isHidden && buttons.length) {
+      enlarge(selected[active], buttons[active]);
+    }
     list.scrollLeft = (store.kept.get("grid scroll") as number | undefined) ?? 0;
     root.dataset.heads = String(selected.length);
     const count = `${selected.length} of ${all.length} heads`;
@@ -77,7 +84,15 @@ function createGrid(parent: HTMLElement, card: Card): void {
   const isCurrent = (head: Head) =>
     head.layer === store.shown.layer && head.head === store.shown.head;
 
-  function thumb(head: Head, table: Lut, columns: number): HTMLElement {
+  function enlarge(head: Head, button: HTMLButtonElement) {
+    const { sink } = controls.state;
+    const { dark } = card.theme;
+    const at = [head.layer, head.head, series.heads.length, sink, store.get("cmap"), dark];
+    const canvas = thumbs.of(head, lut(store.get("cmap")));
+    large.show(at.join(" "), head, canvas, sink, list, button);
+  }
+
+  function thumb(head: Head, table: Lut, columns: number): HTMLButtonElement {
     const canvas = thumbs.of(head, table);
     const button = thumbButton(head, canvas, controls.state, columns > 0);
     if (isCurrent(head)) button.setAttribute("aria-current", "true");
@@ -85,18 +100,15 @@ function createGrid(parent: HTMLElement, card: Card): void {
       if (store.set("layer", head.layer) && store.set("head", head.head))
         store.set("view", card.previous());
     };
-    const enlarge = () => {
-      const { sink } = controls.state;
-      const { dark } = card.theme;
-      const at = [head.layer, head.head, series.heads.length, sink, store.get("cmap"), dark];
-      large.show(at.join(" "), head, canvas, sink, list, button);
-    };
     button.addEventListener("click", guarded(open));
-    button.addEventListener("pointerenter", guarded(enlarge));
+    button.addEventListener(
+      "pointerenter",
+      guarded(() => enlarge(head, button)),
+    );
     const isByKey = () => button.matches(":focus-visible");
     button.addEventListener(
       "focus",
-      guarded(() => isByKey() && enlarge()),
+      guarded(() => isByKey() && enlarge(head, button)),
     );
     button.addEventListener("pointerleave", guarded(large.hide));
     button.addEventListener("blur", guarded(large.hide));
@@ -105,7 +117,6 @@ function createGrid(parent: HTMLElement, card: Card): void {
 
   const arrange = (room: number) => {
     width = room;
-    large.beside = isWide(room);
     return true;
   };
   const picture = createCanvasView(root, { arrange, paint }, card);
@@ -139,20 +150,26 @@ function createGrid(parent: HTMLElement, card: Card): void {
   picture.open();
 }
 
-/** Whether the card has room for the large map beside the thumbnails. */
-const isWide = (width: number) => width >= 760;
+/** The room of a thumbnail in a list of this width; the first column has the names of the layers. */
+const fitOf = (width: number, columns: number) =>
+  (width - labelsOf(width) - GAP * columns) / columns;
+
+const labelsOf = (width: number) => (isShort(width) ? 22 : 58);
+
+/** Whether the large map has room beside thumbnails that keep their numbers. */
+const hasRoomBeside = (width: number, columns: number) =>
+  width >= 760 && (columns === 0 || fitOf(width - BESIDE, columns) >= ROOM_FOR_WORDS);
 
 const isShort = (width: number) => width < 520;
 
 /** Arrange the thumbnails in `columns` columns after the names of the layers; for 0, in as many columns as fit. */
 function arrangeList(list: HTMLElement, width: number, columns: number): void {
-  const labels = isShort(width) ? 22 : 58;
-  const fit = columns
-    ? (width - labels - GAP * columns) / columns
-    : Math.min(LARGEST, Math.max(84, width / 12 - GAP));
+  const fit = columns ? fitOf(width, columns) : Math.min(LARGEST, Math.max(84, width / 12 - GAP));
   const side = Math.floor(Math.min(LARGEST, Math.max(SMALLEST, fit)));
   list.style.setProperty("--aw-thumb", `${side}px`);
   list.classList.toggle("aw-by-layer", columns > 0);
   list.classList.toggle("aw-wordless", side < ROOM_FOR_WORDS);
-  list.style.gridTemplateColumns = columns ? `${labels - GAP}px repeat(${columns}, ${side}px)` : "";
+  list.style.gridTemplateColumns = columns
+    ? `${labelsOf(width) - GAP}px repeat(${columns}, ${side}px)`
+    : "";
 }

@@ -90,10 +90,18 @@ export function createLarge(root: HTMLElement, store: Store) {
   return {
     element,
     /** Whether the panel has a column beside the thumbnails. */
+    get beside() {
+      return isBeside;
+    },
     set beside(value: boolean) {
+      if (value === isBeside) return;
       isBeside = value;
+      element.hidden = true;
       root.classList.toggle("aw-panel-beside", value);
       element.style.left = element.style.top = root.style.minHeight = "";
+    },
+    get isHidden() {
+      return element.hidden;
     },
     /** In a column of its own the panel keeps the last head. */
     hide() {
