@@ -30,7 +30,7 @@ export function createInspector(parent: HTMLElement, store: Store, env: Env): vo
   const bars = createBars(store);
   const effect = h("p", { class: "aw-effect" });
   parent.append(
-    h("div", { class: "aw-of-cell" }, pair, where, formula, actions, effect),
+    h("div", { class: "aw-of-cell" }, pair, actions, where, formula, effect),
     h("div", { class: "aw-of-row" }, ...bars.elements),
   );
   const tableOfColors = () => (isSigned(store) ? signedLut(theme.dark) : lut(store.get("cmap")));

@@ -24,7 +24,7 @@ export const QUANTITIES: readonly QuantityWords[] = [
     title: "the weights",
     name: "attention",
     bar: "attention weight",
-    about: "",
+    about: "Attention: the weights after mask and softmax.",
   },
   {
     value: "scores",
@@ -40,16 +40,15 @@ export const QUANTITIES: readonly QuantityWords[] = [
     title: "weight times the length of the value",
     name: "attention · ‖v‖",
     bar: "attention · ‖v‖",
-    about: "Attention · ‖v‖: how long the vector is that each weight takes from its key's value.",
+    about: "Attention · ‖v‖: how long the vector is that each weight takes from V.",
   },
   {
     value: "output-norm",
     text: "× ‖v W_O‖",
-    title: "weight times the length of the projected value",
+    title: "weight times the length of the projected value (Kobayashi et al. 2020)",
     name: "attention · ‖v W_O‖",
     bar: "attention · ‖v W_O‖",
-    about:
-      "Attention · ‖v W_O‖: the same after this head's output projection (Kobayashi et al. 2020, arXiv 2004.10102).",
+    about: "Attention · ‖v W_O‖: the same after the output projection (arXiv 2004.10102).",
   },
   {
     value: "output-shift",
@@ -57,7 +56,7 @@ export const QUANTITIES: readonly QuantityWords[] = [
     title: "how far masking each cell would move its query's output",
     name: "effect",
     bar: "output would move by",
-    about: "Effect: how far the query's output would move if this cell were masked, ‖o − o′‖.",
+    about: "Effect: how far a query's output moves if the cell is masked, ‖o − o′‖.",
   },
 ];
 

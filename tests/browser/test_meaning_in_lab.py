@@ -143,26 +143,28 @@ def test_every_cell_is_the_quantity(view, opened, own, quantity):
 
 def test_each_quantity_says_what_it_is_and_where_it_is_from(view):
     about = view.root.locator(".aw-about")
-    expect(about).to_be_hidden()
+    expect(about).to_have_text("Attention: the weights after mask and softmax.")
     for quantity, said in {
         "scores": r"q·k scaled, before mask and softmax; blue below 0, red above",
         "value-norm": r"how long the vector is that each weight takes",
-        "output-norm": r"output projection \(Kobayashi et al\. 2020, arXiv 2004\.10102\)",
-        "output-shift": r"how far the query.s output would move",
+        "output-norm": r"output projection \(arXiv 2004\.10102\)",
+        "output-shift": r"how far a query.s output moves if the cell is masked",
     }.items():
         choose(view, quantity)
         expect(about).to_have_text(re.compile(said))
     colours(view).get_by_role("radio", name="attention", exact=True).click()
-    expect(about).to_be_hidden()
+    expect(about).to_have_text("Attention: the weights after mask and softmax.")
 
 
 def test_lengths_and_scores_have_no_scale_from_0_to_1(view):
     scale = view.root.get_by_role("radiogroup", name="colour scale")
     for quantity, offered in {"scores": ["map"], "output-norm": ["row", "map", "√ map"]}.items():
         choose(view, quantity)
-        expect(scale.get_by_role("radio")).to_have_text(offered)
+        expect(scale.get_by_role("radio", disabled=False)).to_have_text(offered)
+        reason = "both signs" if quantity == "scores" else "only attention weights"
+        expect(scale.get_by_role("radio", name="0–1")).to_have_attribute("title", re.compile(reason))
     colours(view).get_by_role("radio", name="attention", exact=True).click()
-    expect(scale.get_by_role("radio")).to_have_text(["0–1", "row", "map", "√ map"])
+    expect(scale.get_by_role("radio", disabled=False)).to_have_text(["0–1", "row", "map", "√ map"])
     expect(scale.get_by_role("radio", name="0–1")).to_have_attribute("aria-checked", "true")
 
 

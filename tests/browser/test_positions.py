@@ -137,6 +137,17 @@ def test_every_control_of_a_sentence_keeps_its_place(opened, width):
     places.note("the menu of padding")
     opened.page.keyboard.press("Escape")
     expect(view.root.get_by_role("group", name="padded tokens")).to_be_hidden()
+    opened.run_cell("s.mistake = 'mask-after-softmax'; s.presets = 'causal'")
+    expect(view.root.locator(".aw-breaks")).to_contain_text("✗")
+    places.note("a mistake")
+    opened.run_cell("s.mistake = None; s.presets = None")
+    expect(view.root.locator(".aw-breaks")).to_have_text("")
+    for quantity in ("scores", "value-norm", "output-shift", "attention"):
+        opened.run_cell(f"s.quantity = {quantity!r}")
+        expect(view.root.locator(f'[data-value="{quantity}"]')).to_have_attribute(
+            "aria-checked", "true"
+        )
+        places.note(f"quantity {quantity}")
     for name in ("steps", "lines", "neuron", "grid", "heatmap"):
         show(opened, view, "s", name)
         places.note(name)

@@ -152,7 +152,7 @@ def test_a_dragged_number_is_followed_at_once_and_reaches_python(view, opened):
 
 
 def test_while_a_number_changes_the_page_shows_what_follows(view, opened):
-    cell = view.grid("output").locator("canvas")
+    cell = view.grid("output").locator("canvas:not(.aw-flash)")
     before = cell.evaluate("canvas => canvas.toDataURL()")
     view.drag("W_q", 0, 1, 300, release=False)
     opened.page.wait_for_function(
@@ -388,6 +388,7 @@ def test_light_and_dark(lab, dark):
     # A number near 0 has the card's own shade: dark in the dark.
     notebook.run_cell("Q = w.Q.copy(); Q[0, 0] = 0.001; w.Q = Q")
     expect(view.root.locator('[data-name="Q"] .aw-by-hand')).to_be_visible()
+    expect(view.root.locator(".aw-flash")).to_have_count(0)
     x, y = view.at("Q", 0, 0)
     box = view.root.bounding_box()
     pixel = notebook.screen_pixel(view.root, x - box["x"], y - box["y"] - 8)

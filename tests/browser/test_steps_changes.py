@@ -98,7 +98,8 @@ def test_the_difference_to_the_state_before_an_edit(view, opened):
     was = before["attention"][4, 1]
     assert view.lines()[-1] == f"before {was:.2f}, now 0: Δ = −{was:.2f}"
     # The largest decrease has the blue end of the scale; a cell without a change is neutral.
-    canvas = view.grid("attention").locator("canvas").first
+    expect(view.root.locator(".aw-flash")).to_have_count(0)
+    canvas = view.grid("attention").locator("canvas")
     colors = []
     for row in (4, 3):
         x, y, _, _ = view.cell("attention", row, 1)

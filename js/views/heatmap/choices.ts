@@ -18,6 +18,8 @@ const SCALES = [
   },
 ];
 
+const SIGNED = "scores have both signs: their colours run from −maximum to maximum of the map";
+
 /** Why a quantity is not offered. */
 const LACKING: Record<Quantity, string> = {
   attention: "",
@@ -52,17 +54,27 @@ export function createChoices(store: Store, scope: Scope) {
     update() {
       const choices = offered(store);
       const { value, about: words } = shownQuantity(store);
-      // The maps of a model have more quantities than its words or means: the choice keeps its place.
+      // The maps of a model have more quantities than its words or means, and a sentence has no effect
+      // under a mistake: the choice stays in its place and says why it is disabled.
       const isModel = store.get("layers").some(({ module }) => module !== "");
-      quantity.offer(isModel ? Object.keys(LACKING) : choices, (name) =>
-        choices.includes(name as Quantity) ? "" : LACKING[name as Quantity],
-      );
+      const listed = isModel ? Object.keys(LACKING) : choices;
+      if (store.mistake) listed.push("output-shift");
+      quantity.offer(listed, (name) => {
+        if (choices.includes(name as Quantity)) return "";
+        return name === "output-shift" && store.mistake
+          ? "the effect is computed for a softmax by row, which a mistake may change"
+          : LACKING[name as Quantity];
+      });
       quantity.set(value);
       quantityBox.hidden = choices.length < 2 && !isModel;
       text(explanation, words);
-      explanation.hidden = isWeights(store);
+      const [signed, weights] = [isSigned(store), isWeights(store)];
       scale.offer(
-        isSigned(store) ? ["map"] : [...(isWeights(store) ? ["unit"] : []), "row", "map", "sqrt"],
+        SCALES.map(({ value }) => value),
+        (name) => {
+          if (signed) return name === "map" ? "" : SIGNED;
+          return name === "unit" && !weights ? "only attention weights are between 0 and 1" : "";
+        },
       );
       scale.set(shownScale(store));
     },
