@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from models import DECODERS, ENCODERS, tokenizer
 
 import attnwidget.maths.thumbnails as grid_module
 from attnwidget import AttentionWidget
 from attnwidget.maths.statistics import statistics
 from attnwidget.maths.thumbnails import SIDE, make_grid, parts
+from attnwidget.widget.messages import answer
 from attnwidget.wire.answers import grid_message
 
 
@@ -89,6 +91,21 @@ def test_a_sentence_has_a_grid_of_its_heads_and_other_keys_no_token_statistics()
     grid = make_grid([0], w.store.now.source.weights, w.tokens)
     assert grid.maps.shape == (1, 2, 3, 4)
     assert np.isnan(grid.statistics["entropy"]).all()
+
+
+@pytest.mark.parametrize("mistake", [None, "wrong-axis"])
+def test_the_grid_of_a_sentence_has_the_mask_and_the_mistake(mistake):
+    w = AttentionWidget("a b c d e", n_heads=2, d_k=3, init="normal", seed=3)
+    w.presets = "causal"
+    w.mistake = mistake
+    content, (maps,) = answer(w.store.now, {"type": "grid"})
+    Q, K = (torch.from_numpy(np.array(a)) for a in (w.Q, w.K))
+    hidden = (Q @ K.mT / 3**0.5).masked_fill(torch.ones(5, 5).triu(1).bool(), -torch.inf)
+    want = torch.softmax(hidden, -1 if mistake is None else -2).numpy()
+    peaks = np.array(content["peaks"][0])
+    np.testing.assert_allclose(peaks, want.max(axis=(1, 2)), atol=1e-6)
+    drawn = np.square(np.frombuffer(maps, np.uint8).reshape(2, 5, 5) / 255) * peaks[:, None, None]
+    np.testing.assert_allclose(drawn, want, atol=1 / 255)
 
 
 @pytest.mark.parametrize(

@@ -317,7 +317,7 @@ def test_colours_show_the_effect_of_masking_before_it_is_done(view, opened):
         moved = np.linalg.norm((weights(Q, K, masked) @ V - output)[q])
         assert view.value(q, k) == pytest.approx(moved, abs=5.1e-5)
     assert ask(opened, "w.output_shift[5, 4]") == pytest.approx(moved, abs=1e-9)
-    expect(view.root.get_by_role("radio", name="0–1")).to_be_hidden()
+    expect(view.root.get_by_role("radio", name="0–1")).to_be_disabled()
 
 
 def test_cross_attention_is_not_square(module_lab):

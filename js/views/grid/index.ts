@@ -23,7 +23,7 @@ export const view: View = {
   name: "grid",
   label: "Grid",
   needs: [],
-  parts: ["edits", "lab"],
+  parts: ["edits", "lab", "mistakes"],
   unavailable: (store) =>
     store.nHeads > 1 || store.layers.length > 1 ? "" : "a single map needs no overview",
   mount: createGrid,
@@ -121,23 +121,26 @@ function createGrid(parent: HTMLElement, card: Card): void {
   };
   const picture = createCanvasView(root, { arrange, paint }, card);
 
-  function start() {
+  function start(isEdit = false) {
     stack = store.shown.stack;
     thumbs.forget();
     large.forget();
-    series.start();
+    series.start(isEdit);
     renew();
   }
 
   listenToArrows(list, card);
   card.listen(list, "scroll", () => store.kept.set("grid scroll", list.scrollLeft));
   store.subscribe((change) => {
-    // Ask for every head again when the text or the layers have changed; a masked cell changes only the shown head.
+    // Ask for every head again when the text or the layers have changed. A masked cell changes only the
+    // shown head of a model, but every head of a sentence.
     const isOtherText =
       stack !== store.shown.stack || ["layers", "tokens"].some((name) => change.names.has(name));
     // The inputs also change when another layer or head is shown, but the heads stay the same.
     const isOtherHead = change.names.has("shown") && !change.names.has("history");
+    const isMaskOfAll = store.stackedHeads > 1 && (change.rows.size || change.names.has("report"));
     if (isOtherText || (change.inputs && !isOtherHead)) start();
+    else if (isMaskOfAll) start(true);
     else if (change.names.has("grid_order") || change.names.has("grid_statistic")) {
       controls.show();
       picture.open();

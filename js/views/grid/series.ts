@@ -22,6 +22,8 @@ export function createSeries(store: Store, { signal, listen }: Env, changed: () 
     errorText,
   );
   let heads: Head[] = [];
+  /** Whether the heads are those before an edit, which stand until their successors arrive. */
+  let isOld = false;
   let phase: Phase = "done";
   /** The user has pressed Stop, and an answer is still on its way. */
   let isStopping = false;
@@ -66,7 +68,8 @@ export function createSeries(store: Store, { signal, listen }: Env, changed: () 
         if (nextPart >= parts) phase = "done";
         else if (isStopping) phase = "stopped";
         else answer = ask(nextPart); // Python computes the next part while the page draws this part
-        heads = [...heads, ...readHeads(message, buffers[0])];
+        heads = [...(isOld ? [] : heads), ...readHeads(message, buffers[0])];
+        isOld = false;
         show();
         changed();
       }
@@ -94,11 +97,12 @@ export function createSeries(store: Store, { signal, listen }: Env, changed: () 
     get busy() {
       return phase === "computing";
     },
-    /** Ask for all parts again, because the text, the stack or the numbers have changed. */
-    start() {
+    /** Ask for all parts again. The heads of another text go at once; those before an edit stay meanwhile. */
+    start(isEdit: boolean) {
       series.abort();
       series = new AbortController();
-      heads = [];
+      isOld = isEdit;
+      if (!isEdit) heads = [];
       nextPart = 0;
       parts = 1;
       void go();
