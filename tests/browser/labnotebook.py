@@ -91,6 +91,10 @@ DECODE = """async png => {
 Pixel = tuple[int, int, int, int]
 
 
+VIEW_MIME = "application/vnd.jupyter.widget-view+json"
+STATE_MIME = "application/vnd.jupyter.widget-state+json"
+
+
 class Notebook:
     """A notebook's page. Every wait is for a state, and is bounded."""
 
@@ -145,9 +149,19 @@ class Notebook:
         )
 
     def save(self) -> nbformat.NotebookNode:
-        """Save as Ctrl+S does, widget state included; the notebook as it lies on disk."""
-        self._ask("async () => { await jupyterapp.commands.execute('docmanager:save'); }")
-        return nbformat.read(self.path, as_version=4)
+        """Save as Ctrl+S does, widget state included; the notebook as it lies on disk.
+
+        On a busy machine, a file was once written without the state of its widgets: save until the
+        file has every widget that is displayed.
+        """
+        missing: set[str] = set()
+        for _ in range(3):
+            self._ask("async () => { await jupyterapp.commands.execute('docmanager:save'); }")
+            saved = nbformat.read(self.path, as_version=4)
+            missing = _displayed(saved) - _kept(saved)
+            if not missing:
+                return saved
+        raise AssertionError(f"saved without the state of the widgets {sorted(missing)}")
 
     def set_theme(self, theme: str) -> None:
         """Switch JupyterLab's theme under the open notebook ("light" or "dark")."""
@@ -209,3 +223,15 @@ class Notebook:
 def _rgba(values: list[int]) -> Pixel:
     r, g, b, a = values
     return r, g, b, a
+
+
+def _displayed(notebook: nbformat.NotebookNode) -> set[str]:
+    """Return the ids of the widgets in the outputs of a notebook."""
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    bundles = [output.get("data", {}) for output in outputs]
+    return {data[VIEW_MIME]["model_id"] for data in bundles if VIEW_MIME in data}
+
+
+def _kept(notebook: nbformat.NotebookNode) -> set[str]:
+    """Return the ids of the widgets whose state a notebook has."""
+    return set(notebook.metadata.get("widgets", {}).get(STATE_MIME, {}).get("state", {}))
