@@ -45,10 +45,10 @@ export const QUANTITIES: readonly QuantityWords[] = [
   {
     value: "output-norm",
     text: "× ‖v W_O‖",
-    title: "weight times the length of the projected value (Kobayashi et al. 2020)",
+    title: "weight times the length of the projected value (arXiv 2004.10102)",
     name: "attention · ‖v W_O‖",
     bar: "attention · ‖v W_O‖",
-    about: "Attention · ‖v W_O‖: the same after the output projection (arXiv 2004.10102).",
+    about: "Attention · ‖v W_O‖: the same after the projection W_O (Kobayashi et al. 2020).",
   },
   {
     value: "output-shift",

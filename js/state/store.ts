@@ -101,6 +101,9 @@ export function createStore(model: AnyModel<Traits>, signal: AbortSignal) {
     queueMicrotask(() => isQueued && flush());
   }
 
+  // A change that came before the page listened has rows that no array has; ask for the whole state.
+  if (model.get("_change")?.from != null && waiting.live) model.send({ type: "resync" });
+
   const views = joined(numbers, drawn);
   return joined(views, createPainting(mirror, replay), createDrafts(mirror, replay), choices, {
     /** Whether a layer, head or stack is picked that Python has not sent yet. */

@@ -147,7 +147,7 @@ def test_each_quantity_says_what_it_is_and_where_it_is_from(view):
     for quantity, said in {
         "scores": r"q·k scaled, before mask and softmax; blue below 0, red above",
         "value-norm": r"how long the vector is that each weight takes",
-        "output-norm": r"output projection \(arXiv 2004\.10102\)",
+        "output-norm": r"projection W_O \(Kobayashi et al\. 2020\)",
         "output-shift": r"how far a query.s output moves if the cell is masked",
     }.items():
         choose(view, quantity)

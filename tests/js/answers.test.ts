@@ -198,3 +198,22 @@ describe("two pages", () => {
     expect(confirmed(page, "Q")).toEqual([5, 1]);
   });
 });
+
+describe("a page that opens", () => {
+  const rows = changeOf({}, "python", [0], [[0, 1]]);
+
+  it("asks for the whole state where a change came before it listened", async () => {
+    const page = opened({ revision: 2, _change: { ...rows, from: 1, revision: 2 } });
+    expect(page.fake.asked).toEqual([{ type: "resync" }]);
+    const whole = { ...changeOf({}, "python", [], []), from: null, revision: 2 };
+    await page.receive({ ...arraysOf([[0, 1]]), _change: whole });
+    expectMasked(page, [[0, 1]]);
+  });
+
+  it("asks for nothing where it opens on a whole state, or without Python", () => {
+    const whole = { ...changeOf({}, "python", [], []), from: null, revision: 2 };
+    expect(opened({ revision: 2, _change: whole }).fake.asked).toEqual([]);
+    const saved = { revision: 2, _change: { ...rows, from: 1, revision: 2 } };
+    expect(opened(saved, { commLive: false }).fake.asked).toEqual([]);
+  });
+});

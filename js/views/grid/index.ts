@@ -2,6 +2,7 @@
 import type { Card, View } from "../../card/view";
 import { createCanvasView } from "../../draw/canvas-view";
 import { type Lut, lut } from "../../draw/color";
+import type { Change, Store } from "../../state/store";
 import { h, text } from "../../ui/dom";
 import { createControls } from "./controls";
 import { type Head, select } from "./data";
@@ -132,15 +133,8 @@ function createGrid(parent: HTMLElement, card: Card): void {
   listenToArrows(list, card);
   card.listen(list, "scroll", () => store.kept.set("grid scroll", list.scrollLeft));
   store.subscribe((change) => {
-    // Ask for every head again when the text or the layers have changed. A masked cell changes only the
-    // shown head of a model, but every head of a sentence.
-    const isOtherText =
-      stack !== store.shown.stack || ["layers", "tokens"].some((name) => change.names.has(name));
-    // The inputs also change when another layer or head is shown, but the heads stay the same.
-    const isOtherHead = change.names.has("shown") && !change.names.has("history");
-    const isMaskOfAll = store.stackedHeads > 1 && (change.rows.size || change.names.has("report"));
-    if (isOtherText || (change.inputs && !isOtherHead)) start();
-    else if (isMaskOfAll) start(true);
+    const old = outdated(store, change, stack !== store.shown.stack);
+    if (old) start(old === "mask");
     else if (change.names.has("grid_order") || change.names.has("grid_statistic")) {
       controls.show();
       picture.open();
@@ -151,6 +145,17 @@ function createGrid(parent: HTMLElement, card: Card): void {
   }, card.signal);
   start();
   picture.open();
+}
+
+/** What of all heads a change makes old, so that Python has to be asked for every head again. */
+function outdated(store: Store, change: Change, isOtherStack: boolean): "text" | "mask" | null {
+  const { names } = change;
+  // The inputs also change when another layer or head is shown, but the heads stay the same.
+  const isOtherHead = names.has("shown") && !names.has("history");
+  if (isOtherStack || names.has("layers") || names.has("tokens")) return "text";
+  if (change.inputs && !isOtherHead) return "text";
+  // The heads of a sentence share the mask and the mistake; the mask of a model's head is its own.
+  return store.stackedHeads > 1 && (change.rows.size || names.has("report")) ? "mask" : null;
 }
 
 /** The room of a thumbnail in a list of this width; the first column has the names of the layers. */
