@@ -17,11 +17,14 @@ const TITLES: Record<Preset, string> = {
 
 export function createPresets(store: Store, scope: Scope) {
   const buttons = new Map<Preset, HTMLButtonElement>();
+  let isClosing = false;
   const toggle = (name: Preset) => {
     const { [name]: on, ...others } = store.presets;
     // Without pad tokens there is nothing to hide yet: the menu asks which tokens are padding.
     if (name === "padding" && on === undefined && paddedKeys(store.keyTokens).length === 0) {
-      parameters.padding?.button.click();
+      // A press that finds the menu open has closed the menu.
+      if (!isClosing) parameters.padding?.button.click();
+      isClosing = false;
       return;
     }
     store.setPresets(on === undefined ? { ...others, [name]: DEFAULTS[name] } : others);
@@ -36,6 +39,9 @@ export function createPresets(store: Store, scope: Scope) {
   for (const name of PRESETS) {
     const button = h("button", { type: "button", "data-text": name, title: TITLES[name] }, name);
     onPress(button, () => toggle(name), scope);
+    scope.listen(button, "pointerdown", () => {
+      isClosing = parameters[name]?.button.ariaExpanded === "true";
+    });
     buttons.set(name, button);
     const parameter = parameters[name];
     const parts = parameter ? [parameter.button, parameter.panel] : [];

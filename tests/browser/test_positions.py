@@ -135,8 +135,11 @@ def test_every_control_of_a_sentence_keeps_its_place(opened, width):
     view.root.get_by_role("button", name="padding", exact=True).click()
     expect(view.root.get_by_role("group", name="padded tokens")).to_be_visible()
     places.note("the menu of padding")
-    opened.page.keyboard.press("Escape")
+    view.root.get_by_role("button", name="padding", exact=True).click()
     expect(view.root.get_by_role("group", name="padded tokens")).to_be_hidden()
+    expect(view.root.get_by_role("button", name="padding", exact=True)).to_have_attribute(
+        "aria-pressed", "false"
+    )
     opened.run_cell("s.mistake = 'mask-after-softmax'; s.presets = 'causal'")
     expect(view.root.locator(".aw-breaks")).to_contain_text("✗")
     places.note("a mistake")
