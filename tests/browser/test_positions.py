@@ -168,6 +168,34 @@ def test_every_control_of_a_sentence_keeps_its_place(opened, width):
 
 
 @pytest.mark.parametrize("width", WIDTHS)
+def test_every_control_of_an_experiment_keeps_its_place(opened, width):
+    """A refused value and a mistake say so without moving the fields of the open fold."""
+    view = card(opened, 0, width)
+    fold = view.root.locator(".aw-experiments")
+    fold.locator("summary").click()
+    places = Places(view)
+    places.note("experiment")
+    heads = view.root.get_by_role("spinbutton", name="heads")
+    heads.fill("0")
+    heads.press("Enter")
+    expect(heads).to_have_attribute("aria-invalid", "true")
+    places.note("a refused value")
+    heads.press("Escape")
+    opened.run_cell("s.mistake = 'mask-after-softmax'; s.presets = 'causal'")
+    expect(view.root.locator(".aw-breaks")).to_contain_text("✗")
+    places.note("a mistake")
+    opened.run_cell("s.mistake = None; s.presets = None")
+    expect(view.root.locator(".aw-breaks")).to_have_text("")
+    view.root.get_by_label("seed", exact=True).fill("5")
+    view.root.get_by_label("seed", exact=True).press("Enter")
+    opened.run_until("print(s.seed)", "5")
+    places.note("another seed")
+    opened.run_cell("s.seed = 0")
+    fold.locator("summary").click()
+    assert places.moved() == []
+
+
+@pytest.mark.parametrize("width", WIDTHS)
 def test_every_control_of_a_model_keeps_its_place(opened, width):
     view = card(opened, 1, width)
     places = Places(view)
