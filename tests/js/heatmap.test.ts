@@ -40,15 +40,28 @@ describe("geometry", () => {
   ] as const;
 
   it.each(cases)("a map of %i px, %i queries and %i keys stays in its column", (width, nQ, nK) => {
-    const g = layout(width, words(nQ), words(nK), measure, 2);
+    const g = layout(width, words(nQ), words(nK), measure, 2, 1000);
     expect(g.width).toBeLessThanOrEqual(width);
     expect(g.cell).toBeGreaterThan(0);
     expect(g.left + nK * g.cell).toBeLessThan(g.bar.x);
     expect(g.top + nQ * g.cell).toBeLessThanOrEqual(g.height);
   });
 
+  it.each([
+    [768, 6, 61],
+    [720, 6, 56],
+    [1080, 6, 76],
+    [720, 12, 48],
+  ])("a screen %i px high gives %i queries at most %i px each", (height, n, cell) => {
+    const g = layout(700, words(n), words(n), measure, 1, height);
+    expect(g.cell).toBeLessThanOrEqual(cell);
+    // The room in the width is used, where the height does not limit the cells.
+    if (n === 12) expect(g.left + n * g.cell + 88).toBeGreaterThan(660);
+    else expect(g.cell).toBeGreaterThan(cell - 2);
+  });
+
   it.each(cases)("labels never touch at %i px, %i queries, %i keys", (width, nQ, nK) => {
-    const g = layout(width, words(nQ, 12), words(nK, 12), measure, 1);
+    const g = layout(width, words(nQ, 12), words(nK, 12), measure, 1, 1000);
     expect(g.step * g.cell).toBeGreaterThanOrEqual(g.font);
     const m = measure(g.font);
     // Labels beside each other are a cell apart, or a cell times √½ where they stand at 45°.
@@ -66,20 +79,20 @@ describe("geometry", () => {
 
   it("turns only the labels that do not fit, and no single character", () => {
     const tokens = ["a", "the", "internationalisation", ",", "cat"];
-    const wide = layout(700, tokens, tokens, measure, 1);
+    const wide = layout(700, tokens, tokens, measure, 1, 1000);
     expect(wide.turn).toBe(45);
     expect(wide.keyLabels).toEqual(["upright", "upright", "turned", "upright", "upright"]);
     const letters = [..."the quick brown fox jumps over the lazy dog"];
-    expect(layout(700, letters, letters, measure, 1).turn).toBe(0);
+    expect(layout(700, letters, letters, measure, 1, 1000).turn).toBe(0);
     const many = [...letters.slice(0, 34), "internationalisation"];
-    const small = layout(700, many, many, measure, 1);
+    const small = layout(700, many, many, measure, 1, 1000);
     expect(small.turn).toBe(90);
     expect(new Set(small.keyLabels.slice(0, -1))).not.toContain("turned");
     expect(small.keyLabels.at(-1)).toBe("turned");
   });
 
   it("finds the column of a label at 45° at both ends of the label", () => {
-    const g = layout(700, words(20, 12), words(20, 12), measure, 1);
+    const g = layout(700, words(20, 12), words(20, 12), measure, 1, 1000);
     expect(g.turn).toBe(45);
     for (const up of [4, 40, 60]) {
       const x = g.left + 3.5 * g.cell + (up > g.font ? up : 0);
@@ -88,7 +101,7 @@ describe("geometry", () => {
   });
 
   it("finds every cell under its middle, and the labels beside", () => {
-    const g = layout(600, words(4), words(7), measure, 1);
+    const g = layout(600, words(4), words(7), measure, 1, 1000);
     for (let query = 0; query < 4; query++) {
       for (let key = 0; key < 7; key++) {
         const at = [g.left + (key + 0.5) * g.cell, g.top + (query + 0.5) * g.cell] as const;

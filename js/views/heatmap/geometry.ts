@@ -22,7 +22,11 @@ export interface Geometry {
   bar: { x: number; y: number; width: number; height: number };
 }
 
-export const LARGEST_CELL = 76;
+const LARGEST_CELL = 76;
+/** A cell of this size is not made smaller so that the map fits the height of the screen. */
+const COMFORTABLE_CELL = 56;
+/** What stands above and below the map on a screen: the browser, the notebook, and the header of the card. */
+const AROUND = 400;
 const LARGEST_MAP = 640;
 const TITLE = 22;
 const GAP = 8;
@@ -35,8 +39,10 @@ export function layout(
   keys: readonly string[],
   measure: (font: number) => Measure,
   dpr: number,
+  screenHeight: number,
 ): Geometry {
   const [nQ, nK] = [queries.length, keys.length];
+  const tallest = Math.max(COMFORTABLE_CELL, (screenHeight - AROUND) / nQ);
   const right = BAR.gap + BAR.width + BAR.ticks;
   const widest = (list: readonly string[], font: number, limit: number) => {
     const labelWidth = measure(font);
@@ -52,10 +58,8 @@ export function layout(
     const limit = Math.min(LARGEST_LABEL.row, Math.max(40, width * 0.22));
     const left = TITLE + widest(queries, font, limit) + GAP;
     const room = Math.max(40, Math.min(width - left - right, LARGEST_MAP));
-    return {
-      left,
-      cell: snap(Math.min(LARGEST_CELL, room / Math.max(nK, nQ * 0.6)), dpr, nK, room),
-    };
+    const fit = room / Math.max(nK, nQ * 0.6);
+    return { left, cell: snap(Math.min(LARGEST_CELL, tallest, fit), dpr, nK, room) };
   };
   let font = 13;
   let { left, cell } = size(font);

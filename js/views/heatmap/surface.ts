@@ -47,7 +47,8 @@ export function createSurface() {
     overContext,
     /** Lay the map out in `width` CSS pixels, and write the places of the cells into the data attributes. */
     arrange(width: number, queries: readonly string[], keys: readonly string[]): Geometry {
-      const g = layout(width, queries, keys, measures(), devicePixelRatio || 1);
+      const { availHeight } = screen;
+      const g = layout(width, queries, keys, measures(), devicePixelRatio || 1, availHeight);
       for (const canvas of [base, over]) resizeCanvas(canvas, g.width, g.height);
       map.style.width = `${g.width}px`;
       map.style.height = `${g.height}px`;
