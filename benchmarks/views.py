@@ -138,7 +138,7 @@ def in_page(
     page.mouse.move(5, 5)
     for run in range(runs + 2):
         layer = run % (layers - 1) + 1
-        said = notebook.run_cell(f"print(w.weights({layer})[:, {QUERY}].sum(0).tolist())")
+        said = notebook.run_cell(f"print(w.weights({layer})[:, {QUERY}].mean(0).tolist())")
         values = [float(value) for value in said.strip("[]").split(",")]
         settle(page)
         received = Received(page)
