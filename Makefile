@@ -16,7 +16,7 @@ export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 export HF_HUB_OFFLINE := 1
 
-.PHONY: lab test check unit browser bench models-table build format clean
+.PHONY: lab test check unit browser bench models-table pictures build format clean
 
 lab: $(VENV)/.installed build
 	$(PY) -m jupyterlab --LabApp.default_url=/lab/tree/$(LAB_NOTEBOOK) --ip=127.0.0.1 --port=0 $(if $(filter no,$(BROWSER)),--no-browser) $(AS_ROOT)
@@ -43,6 +43,10 @@ bench: $(VENV)/.installed $(VENV)/.chromium build
 # docs/models.md, from the tests over all architectures.
 models-table: $(VENV)/.installed build
 	$(PY) scripts/models_table.py
+
+# The pictures of docs/, from cards in a real JupyterLab.
+pictures: $(VENV)/.installed $(VENV)/.chromium build
+	$(PY) scripts/pictures.py
 
 build: src/attnwidget/static/widget.js
 

@@ -29,6 +29,7 @@ from attnwidget.capture.inputs import read
 from attnwidget.capture.run import run
 from attnwidget.capture.source import ModelSource
 from attnwidget.capture.supported import check_model
+from attnwidget.session.session import Session
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -86,7 +87,7 @@ def parts(model: Any, tokenizer: Any, said: str, runs: int) -> dict[str, float]:
             plain = timed("the plain pass", lambda: model(**ids))
         capture = timed("the pass, recorded and proved", lambda: run(model, ids))
         source = timed("layers and labels", lambda: ModelSource.of_capture(model, capture, reading))
-        widget = timed("a widget of one head", lambda: AttentionWidget._of(source))
+        widget = timed("a widget of one head", lambda: AttentionWidget(Session(source)))
         timed("a bare anywidget", Bare)
         widget.close()
         del plain

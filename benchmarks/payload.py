@@ -21,6 +21,7 @@ from transformers import AutoModel, AutoTokenizer, logging
 
 from attnwidget import AttentionWidget
 from attnwidget.capture.source import ModelSource
+from attnwidget.session.session import Session
 
 WANTED = 30  # at n = 128: this many times fewer bytes and less time
 
@@ -65,7 +66,7 @@ def main() -> None:
         source = ModelSource.capture(model, tokenizer, text)
 
         def ours():
-            widget = AttentionWidget._of(source)
+            widget = AttentionWidget(Session(source))
             return widget, wire_bytes(widget.get_state())
 
         def switch(widget):

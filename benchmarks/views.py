@@ -40,6 +40,7 @@ from playwright.sync_api import sync_playwright
 from transformers import logging
 
 from attnwidget import AttentionWidget
+from attnwidget.session.session import Session
 
 SETUP = f"""
 import sys
@@ -48,13 +49,14 @@ import torch
 from transformers import logging
 from _models import decoder, text
 from attnwidget import AttentionWidget
+from attnwidget.session.session import Session
 logging.set_verbosity_error()
 torch.set_num_threads(1)
 model, tokenizer = decoder({{layers}})
 source = AttentionWidget.from_model(model, tokenizer, text({{n}})).store.now.source
 """
 # The pass of the model is over: what is timed is what BertViz is timed for.
-CELL = "w = AttentionWidget._of(source, view=view)\nw"
+CELL = "w = AttentionWidget(Session(source, view=view))\nw"
 
 DRAW = """([view, heads]) => {
   for (const old of document.querySelectorAll('.aw-root')) old.dataset.old = '';
@@ -136,7 +138,7 @@ def in_page(
     page.mouse.move(5, 5)
     for run in range(runs + 2):
         layer = run % (layers - 1) + 1
-        said = notebook.run_cell(f"print(w.weights({layer})[:, {QUERY}].sum(0).tolist())")
+        said = notebook.run_cell(f"print(w.weights({layer})[:, {QUERY}].mean(0).tolist())")
         values = [float(value) for value in said.strip("[]").split(",")]
         settle(page)
         received = Received(page)
@@ -178,7 +180,7 @@ def opening(source: Any, runs: int) -> float:
     times = []
     for _ in range(runs):
         start = time.perf_counter()
-        widget = AttentionWidget._of(source, view="lines")
+        widget = AttentionWidget(Session(source, view="lines"))
         times.append(time.perf_counter() - start)
         assert widget.get_state("_early_answer")["_early_answer"]
         widget.close()

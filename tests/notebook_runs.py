@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import NamedTuple
 
@@ -48,7 +49,7 @@ def execute(tmp_path_factory):
 
 
 class Claim(NamedTuple):
-    """What `text` (a markdown cell) says, computed by `code` after the code cell `after`.
+    """What `text` (a markdown cell, and its answer) says, computed by `code` after a code cell.
 
     `code` asserts, and puts into `said` what must stand in the text, word for word. It has the
     notebook's own names, `same` for np.allclose, and `labs`, which makes the lab's numbers
@@ -82,6 +83,15 @@ def probe(execute, claims_of, prelude):
         execute(notebook, allow_errors=True)
         ran[name] = {cell.id: cell for cell in cells}
     return ran
+
+
+def question_and_answer(cells, id_):
+    """Return the text of a cell, and of the answer that stands below the card of the question.
+
+    `cells` are the cells by id. A question about a card is above the card.
+    """
+    parts = [id_, re.sub("-question$", "-answer", id_)]
+    return "\n".join(cells[part].source for part in dict.fromkeys(parts) if part in cells)
 
 
 def printed(cell):

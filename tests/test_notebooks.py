@@ -12,7 +12,7 @@ import re
 import nbformat
 import pytest
 from claims_of_lab import CLAIMS, LAB, PRELUDE
-from notebook_runs import ROOT, code_cells, execute, printed, probe
+from notebook_runs import ROOT, code_cells, execute, printed, probe, question_and_answer
 
 __all__ = ["execute"]  # a fixture, used by name
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("**/*.ipynb"))
@@ -55,6 +55,27 @@ def test_is_stored_clean(path):
         assert cell.execution_count is None, cell.id
 
 
+@every_notebook
+def test_a_task_stands_before_its_card(path):
+    cells = nbformat.read(path, as_version=4).cells
+    ids = [cell.id for cell in cells]
+    is_card = [id_.endswith(("-widget", "-compare")) for id_ in ids]
+    is_code = [cell.cell_type == "code" for cell in cells]
+    for i in filter(is_card.__getitem__, range(len(cells))):
+        before = max(k for k in range(i) if not is_code[k])
+        assert not any(is_card[before:i]), f"{ids[i]} follows another card without a text"
+    for i, cell in enumerate(cells):
+        if not re.search(r"\*\*(Question|Exercise)\.\*\*", cell.source):
+            continue
+        if "<details>" in cell.source:  # about numbers that a cell has printed
+            code = max(k for k in range(i) if is_code[k])
+            assert not is_card[code], f"{cell.id} stands below its card"
+        else:
+            card = is_card.index(True, i)
+            assert not any(is_code[i:card]), f"{cell.id} is not directly above a card"
+            assert card < ids.index(cell.id.replace("-question", "-answer")), cell.id
+
+
 @pytest.fixture(scope="module")
 def probed(execute):
     return probe(execute, CLAIMS, PRELUDE)
@@ -71,7 +92,7 @@ def probed(execute):
 def test_what_the_text_claims_is_so(name, i, probed):
     claim = CLAIMS[name][i]
     for words in json.loads(printed(probed[name][f"probe-{i}"])):
-        assert words in probed[name][claim.text].source
+        assert words in question_and_answer(probed[name], claim.text)
 
 
 def test_the_table_of_mistakes_is_what_the_numbers_say(probed):
@@ -86,9 +107,11 @@ def test_the_table_of_mistakes_is_what_the_numbers_say(probed):
 
 def test_every_question_is_claimed_and_can_be_unfolded():
     lab = nbformat.read(ROOT / "notebooks" / "self_attention_lab.ipynb", as_version=4)
+    by_id = {cell.id: cell for cell in lab.cells}
     asked = [cell for cell in lab.cells if "**Question.**" in cell.source]
     for cell in asked:
-        assert cell.source.count("<details>") == cell.source.count("</details>") == 1, cell.id
+        text = question_and_answer(by_id, cell.id)
+        assert text.count("<details>") == text.count("</details>") == 1, cell.id
     # What the course has in Part 1 is asked to think, and BertViz draws its own.
     by_eye = {"output-question", "bertviz-question"}
     assert {cell.id for cell in asked} - by_eye <= {claim.text for claim in LAB}
