@@ -23,7 +23,7 @@ export function createInspector(parent: HTMLElement, store: Store, env: Env): vo
   const { signal, focus, theme } = env;
   const pair = h("h3", { class: "aw-pair" });
   const place = h("span", {});
-  const unpin = h("button", { type: "button", class: "aw-text-button aw-unpin" }, "unpin");
+  const unpin = h("button", { class: "aw-text-button aw-unpin" }, "unpin");
   const where = h("p", { class: "aw-where" }, place);
   const formula = h("div", { class: "aw-formula" });
   const copy = copyButton(() => codeOfCell(store, ...activeCell()), env);

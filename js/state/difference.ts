@@ -18,9 +18,7 @@ export function differenceMap(store: Store, query?: number): Matrix | null {
 
 /** Why nothing can be compared; empty where there is a state before an edit. */
 export const whyNothingBefore = (store: Store): string =>
-  store.before.moment
-    ? ""
-    : "no edit yet: mask a cell or change a number, and Δ shows what the edit changed";
+  store.before.moment ? "" : "there is no edit yet whose difference could be shown";
 
 /** Why the map cannot show a difference; empty where it can. */
 export function whyNoDifference(store: Store): string {

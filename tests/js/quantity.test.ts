@@ -85,8 +85,8 @@ describe("what the numbers of the map may be", () => {
     }
   });
 
-  it("says what it is and where it is from, but for the weights themselves", () => {
-    expect(QUANTITIES.filter((q) => q.about === "").map((q) => q.value)).toEqual(["attention"]);
+  it("says what it is and where it is from", () => {
+    expect(QUANTITIES.filter((q) => q.about === "").map((q) => q.value)).toEqual([]);
     expect(shownQuantity(shown("output-norm")).about).toContain("Kobayashi et al. 2020");
   });
 });

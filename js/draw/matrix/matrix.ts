@@ -44,7 +44,7 @@ export function createMatrix(
   const shape = h("span", { class: "aw-shape" });
   const byHand = h("span", { class: "aw-by-hand" }, "by hand");
   const mistake = h("span", { class: "aw-mistaken", hidden: true });
-  const more = h("button", { type: "button", class: "aw-matrix-open", hidden: true });
+  const more = h("button", { class: "aw-matrix-open", hidden: true });
   const note = h("p", { class: "aw-note" });
   const bar = h("p", { class: "aw-matrix-scale", hidden: true });
   const canvas = h("canvas", {});

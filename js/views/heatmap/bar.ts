@@ -28,7 +28,10 @@ export function paintBar(
   ctx.textAlign = "left";
   ctx.textBaseline = "middle";
   // The square root spreads the small values, which get a tick more.
-  const [none, ...steps] = ticks(ceiling);
+  // A bar with both signs has half of the height for each.
+  const [none, ...steps] = ticks(signed ? 2 * ceiling : ceiling).filter(
+    ({ value }) => value <= ceiling * 1.0001,
+  );
   const small = scale === "sqrt" && steps.length ? [ticks(steps[0].value)[1]] : [];
   const all = [none, ...small, ...steps];
   const positive = height < 100 ? [all[0], all[all.length - 1]] : all;
@@ -41,7 +44,7 @@ export function paintBar(
   }
   const [name, short] = barNames(quantity, cells);
   ctx.save();
-  ctx.translate(x + width + 43, y + height / 2);
+  ctx.translate(x + width + 46, y + height / 2);
   ctx.rotate(Math.PI / 2);
   ctx.textAlign = "center";
   if (ctx.measureText(name).width <= height) ctx.fillText(name, 0, 0);

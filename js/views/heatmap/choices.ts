@@ -56,7 +56,7 @@ export function createChoices(store: Store, scope: Scope) {
     { class: "aw-scales" },
     box("colour scale", scale.element),
     quantityBox,
-    box("change", difference.element),
+    box("last edit", difference.element),
   );
   return {
     scales,
@@ -81,9 +81,7 @@ export function createChoices(store: Store, scope: Scope) {
       quantityBox.hidden = choices.length < 2 && !isModel;
       text(
         explanation,
-        isDifference
-          ? `Δ: ${name} now minus ${name} before the last edit; blue fell, red rose.`
-          : about,
+        isDifference ? `Δ: ${name} now minus before the last edit; blue fell, red rose.` : about,
       );
       difference.update();
       const [signed, weights] = [isDifference || isSigned(store), isWeights(store)];

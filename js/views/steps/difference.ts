@@ -5,6 +5,7 @@ import type { MatrixName } from "../../explain/explain";
 import { number } from "../../explain/numbers";
 import { largestSize } from "../../maths/extent";
 import { fillDifferences } from "../../state/before";
+import { shareOf } from "../../state/scale";
 import type { Store } from "../../state/store";
 
 /** Null where the matrix is not on the page; zeros where there is nothing to compare with. */
@@ -22,7 +23,7 @@ export function differenceLook(store: Store, name: MatrixName, table: Lut): Look
   const value = (r: number, c: number) => data[r * cols + c];
   return {
     value,
-    share: (r, c) => (size > 0 ? 0.5 + value(r, c) / size / 2 : 0.5),
+    share: (r, c) => shareOf(value(r, c), size, "map", true),
     table,
     largest: size,
     signed: true,

@@ -50,7 +50,7 @@ export function createPanel(root: HTMLElement, store: Store, scope: Scope) {
 
   function tool(name: string, title: string, content: Node | string, press: () => void) {
     const names = { "data-tool": name, title, "aria-label": title };
-    const button = h("button", { type: "button", class: "aw-button", ...names }, content);
+    const button = h("button", { class: "aw-button", ...names }, content);
     scope.listen(button, "click", press);
     return button;
   }

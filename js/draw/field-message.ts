@@ -1,0 +1,39 @@
+/** The message under a field whose value was refused. It lies over the card and moves nothing. */
+import { h, text } from "../ui/dom";
+import { elementId } from "./element-id";
+
+/** `host` is around the field, and the message stands under `host`. */
+export function createFieldMessage(host: HTMLElement, input: HTMLElement) {
+  const message = h("span", {
+    class: "aw-field-error",
+    role: "alert",
+    id: elementId(),
+    hidden: true,
+  });
+  host.append(message);
+
+  /** Keep the message inside the card, which cuts off what is outside. */
+  function place() {
+    message.style.left = "0";
+    const room = host.closest(".aw-root")?.getBoundingClientRect().right ?? 0;
+    const over = message.getBoundingClientRect().right + 10 - room;
+    if (over > 0) message.style.left = `${-over}px`;
+  }
+  return {
+    get isShown() {
+      return !message.hidden;
+    },
+    show(words: string) {
+      text(message, words);
+      message.hidden = false;
+      input.setAttribute("aria-invalid", "true");
+      input.setAttribute("aria-describedby", message.id);
+      place();
+    },
+    hide() {
+      message.hidden = true;
+      input.removeAttribute("aria-invalid");
+      input.removeAttribute("aria-describedby");
+    },
+  };
+}
