@@ -14,10 +14,12 @@ export function createFieldMessage(host: HTMLElement, input: HTMLElement) {
 
   /** Keep the message inside the card, which cuts off what is outside. */
   function place() {
-    message.style.left = "0";
-    const room = host.closest(".aw-root")?.getBoundingClientRect().right ?? 0;
-    const over = message.getBoundingClientRect().right + 10 - room;
-    if (over > 0) message.style.left = `${-over}px`;
+    Object.assign(message.style, { left: "0", top: "" });
+    const card = host.closest(".aw-root")?.getBoundingClientRect();
+    const { right, bottom, height } = message.getBoundingClientRect();
+    if (card && right + 10 > card.right) message.style.left = `${card.right - right - 10}px`;
+    // At the lower edge of the card the message stands over the field.
+    if (card && bottom + 4 > card.bottom) message.style.top = `${-height - 4}px`;
   }
   return {
     get isShown() {
