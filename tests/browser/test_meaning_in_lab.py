@@ -162,7 +162,9 @@ def test_lengths_and_scores_have_no_scale_from_0_to_1(view):
         choose(view, quantity)
         expect(scale.get_by_role("radio", disabled=False)).to_have_text(offered)
         reason = "both signs" if quantity == "scores" else "only attention weights"
-        expect(scale.get_by_role("radio", name="0–1")).to_have_attribute("title", re.compile(reason))
+        expect(scale.get_by_role("radio", name="0–1")).to_have_attribute(
+            "title", re.compile(reason)
+        )
     colours(view).get_by_role("radio", name="attention", exact=True).click()
     expect(scale.get_by_role("radio", disabled=False)).to_have_text(["0–1", "row", "map", "√ map"])
     expect(scale.get_by_role("radio", name="0–1")).to_have_attribute("aria-checked", "true")

@@ -87,7 +87,7 @@ describe("what the numbers of the map may be", () => {
 
   it("says what it is and where it is from", () => {
     expect(QUANTITIES.filter((q) => q.about === "").map((q) => q.value)).toEqual([]);
-    expect(shownQuantity(shown("output-norm")).about).toContain("Kobayashi et al. 2020");
+    expect(shownQuantity(shown("output-norm")).about).toContain("2004.10102"); // Kobayashi et al. 2020
   });
 });
 
