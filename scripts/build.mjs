@@ -11,6 +11,8 @@ const result = await build({
   format: "esm",
   target: "es2022",
   legalComments: "none",
+  // Signs such as √ and − as they are: their escapes take twice the bytes.
+  charset: "utf8",
   metafile: true,
 });
 await build({ entryPoints: { widget: "js/style.css" }, outdir: out, bundle: true, minify: true });

@@ -1,9 +1,14 @@
-/** The numbers of a row as bars, in the quantity and the colours of the map: the largest, and the key of the active cell. */
+/**
+ * The numbers of a row as bars, in the quantity and the colours of the map: the largest, and the key of the active cell.
+ * A thin line under a bar is its ghost: the number before the last edit, where the edit has changed it.
+ */
 import { cssColor, type Lut } from "../draw/color";
 import { rowIsEmpty } from "../explain/cell";
 import { columnFormat, fixed, number } from "../explain/numbers";
 import { visible } from "../explain/tokens";
-import { blankCells, quantityMap, shownQuantity } from "../state/quantity";
+import { largest, largestSize } from "../maths/extent";
+import { differenceMap } from "../state/difference";
+import { blankCells, formerMap, quantityMap, shownQuantity } from "../state/quantity";
 import {
   ceilingOf,
   isSigned,
@@ -24,7 +29,9 @@ interface Row {
   values: Float32Array;
   /** 1 = a key without a number. */
   blank: Uint8Array;
-  /** The largest absolute value. */
+  /** The number before the last edit; NaN where the edit has not changed the number, or where there was none. */
+  former: Float32Array;
+  /** The largest absolute value, now or before. */
   size: number;
   ceiling: number;
   scale: UsedScale;
@@ -36,11 +43,17 @@ function rowOf(store: Store, q: number): Row {
   const { nK } = store;
   const values = quantityMap(store, q).data.subarray(q * nK, (q + 1) * nK);
   const blank = blankCells(store).subarray(q * nK, (q + 1) * nK);
+  const [old, difference] = [formerMap(store, q)?.data, differenceMap(store, q)?.data];
+  const former = values.map((_, k) => {
+    const at = q * nK + k;
+    return old && difference?.[at] ? old[at] : Number.NaN;
+  });
   const sizes = values.map((v, k) => (blank[k] || !Number.isFinite(v) ? 0 : Math.abs(v)));
   return {
     values,
     blank,
-    size: sizes.reduce((a, b) => Math.max(a, b), 0),
+    former,
+    size: Math.max(largest(sizes), largestSize(former)),
     ceiling: ceilingOf(store, q),
     scale: shownScale(store),
     signed: isSigned(store),
@@ -98,11 +111,16 @@ function largestKeys({ values, blank }: Row, key: number): number[] {
   return first.includes(key) ? first : [...first.slice(0, BARS - 1), key];
 }
 
+/** The length of a bar, in percent. */
+const widthOf = (value: number, { size }: Row) =>
+  Math.max(0.8, size > 0 ? (Math.abs(value) / size) * WIDEST : 0);
+
 function barLine() {
   const name = h("bdi", { class: "aw-bar-name" });
   const fill = h("i", { class: "aw-bar-fill" });
   const value = h("span", { class: "aw-bar-value" });
-  const element = h("div", { class: "aw-bar", role: "listitem" }, name, fill, value);
+  const ghost = h("i", { class: "aw-bar-ghost", role: "img" });
+  const element = h("div", { class: "aw-bar", role: "listitem" }, name, fill, value, ghost);
   return {
     element,
     set(token: string, row: Row, key: number, current: boolean, table: Lut) {
@@ -112,12 +130,18 @@ function barLine() {
       text(name, token);
       element.classList.toggle("aw-bar-masked", isMasked);
       element.classList.toggle("aw-bar-current", current);
-      const width = row.size > 0 ? (Math.abs(p) / row.size) * WIDEST : 0;
-      fill.style.width = isPlain ? "" : `${Math.max(0.8, width)}%`;
+      fill.style.width = isPlain ? "" : `${widthOf(p, row)}%`;
       const share = shareOf(p, row.ceiling, row.scale, row.signed);
       fill.style.background = isPlain ? "" : cssColor(table, share);
       text(value, isMasked ? "masked" : Number.isFinite(p) ? row.format(p) : number(p));
       element.dataset.value = isMasked ? "" : String(p);
+      const before = row.former[key];
+      const isSame = !Number.isFinite(before);
+      ghost.hidden = isSame;
+      ghost.style.width = `${widthOf(isSame ? 0 : before, row)}%`;
+      element.title = isSame ? "" : `before the last edit ${row.format(before)}`;
+      ghost.setAttribute("aria-label", element.title);
+      element.dataset.before = isSame ? "" : String(before);
     },
   };
 }

@@ -1,7 +1,6 @@
-/** The message under a field whose value was refused, in the words of the field. It lies over the card and moves nothing. */
-import { elementId } from "../draw/element-id";
+/** A refusal of Python's under the field that it is about, in the words of the field. */
+import { createFieldMessage } from "../draw/field-message";
 import type { Store } from "../state/store";
-import { h, text } from "../ui/dom";
 import type { Setting } from "../wire/schema";
 
 /** What the fields are called on the card, where Python has another name. */
@@ -25,57 +24,26 @@ export function inWordsOfCard(words: string, typed: string): string {
     .replaceAll("n_heads", "heads");
 }
 
-export interface FieldError {
-  readonly isShown: boolean;
-  /** Show the newest refusal if it is about this field; return whether it has just been shown. */
-  look(typed: string): boolean;
-  hide(): void;
-}
-
+/** The message under the field of a setting. */
 export function createFieldError(
   store: Store,
   name: Setting,
   element: HTMLElement,
   input: HTMLElement,
-): FieldError {
-  const message = h("span", {
-    class: "aw-field-error",
-    role: "alert",
-    id: elementId(),
-    hidden: true,
-  });
-  element.append(message);
+) {
+  const message = createFieldMessage(element, input);
   let seen = store.refused;
-
-  function place() {
-    message.style.left = "0";
-    const room = element.closest(".aw-root")?.getBoundingClientRect().right ?? 0;
-    const over = message.getBoundingClientRect().right + 10 - room;
-    if (over > 0) message.style.left = `${-over}px`;
-  }
-  return {
-    get isShown() {
-      return !message.hidden;
-    },
-    look(typed) {
+  return Object.assign(message, {
+    /** Show the newest refusal if it is about this field; return whether it has just been shown. */
+    look(typed: string): boolean {
       const { refused } = store;
       if (!refused || refused === seen) return false;
       seen = refused;
       if (refused.name !== name) return false;
-      text(message, inWordsOfCard(refused.words, typed));
-      message.hidden = false;
       const panel = element.closest("details");
       if (panel) panel.open = true;
-      input.setAttribute("aria-invalid", "true");
-      input.setAttribute("aria-describedby", message.id);
-      place();
+      message.show(inWordsOfCard(refused.words, typed));
       return true;
     },
-    hide() {
-      if (message.hidden) return;
-      message.hidden = true;
-      input.removeAttribute("aria-invalid");
-      input.removeAttribute("aria-describedby");
-    },
-  };
+  });
 }

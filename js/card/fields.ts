@@ -137,7 +137,7 @@ export function choiceField(
 /** A button that sets a random seed. */
 export function seedButton(store: Store, { listen }: Scope): HTMLElement {
   const label = "randomise: another seed";
-  const props = { type: "button", class: "aw-button", "aria-label": label, title: label };
+  const props = { class: "aw-button", "aria-label": label, title: label };
   const button = h("button", props, icon("dice"));
   listen(button, "click", (event) => {
     event.preventDefault(); // the label around the button would focus the number
@@ -200,7 +200,7 @@ export function scaleField(store: Store, { listen }: Scope): Field {
 }
 
 export function resetField(store: Store, { listen }: Scope): Field {
-  const element = h("button", { type: "button", class: "aw-text-button" }, "reset numbers");
+  const element = h("button", { class: "aw-text-button" }, "reset numbers");
   element.title = "return to the numbers that the widget was made with";
   listen(element, "click", store.reset);
   const update = () => {

@@ -49,7 +49,7 @@ export const canReset = (store: Store): boolean =>
 
 export function createReplaced(parent: HTMLElement, store: Store, { signal, listen }: Env): void {
   const words = h("span", {});
-  const undo = h("button", { type: "button", class: "aw-text-button" }, "Undo");
+  const undo = h("button", { class: "aw-text-button" }, "Undo");
   const element = h("p", { class: "aw-replaced", role: "status", hidden: true }, words, " ", undo);
   parent.append(element);
   let names = store.get("replaced").join(", ");

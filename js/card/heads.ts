@@ -19,12 +19,7 @@ export function createHeads(parent: HTMLElement, store: Store, env: Env): void {
   function headButton(head: number) {
     const canvas = h("canvas", {});
     const label = `head ${head}`;
-    const element = h(
-      "button",
-      { type: "button", role: "radio", "aria-label": label },
-      canvas,
-      label,
-    );
+    const element = h("button", { role: "radio", "aria-label": label }, canvas, label);
     listen(element, "click", () => store.set("head", head));
     return { element, canvas };
   }

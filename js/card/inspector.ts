@@ -1,6 +1,7 @@
 /** The panel that explains the active cell, or the label under the pointer, in words and numbers. */
 import { type Lut, lut, signedLut } from "../draw/color";
 import { codeOfCell } from "../explain/code";
+import { cellDifference } from "../explain/difference";
 import { explainScore, explainWeight } from "../explain/explain";
 import { number } from "../explain/numbers";
 import { visible } from "../explain/tokens";
@@ -16,13 +17,13 @@ import { labelToken, labelWords } from "./label";
 import type { Env } from "./view";
 
 /** The panel is drawn again when one of these traits changes. */
-const TRAITS = ["cmap", "color_scale", "quantity", "scale", "temperature"];
+const TRAITS = ["cmap", "color_scale", "quantity", "scale", "temperature", "difference"];
 
 export function createInspector(parent: HTMLElement, store: Store, env: Env): void {
   const { signal, focus, theme } = env;
   const pair = h("h3", { class: "aw-pair" });
   const place = h("span", {});
-  const unpin = h("button", { type: "button", class: "aw-text-button aw-unpin" }, "unpin");
+  const unpin = h("button", { class: "aw-text-button aw-unpin" }, "unpin");
   const where = h("p", { class: "aw-where" }, place);
   const formula = h("div", { class: "aw-formula" });
   const copy = copyButton(() => codeOfCell(store, ...activeCell()), env);
@@ -72,11 +73,14 @@ export function createInspector(parent: HTMLElement, store: Store, env: Env): vo
   }
 
   function showFormula(cell: Cell) {
+    const difference = cellDifference(store, ...cell);
     const lines = formulaOf(store, cell);
+    const last = lines.length - 1;
+    if (difference) lines.push(difference);
     // Without scores the formula has one to three lines.
     formula.classList.toggle("aw-formula-short", !store.hasScores);
     fill(formula, lines.join("\n"), () =>
-      lines.map((line, i) => h("div", {}, ...(i === lines.length - 1 ? strong(line) : [line]))),
+      lines.map((line, i) => h("div", {}, ...(i >= last ? strong(line) : [line]))),
     );
   }
 

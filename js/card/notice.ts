@@ -6,7 +6,7 @@ import type { Env } from "./view";
 
 export function createNotice(parent: HTMLElement, store: Store, env: Env): void {
   const words = h("p", { class: "aw-notice", role: "status" });
-  const more = h("button", { type: "button", class: "aw-text-button aw-notice-more" }, "more");
+  const more = h("button", { class: "aw-text-button aw-notice-more" }, "more");
   const whole = h("div", { class: "aw-notice-whole", role: "dialog", "aria-label": "notice" });
   whole.tabIndex = -1;
   createPopover(more, whole, "dialog", env);

@@ -14,7 +14,7 @@ export interface Parameter {
 }
 
 function parameterButton(name: Preset, panel: HTMLElement, scope: Scope) {
-  const button = h("button", { type: "button", class: "aw-parameter" });
+  const button = h("button", { class: "aw-parameter" });
   createPopover(button, panel, "dialog", scope);
   return {
     button,
@@ -35,8 +35,8 @@ export function createCounter(
   format: (value: number) => string,
   scope: Scope,
 ): Parameter {
-  const less = h("button", { type: "button", "aria-label": `fewer ${label}` }, "−");
-  const more = h("button", { type: "button", "aria-label": `more ${label}` }, "+");
+  const less = h("button", { "aria-label": `fewer ${label}` }, "−");
+  const more = h("button", { "aria-label": `more ${label}` }, "+");
   const output = h("output", { "aria-label": label });
   const panel = h("div", { class: "aw-counter", role: "dialog", "aria-label": label });
   panel.append(less, output, more, h("span", {}, label));

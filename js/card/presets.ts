@@ -37,7 +37,7 @@ export function createPresets(store: Store, scope: Scope) {
   const group = { class: "aw-segmented aw-presets", role: "group", "aria-label": "mask presets" };
   const element = h("div", group);
   for (const name of PRESETS) {
-    const button = h("button", { type: "button", "data-text": name, title: TITLES[name] }, name);
+    const button = h("button", { "data-text": name, title: TITLES[name] }, name);
     onPress(button, () => toggle(name), scope);
     scope.listen(button, "pointerdown", () => {
       isClosing = parameters[name]?.button.ariaExpanded === "true";

@@ -22,7 +22,7 @@ export function createRegroup(store: Store, scope: Scope) {
     (value) => store.set("merge", value),
     scope,
   );
-  const props = { type: "button", class: "aw-toggle", "data-text": "hide special" } as const;
+  const props = { class: "aw-toggle", "data-text": "hide special" } as const;
   const special = h("button", props, "hide special");
   onPress(special, () => store.set("hide_special", !store.get("hide_special")), scope);
   const element = h("div", { class: "aw-regroup" }, merge.element, special);

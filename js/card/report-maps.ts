@@ -6,7 +6,8 @@ import { createMatrix } from "../draw/matrix/matrix";
 import type { Palette } from "../draw/palette";
 import { number } from "../explain/numbers";
 import { visible } from "../explain/tokens";
-import { largest } from "../maths/extent";
+import { largestSize } from "../maths/extent";
+import { shareOf } from "../state/scale";
 import type { Store } from "../state/store";
 import { text } from "../ui/dom";
 import type { Scope } from "../ui/scope";
@@ -41,7 +42,7 @@ export function pictures(report: Report, mask: Flat, cmap: string, isDark: boole
   if (!report.got) return [right];
   const got = decode(report.got);
   const difference = Float32Array.from(got, (value, i) => value - expected[i]);
-  const limit = largest(difference.map((d) => (Number.isFinite(d) ? Math.abs(d) : 0)));
+  const limit = largestSize(difference);
   return [
     {
       name: "got",
@@ -56,10 +57,7 @@ export function pictures(report: Report, mask: Flat, cmap: string, isDark: boole
       name: "difference",
       note: `got − right, colours ± ${number(limit)}`,
       data: difference,
-      share: (at) => {
-        const d = finite(difference[at]);
-        return d === null ? null : 0.5 + (limit > 0 ? d / limit / 2 : 0);
-      },
+      share: (at) => finite(shareOf(difference[at], limit, "map", true)),
       table: signedLut(isDark),
       signed: true,
     },
@@ -110,13 +108,12 @@ export function reportMap(
     hand: false,
     mistake: "",
   });
-  const sizes = picture.data.map((v) => (Number.isFinite(v) ? Math.abs(v) : 0));
   map.paint(
     {
       share: (r, c) => picture.share(r * cols + c),
       value,
       table: picture.table,
-      largest: Math.min(99, largest(sizes, 1)),
+      largest: Math.min(99, Math.max(1, largestSize(picture.data))),
       signed: picture.signed,
       marked: () => false,
       queries,

@@ -11,7 +11,7 @@ import type { Env } from "./view";
 export function createReport(parent: HTMLElement, store: Store, env: Env): void {
   const { signal, listen, theme } = env;
   const title = h("h3", {});
-  const dismiss = h("button", { type: "button", class: "aw-text-button" }, "dismiss");
+  const dismiss = h("button", { class: "aw-text-button" }, "dismiss");
   const message = h("p", { class: "aw-message" });
   const stale = h("p", { class: "aw-where" });
   const lines = h("div", { class: "aw-report-lines" });

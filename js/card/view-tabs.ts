@@ -45,12 +45,12 @@ export function createViewTabs(store: Store, every: Views, env: Env) {
 function createMenu(views: readonly View[], pick: (name: string) => void, env: Env) {
   const { listen } = env;
   const label = views[0]?.group ?? "";
-  const button = h("button", { type: "button", class: "aw-menu-tab", "data-text": `${label} ▾` });
+  const button = h("button", { class: "aw-menu-tab", "data-text": `${label} ▾` });
   button.append(`${label} ▾`);
   const panel = h("div", { class: "aw-menu", role: "menu", "aria-label": label });
   const popover = createPopover(button, panel, "menu", env);
   const items = views.map(({ name, label }) => {
-    const item = h("button", { type: "button", role: "menuitemradio", "data-value": name }, label);
+    const item = h("button", { role: "menuitemradio", "data-value": name }, label);
     item.tabIndex = -1;
     listen(item, "click", () => {
       popover.close();

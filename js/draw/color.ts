@@ -1,17 +1,7 @@
 /** Colour maps as tables of 256 colours, and the ticks of a colour bar. */
 import { RAMPS } from "./ramps";
 
-export const CMAPS = [
-  "viridis",
-  "magma",
-  "inferno",
-  "plasma",
-  "cividis",
-  "turbo",
-  "greys",
-  "blues",
-] as const;
-export type Cmap = (typeof CMAPS)[number];
+export type Cmap = keyof typeof RAMPS;
 
 /** A table of 256 colours, three numbers each: red, green, blue. */
 export type Lut = Uint8ClampedArray;
@@ -27,8 +17,7 @@ export function parseColor(text: string): [number, number, number] {
 }
 
 export function lut(name: string): Lut {
-  const isKnown = (CMAPS as readonly string[]).includes(name);
-  return table(RAMPS[isKnown ? (name as Cmap) : "viridis"]);
+  return table(RAMPS[name as Cmap] ?? RAMPS.viridis);
 }
 
 // Blue below 0, red above, the background of the card at 0: ColorBrewer's RdBu, which colour-blind readers can use.

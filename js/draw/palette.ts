@@ -1,27 +1,11 @@
 /** The colours and the font that the stylesheet gives the card. */
 
-export interface Palette {
-  bg: string;
-  fg: string;
-  muted: string;
-  line: string;
-  masked: string;
-  hatch: string;
-  accent: string;
-  font: string;
-}
+const NAMES = ["bg", "fg", "muted", "line", "masked", "hatch", "accent", "font"] as const;
+
+export type Palette = Record<(typeof NAMES)[number], string>;
 
 export function palette(el: Element): Palette {
   const style = getComputedStyle(el);
-  const read = (name: string) => style.getPropertyValue(`--aw-${name}`).trim();
-  return {
-    bg: read("bg"),
-    fg: read("fg"),
-    muted: read("muted"),
-    line: read("line"),
-    masked: read("masked"),
-    hatch: read("hatch"),
-    accent: read("accent"),
-    font: read("font"),
-  };
+  const read = (name: string) => [name, style.getPropertyValue(`--aw-${name}`).trim()];
+  return Object.fromEntries(NAMES.map(read)) as Palette;
 }

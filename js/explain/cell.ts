@@ -1,6 +1,7 @@
 /** Describe a cell of the map in words, and choose the first active cell. */
 import { blankCells, quantityAt, shownQuantity } from "../state/quantity";
 import type { Store } from "../state/store";
+import { cellDifference } from "./difference";
 import { fixed, number } from "./numbers";
 import { visible } from "./tokens";
 
@@ -14,8 +15,15 @@ export function rowIsEmpty(store: Store, query: number): boolean {
 /**
  * For example "cat → sat 0.42", "cat → sat masked", or "cat → sat effect 1.30" if the map shows another
  * quantity. With a mistake that is switched on, the mistake has a name in the words, and a masked cell may have a number.
+ * While the map shows the difference to the state before the last edit, the words end with the difference.
  */
 export function describe(store: Store, [query, key]: readonly [number, number]): string {
+  const difference = cellDifference(store, query, key);
+  const words = wordsOf(store, query, key);
+  return difference ? `${words}; ${difference}` : words;
+}
+
+function wordsOf(store: Store, query: number, key: number): string {
   const at = query * store.nK + key;
   const pair = `${visible(store.tokens[query])} → ${visible(store.keyTokens[key])}`;
   const { mistake } = store;

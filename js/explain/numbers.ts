@@ -73,3 +73,13 @@ export function columnFormat(values: ArrayLike<number>): (value: number) => stri
   const digits = size < 0.1 ? 4 : size < 10 ? 3 : size < 1000 ? 2 : 1;
   return (value) => fixed(value, digits);
 }
+
+/** A number with its sign in any case; a number that is written as 0 has none. */
+export function signed(value: number, format: (value: number) => string): string {
+  const text = format(value);
+  return value > 0 && /[1-9∞]/.test(text) ? `+${text}` : text;
+}
+
+/** A difference in a cell, where 0 is not written. */
+export const differenceText = (value: number, digits: number): string =>
+  value === 0 ? "" : signed(value, (by) => fixed(by, digits));

@@ -85,19 +85,52 @@ export function blankCells(store: Store): Uint8Array {
   return shownQuantity(store).value === "scores" ? store.mask : store.blank;
 }
 
-/** Its numbers, (n_q, n_k): all of them, or those of the query that is read. */
-export function quantityMap(store: Store, query?: number): Matrix {
-  const { value } = shownQuantity(store);
-  const { attention } = store;
-  const V = store.matrix("V");
-  if (value === "scores") return store.matrix("scores") as Matrix;
-  if (value === "attention" || (value !== "output-norm" && !V)) return attention;
-  if (value === "output-shift") return shiftMap(store, query) as Matrix;
+/** What a quantity is computed from: the numbers on screen, or the numbers before the last edit. */
+interface Numbers extends Pick<Store, "derived" | "once" | "matrix" | "outputNorms"> {
+  mask: Uint8Array;
+  temperature: number;
+  /** Whether a mistake is switched on, under which the effect has no formula. */
+  isMistaken: boolean;
+}
+
+const numbersOf = (store: Store): Numbers => ({
+  ...{ derived: store.derived, once: store.once, matrix: store.matrix, mask: store.mask },
+  ...{ temperature: store.get("temperature"), isMistaken: store.mistake !== null },
+  outputNorms: store.outputNorms,
+});
+
+function numbersBefore({ before, outputNorms }: Store): Numbers | null {
+  const { moment, derived, once, matrix } = before;
+  const mask = matrix("mask");
+  if (!moment || !mask) return null;
+  return {
+    ...{ derived, once, matrix, outputNorms, temperature: moment.temperature },
+    mask: mask.data as unknown as Uint8Array,
+    isMistaken: moment.mistake !== "",
+  };
+}
+
+/** A quantity, (n_q, n_k): all of it, or the row of the query that is read; null where a matrix is missing. */
+function mapOf(value: Quantity, from: Numbers, query?: number): Matrix | null {
+  if (value === "output-shift") return shiftOf(from, query);
+  if (value === "scores") return from.matrix("scores");
+  const [attention, V] = [from.matrix("attention"), from.matrix("V")];
+  if (value === "attention" || !attention) return attention;
   const lengths =
-    value === "output-norm"
-      ? (store.outputNorms as Float32Array)
-      : store.once("lengths of V", () => norms(V as Matrix));
-  return store.derived(value, (q, out, start) => times(attention, q, lengths, out, start), query);
+    value === "output-norm" ? from.outputNorms : V && from.once("lengths of V", () => norms(V));
+  if (!lengths) return null;
+  return from.derived(value, (q, out, start) => times(attention, q, lengths, out, start), query);
+}
+
+/** The numbers of the quantity on screen, (n_q, n_k): all of them, or those of the query that is read. */
+export function quantityMap(store: Store, query?: number): Matrix {
+  return mapOf(shownQuantity(store).value, numbersOf(store), query) as Matrix;
+}
+
+/** The same numbers before the last edit; null where they are not known. */
+export function formerMap(store: Store, query?: number): Matrix | null {
+  const from = numbersBefore(store);
+  return from && mapOf(shownQuantity(store).value, from, query);
 }
 
 /** The number of one cell; the row that it is in is all that is computed. */
@@ -106,13 +139,15 @@ export function quantityAt(store: Store, query: number, key: number): number {
 }
 
 /** How far masking each cell would move its query's output; null without values. */
-export function shiftMap(store: Store, query?: number): Matrix | null {
-  const [V, output] = [store.matrix("V"), store.matrix("output")];
-  if (!V || !output || store.mistake) return null;
-  const { attention, mask } = store;
-  const scores = store.matrix("scores") as Matrix;
-  const from = { V, output, scores, attention, mask, temperature: store.get("temperature") };
-  return store.derived("shift", (q, out, start) => shiftRow(from, q, out, start), query);
+export const shiftMap = (store: Store, query?: number) => shiftOf(numbersOf(store), query);
+
+function shiftOf(from: Numbers, query?: number): Matrix | null {
+  const [V, output, scores, attention] = (["V", "output", "scores", "attention"] as const).map(
+    (name) => from.matrix(name),
+  );
+  if (!V || !output || !scores || !attention || from.isMistaken) return null;
+  const inputs = { ...from, V, output, scores, attention };
+  return from.derived("shift", (q, out, start) => shiftRow(inputs, q, out, start), query);
 }
 
 /** ‖v‖ of each row. */

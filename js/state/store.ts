@@ -44,7 +44,7 @@ export function createStore(model: AnyModel<Traits>, signal: AbortSignal) {
   const arrays = createArrays(mirror, replay);
   const { derived, once, canClear, forget } = createDerived({ ...mirror, flat: replay.flat });
   const numbers = joined(arrays, createMistaken(arrays, mirror, { once }));
-  const drawn = createDrawn({ replay, marks, numbers });
+  const drawn = createDrawn({ mirror, replay, marks, numbers });
   const isComputing = () => {
     const { layer, head, stack } = arrays.shown;
     const { get } = mirror;
@@ -90,8 +90,10 @@ export function createStore(model: AnyModel<Traits>, signal: AbortSignal) {
     const change = marks.take();
     if (isAnswer) waiting.answered();
     else waiting.rest();
-    forget(change.all || change.inputs ? null : change.rows, change.names.has("report"));
-    drawn.before.compare();
+    const rows = change.all || change.inputs ? null : change.rows;
+    const isReport = change.names.has("report");
+    forget(rows, isReport);
+    drawn.before.compare(isReport ? null : rows);
     for (const listener of [...listeners]) listener(change);
   }
   // One update message sets many traits one after the other: listeners hear of it once, when all are in.

@@ -3,7 +3,7 @@ import { h, text } from "./dom";
 import type { Scope } from "./scope";
 
 export function createAlert(alert: HTMLElement, dismissed: () => void, { listen }: Scope) {
-  const dismiss = h("button", { type: "button", class: "aw-text-button" }, "dismiss");
+  const dismiss = h("button", { class: "aw-text-button" }, "dismiss");
   listen(dismiss, "click", dismissed);
   return (error: string) => {
     const { failed } = alert.dataset;

@@ -9,7 +9,7 @@ export function iconButton(
   act: () => void,
   scope: Scope,
 ): HTMLButtonElement {
-  const props = { type: "button", class: "aw-button", "aria-label": label, title: label } as const;
+  const props = { class: "aw-button", "aria-label": label, title: label } as const;
   const element = h("button", props, icon(name));
   onPress(element, act, scope);
   return element;

@@ -5,7 +5,7 @@ import type { Scope } from "./scope";
 const LABEL = "copy as NumPy";
 
 export function copyButton(line: () => string, { listen, after }: Scope): HTMLElement {
-  const button = h("button", { type: "button", class: "aw-copy" }, LABEL);
+  const button = h("button", { class: "aw-copy" }, LABEL);
   // If the browser denies the clipboard, the user copies the line from this box.
   const box = h("textarea", { class: "aw-copied", readonly: true, hidden: true, rows: 3 });
   let cancel = () => {};

@@ -8,6 +8,8 @@ export function h<K extends keyof HTMLElementTagNameMap>(
   ...children: (Node | string)[]
 ): HTMLElementTagNameMap[K] {
   const el = document.createElement(tag);
+  // A button of a host's form would send the form.
+  if (tag === "button") el.setAttribute("type", "button");
   for (const [name, value] of Object.entries(props)) {
     if (value === null || value === undefined || value === false) continue;
     el.setAttribute(name, value === true ? "" : String(value));

@@ -27,11 +27,7 @@ export function segmented(
 ): Segmented {
   const element = h("div", { class: "aw-segmented", role: "radiogroup", "aria-label": label });
   const buttons = choices.map(({ value, text, title }) =>
-    h(
-      "button",
-      { type: "button", role: "radio", "data-value": value, "data-text": text, title },
-      text,
-    ),
+    h("button", { role: "radio", "data-value": value, "data-text": text, title }, text),
   );
   element.append(...buttons);
   let current: string | null | undefined;

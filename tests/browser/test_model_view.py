@@ -58,6 +58,41 @@ def test_every_shown_number_is_the_model_s(opened, eager):
         np.testing.assert_allclose(got, eager[layer, head], atol=6e-5)
 
 
+def test_the_difference_of_a_head_with_a_what_if_mask(opened, eager):
+    opened.run_cell("m.layer = 2; m.head = 5; m.mask = None; m.selection = (3, 4)")
+    view = MapView(opened)
+    expect(view.root).to_have_attribute("data-layer", "2")
+    view.masked(0, 64)
+    before = eager[2, 5, 3]
+    key = int(before.argmax())
+    view.click(3, key)
+    # The other keys share the weight of the masked key.
+    now = np.where(np.arange(8) == key, 0, before / (1 - before[key]))
+    delta = view.root.locator('[data-tool="difference"]')
+    delta.click()
+    expect(delta).to_have_attribute("aria-pressed", "true")
+    other = (key + 1) % 8
+    opened.run_cell(f"m.selection = (3, {other})")
+    expect(view.map).to_have_attribute("data-active", f"3,{other}")
+    words = view.root.locator(".aw-gridcell").get_attribute("aria-label")
+    numbers = words.split("; before ")[1].replace("−", "-").replace(": Δ =", ",").split(", ")
+    numbers = [float(text.removeprefix("now ")) for text in numbers]
+    want = [before[other], now[other], now[other] - before[other]]
+    np.testing.assert_allclose(numbers, want, atol=6e-3)
+    red, _, blue, _ = view.pixel(3, key)
+    assert blue - red > 40
+    # Another head is another map, which has no state before an edit.
+    opened.run_cell("m.head = 6")
+    expect(view.root).to_have_attribute("data-head", "6")
+    expect(delta).to_have_attribute("aria-disabled", "true")
+    expect(delta).to_have_attribute("aria-pressed", "false")
+    view.click(3, key)
+    expect(delta).to_have_attribute("aria-pressed", "true")
+    delta.click()
+    opened.run_cell("m.mask = None; m.layer = 0; m.head = 0; m.selection = None")
+    view.masked(0, 64)
+
+
 def test_pickers_reach_python(opened):
     view = MapView(opened)
     view.root.get_by_label("layer", exact=True).select_option("2")

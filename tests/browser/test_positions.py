@@ -151,6 +151,11 @@ def test_every_control_of_a_sentence_keeps_its_place(opened, width):
             "aria-checked", "true"
         )
         places.note(f"quantity {quantity}")
+    delta = view.root.locator('[data-tool="difference"]')
+    delta.click()
+    expect(delta).to_have_attribute("aria-pressed", "true")
+    places.note("the difference")
+    delta.click()
     for name in ("steps", "lines", "neuron", "grid", "heatmap"):
         show(opened, view, "s", name)
         places.note(name)

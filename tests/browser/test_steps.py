@@ -198,13 +198,52 @@ def test_arrow_keys_step_a_number_in_its_box(view, opened):
 
 
 @pytest.mark.parametrize("typed", ["abc", "1.2.3", "", "1e999"])
-def test_what_is_no_number_is_said_and_changes_nothing(view, opened, typed):
+def test_what_is_no_number_is_said_under_the_box_and_changes_nothing(view, opened, typed):
     before = ask(opened, "w.K.tolist()")
-    view.type("K", 2, 1, typed)
-    expect(view.root.get_by_role("alert")).to_contain_text(f"K[2, 1]: “{typed}” is no number")
-    opened.run_until("print('no number' in w.error)", "True")
+    opened.page.mouse.dblclick(*view.at("K", 2, 1))
+    box, alert = view.root.locator(".aw-edit"), view.root.get_by_role("alert")
+    # The draft of a valid text ends when the text is refused.
+    box.fill("7")
+    box.fill(typed)
+    box.press("Enter")
+    expect(alert).to_have_text(f"K[2, 1]: “{typed}” is not a number; type a number such as −0.5")
+    expect(box).to_have_attribute("aria-invalid", "true")
+    assert box.get_attribute("aria-describedby") == alert.get_attribute("id")
+    expect(box).to_be_focused()
+    expect(box).to_have_value(typed)
+    assert box.evaluate("box => box.selectionEnd - box.selectionStart") == len(typed)
+    under, field, card = (e.bounding_box() for e in (alert, box, view.root))
+    assert 0 <= under["y"] - field["y"] - field["height"] < 8
+    assert card["x"] < under["x"]
+    assert under["x"] + under["width"] < card["x"] + card["width"]
+    assert under["y"] + under["height"] < card["y"] + card["height"]
+    # The text stays when the box loses the focus, and the number is the number before.
+    view.root.locator(".aw-explain").click(position={"x": 4, "y": 4})
+    expect(box).to_have_value(typed)
     np.testing.assert_array_equal(ask(opened, "w.K.tolist()"), before)
     np.testing.assert_allclose(read(view, "K"), before, atol=1e-6)
+    box.fill("2")
+    expect(alert).to_be_hidden()
+    expect(box).not_to_have_attribute("aria-invalid", "true")
+    box.press("Escape")
+    expect(box).to_have_count(0)
+    assert ask(opened, "w.error") == ""
+    np.testing.assert_array_equal(ask(opened, "w.K.tolist()"), before)
+
+
+def test_the_message_of_a_box_stays_inside_the_card_and_ends_when_another_box_opens(view, opened):
+    for name, place in (("embeddings", (5, 0)), ("W_v", (3, 1)), ("V", (5, 1))):
+        opened.page.mouse.dblclick(*view.at(name, *place))
+        box, alert = view.root.locator(".aw-edit"), view.root.get_by_role("alert")
+        expect(box).to_have_count(1)
+        box.fill("a text that is much longer than any number")
+        box.press("Enter")
+        expect(alert).to_be_visible()
+        under, card = alert.bounding_box(), view.root.bounding_box()
+        assert card["x"] < under["x"]
+        assert under["x"] + under["width"] < card["x"] + card["width"]
+        assert under["y"] + under["height"] < card["y"] + card["height"]
+    box.press("Escape")
 
 
 def test_a_number_too_large_is_refused_and_taken_back(view, opened):

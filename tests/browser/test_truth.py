@@ -255,3 +255,33 @@ def test_every_view_shows_python_s_numbers(opened, state):
             got = shown.lines(page, root, query)
             wanted = said["attention"].mean(axis=0)[query]
             np.testing.assert_allclose(got, wanted, atol=2e-5)
+
+
+@pytest.mark.parametrize(
+    "state", list(states())[:6], ids=lambda s: f"{s['mistake']}-{s['quantity']}"
+)
+def test_the_difference_is_that_of_python_s_numbers(opened, state):
+    view, root = MapView(opened), opened.widget()
+    opened.run_cell("w.seed = 5")
+    before = set_state(opened, state, "heatmap")
+    said = set_state(opened, {"seed": 9}, "heatmap") | {"head": state["head"]}
+    delta = root.locator('[data-tool="difference"]')
+    expect(delta).to_have_attribute("aria-disabled", "false")
+    delta.click()
+    expect(delta).to_have_attribute("aria-pressed", "true")
+    old, now = before["numbers"], said["numbers"]
+    by = np.where(np.isfinite(now - old), now - old, 0)
+    top = np.abs(by).max()
+    anchors = np.array([[int(a[i : i + 2], 16) for i in (0, 2, 4)] for a in RDBU.split()])
+    for query, key in np.ndindex(by.shape):
+        if not np.isfinite(now[query, key] - old[query, key]) or by[query, key] == 0:
+            continue
+        place = (by[query, key] / top + 1) / 2
+        color = [np.interp(place, np.linspace(0, 1, 11), anchors[:, c]) for c in range(3)]
+        assert view.pixel(query, key)[:3] == pytest.approx(color, abs=9), (query, key)
+    words = root.locator(".aw-gridcell").get_attribute("aria-label").split("; before ")[1]
+    query, key = state["selection"]
+    parts = words.replace(": Δ =", ",").split(", ")
+    for part, number_ in zip(parts, (old, now, now - old), strict=True):
+        near(part, number_[query, key])
+    delta.click()

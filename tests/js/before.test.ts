@@ -113,3 +113,77 @@ test("a mistake that is switched on changes the drawn weights, and not those of 
   expectClose(page.store.matrix("attention")!.data, weightsOf([[0, 1]]).flat());
   expectBefore(page, weightsOf([[1, 2]]));
 });
+
+test("a masked cell changes one row, and only that row is copied", () => {
+  const page = watched();
+  const { before } = page.store;
+  page.mask([1, 2]);
+  expect(before.rows).toEqual(new Set([1]));
+  page.mask([0, 0]);
+  expect(before.rows).toEqual(new Set([0]));
+  expectBefore(page, weightsOf([[1, 2]]));
+  const stroke = page.store.stroke();
+  page.store.paint([1], true, stroke);
+  page.store.paint([4], true, stroke);
+  expect(before.rows).toEqual(new Set([0, 1]));
+  page.store.draft("Q", 0, 0, 3);
+  expect(before.rows).toBe(null);
+});
+
+test("other tokens are no edit, because their map is another map", async () => {
+  const page = watched();
+  page.mask([1, 2]);
+  await page.receive({ tokens: ["c", "d"], ...arraysOf([[0, 1]]) });
+  const { before, showsDifference } = page.store;
+  expect([before.edits, before.moment, before.matrix("attention")]).toEqual([1, null, null]);
+  page.store.showDifference(true);
+  expect(showsDifference).toBe(false);
+  page.mask([0, 0]);
+  // The cell that was masked before is masked still, because Python has not answered.
+  expectBefore(
+    page,
+    weightsOf([
+      [0, 1],
+      [1, 2],
+    ]),
+  );
+  expect(page.store.showsDifference).toBe(true);
+});
+
+/** Everything that is drawn, copied. */
+const NAMES = ["mask", "attention", "output", "scores", "Q", "K", "V"] as const;
+const copyOf = ({ store }: Watched) => NAMES.map((name) => [...store.matrix(name)!.data]);
+
+test.each(Array.from({ length: 30 }, (_, seed) => seed))(
+  "any order of edits, by rows and of everything: before is the state before the last edit (%i)",
+  (seed) => {
+    let state = seed + 1;
+    const random = (n: number) => {
+      state = (state * 48271) % 2147483647;
+      return state % n;
+    };
+    const page = watched();
+    const { store } = page;
+    let former: number[][] | null = null;
+    for (let i = 0; i < 12; i++) {
+      const old = copyOf(page);
+      const { edits } = store.before;
+      const kind = random(5);
+      if (kind < 2) store.paint([random(6)], random(2) === 0, store.stroke());
+      else if (kind === 2) {
+        const stroke = store.stroke();
+        for (let cell = 0; cell < 3; cell++) store.paint([random(6)], true, stroke);
+      } else if (kind === 3) {
+        for (const value of [1, 2]) store.draft("Q", random(2), 0, value + random(5));
+        store.settle();
+      } else store.undo();
+      if (store.before.edits !== edits) former = old;
+      NAMES.forEach((name, at) => {
+        const kept = store.before.matrix(name);
+        if (former) expectClose(kept!.data, former[at] as number[]);
+        else expect(kept).toBe(null);
+      });
+    }
+    expect(store.before.edits).toBeGreaterThan(2);
+  },
+);

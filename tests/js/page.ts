@@ -303,6 +303,7 @@ export function openPage() {
     ...{
       window: new Element_("window"),
       devicePixelRatio: 1,
+      screen: { availHeight: 1000 },
       Path2D: class {
         rect() {}
       },

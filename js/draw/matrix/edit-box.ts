@@ -1,6 +1,7 @@
 /** A box over a cell in which the user types a number or changes the number with the arrow keys. */
 import { h } from "../../ui/dom";
 import type { Scope } from "../../ui/scope";
+import { createFieldMessage } from "../field-message";
 import { type Block, TITLE } from "./block";
 import type { Place } from "./gestures";
 
@@ -12,6 +13,10 @@ export interface EditOptions {
   live(typed: string): void;
   /** The text after a step of an arrow key. */
   step(typed: string, by: number): string;
+  /** Why the text is refused; empty if the text is valid. */
+  refusal(typed: string): string;
+  /** Called when the text is refused: the number is the number before again. */
+  refuse(): void;
   /** Called when the box closes; null after Escape. */
   done(typed: string | null): void;
 }
@@ -24,15 +29,19 @@ export function openBox(
   options: EditOptions,
   { guarded }: Scope,
 ): void {
+  // A box with a refused text stays open until another box opens.
+  grid.closest(".aw-root")?.querySelector(".aw-edit-box")?.dispatchEvent(new Event("cancel"));
   const { left, cw, ch } = block;
   const [row, col] = [block.rowSlots.placeOf(place[0]), block.colSlots.placeOf(place[1])];
   const input = h("input", { class: "aw-edit", type: "text", inputmode: "decimal" });
   input.setAttribute("aria-label", options.label);
   input.value = firstText;
   input.dataset.unsent = "true";
-  input.style.left = `${left + col * cw + cw / 2}px`;
-  input.style.top = `${block.top - TITLE + row * ch + ch / 2}px`;
-  grid.append(input);
+  const box = h("span", { class: "aw-edit-box" }, input);
+  const message = createFieldMessage(box, input);
+  box.style.left = `${left + col * cw + cw / 2}px`;
+  box.style.top = `${block.top - TITLE + row * ch + ch / 2}px`;
+  grid.append(box);
   input.focus();
   if (!options.keep) input.select();
   let open = true;
@@ -40,18 +49,31 @@ export function openBox(
     if (!open) return;
     open = false;
     options.done(typed);
-    input.remove();
+    box.remove();
     if (refocus) grid.focus();
   };
-  input.addEventListener(
-    "input",
-    guarded(() => options.live(input.value)),
+  /** Close the box if its text is valid; else say why the text is not valid, and keep the text. */
+  const send = (refocus: boolean) => {
+    const words = options.refusal(input.value);
+    if (!words || !open) return close(input.value, refocus);
+    options.refuse();
+    message.show(words);
+    if (refocus) input.select();
+  };
+  const live = () => {
+    options.live(input.value);
+    if (!options.refusal(input.value)) message.hide();
+  };
+  box.addEventListener(
+    "cancel",
+    guarded(() => close(null, false)),
   );
+  input.addEventListener("input", guarded(live));
   input.addEventListener(
     "blur",
-    guarded(() => close(input.value, false)),
+    guarded(() => send(false)),
   );
-  input.addEventListener("pointerdown", (event) => event.stopPropagation());
+  box.addEventListener("pointerdown", (event) => event.stopPropagation());
   input.addEventListener(
     "keydown",
     guarded((event: KeyboardEvent) => {
@@ -63,8 +85,8 @@ export function openBox(
           input.value,
           by * (event.shiftKey ? 1 : event.altKey ? 0.01 : 0.1),
         );
-        options.live(input.value);
-      } else if (event.key === "Enter") close(input.value, true);
+        live();
+      } else if (event.key === "Enter") send(true);
       else if (event.key === "Escape") close(null, true);
     }),
   );

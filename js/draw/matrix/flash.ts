@@ -1,38 +1,89 @@
 /** Cells that have changed light up once. */
+import type { Store } from "../../state/store";
 import { h } from "../../ui/dom";
+import type { Scope } from "../../ui/scope";
 import { contextOf, resizeCanvas } from "../canvas-view";
-import { type Block, TITLE } from "./block";
 
-/** Light up the cells for which `isChanged` holds; the stylesheet lets the light fade. */
+/** The cells that are drawn, and where, in CSS pixels; null for a row or a column that is left out. */
+export interface Area {
+  left: number;
+  top: number;
+  cw: number;
+  ch: number;
+  rows: readonly (number | null)[];
+  cols: readonly (number | null)[];
+}
+
+/** Light up the cells for which `isChanged` holds, on a canvas of their own; the stylesheet lets the light fade. Return their number. */
 export function flash(
-  grid: HTMLElement,
-  { left, top, cw, ch, width, height, rowSlots, colSlots }: Block,
+  host: HTMLElement,
+  { left, top, cw, ch, rows, cols }: Area,
   isChanged: (row: number, col: number) => boolean,
   color: string,
-): void {
-  grid.querySelector(".aw-flash")?.remove();
-  grid.dataset.flashed = "0";
-  if (matchMedia("(prefers-reduced-motion: reduce)").matches) return;
+): number {
+  host.querySelector(".aw-flash")?.remove();
+  host.dataset.flashed = "0";
+  if (matchMedia("(prefers-reduced-motion: reduce)").matches) return 0;
   const canvas = h("canvas", { class: "aw-flash" });
-  resizeCanvas(canvas, width, height - TITLE);
+  resizeCanvas(canvas, cols.length * cw, rows.length * ch);
+  canvas.style.left = `${left}px`;
+  canvas.style.top = `${top}px`;
   const context = contextOf(canvas);
   context.fillStyle = color;
   let count = 0;
-  for (const [y, row] of rowSlots.indices.entries()) {
+  for (const [y, row] of rows.entries()) {
+    if (row === null) continue;
     let start: number | null = null;
     // Neighbours are filled together, because a large map has many.
-    for (let x = 0; x <= colSlots.indices.length; x++) {
-      const col = colSlots.indices[x] ?? null;
-      const isLit = row !== null && col !== null && isChanged(row, col);
+    for (let x = 0; x <= cols.length; x++) {
+      const col = cols[x] ?? null;
+      const isLit = col !== null && isChanged(row, col);
       if (isLit) start ??= x;
       else if (start !== null) {
-        context.fillRect(left + start * cw, top - TITLE + y * ch, (x - start) * cw, ch);
+        context.fillRect(start * cw, y * ch, (x - start) * cw, ch);
         count += x - start;
         start = null;
       }
     }
   }
-  grid.dataset.flashed = String(count);
+  if (!count) return 0;
+  host.dataset.flashed = String(count);
   canvas.addEventListener("animationend", () => canvas.remove());
-  grid.append(canvas);
+  host.append(canvas);
+  return count;
+}
+
+/**
+ * Call `light` once after each edit; it returns the number of cells. A stroke lights up when the pointer is
+ * lifted, because it is one edit, and because light under the pointer would hide what the stroke does.
+ */
+export function createFlasher(
+  store: Store,
+  light: (color: string) => number,
+  request: () => void,
+  { listen }: Scope,
+) {
+  const { before } = store;
+  let flashed = before.edits;
+  let isPressed = false;
+  const press = (isDown: boolean) => () => {
+    isPressed = isDown;
+    if (flashed !== before.edits) request();
+  };
+  listen(document, "pointerdown", press(true), { capture: true });
+  for (const kind of ["pointerup", "pointercancel"] as const)
+    listen(document, kind, press(false), { capture: true });
+  /** Let the last edit light up no more. */
+  const skip = () => {
+    flashed = before.edits;
+  };
+  return {
+    skip,
+    /** The picture has been painted. */
+    painted(color: string) {
+      if (flashed === before.edits || isPressed || store.drafting) return;
+      // The numbers of a mistake come later, because Python computes them.
+      if (light(color) || !store.mistake) skip();
+    },
+  };
 }

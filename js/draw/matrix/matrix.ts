@@ -44,7 +44,7 @@ export function createMatrix(
   const shape = h("span", { class: "aw-shape" });
   const byHand = h("span", { class: "aw-by-hand" }, "by hand");
   const mistake = h("span", { class: "aw-mistaken", hidden: true });
-  const more = h("button", { type: "button", class: "aw-matrix-open", hidden: true });
+  const more = h("button", { class: "aw-matrix-open", hidden: true });
   const note = h("p", { class: "aw-note" });
   const bar = h("p", { class: "aw-matrix-scale", hidden: true });
   const canvas = h("canvas", {});
@@ -132,9 +132,12 @@ export function createMatrix(
     paint(look: Look, colors: Palette) {
       if (state.block) paintBlock(context, state.block, look, colors, TITLE, scratch);
     },
-    /** Light up once the cells that have changed. */
-    flash(isChanged: (row: number, col: number) => boolean, color: string) {
-      if (state.block) flash(grid, state.block, isChanged, color);
+    /** Light up once the cells that have changed; return their number. */
+    flash(isChanged: (row: number, col: number) => boolean, color: string): number {
+      if (!state.block) return 0;
+      const { top, rowSlots, colSlots } = state.block;
+      const [rows, cols] = [rowSlots.indices, colSlots.indices];
+      return flash(grid, { ...state.block, top: top - TITLE, rows, cols }, isChanged, color);
     },
     light(highlight: Highlight, keyboard: boolean) {
       if (state.block) frames.replaceChildren(...framesOf(state.block, highlight, keyboard));

@@ -1,4 +1,5 @@
 /** The pixels of a matrix: cells, numbers, labels, and marks on the numbers that were set by hand. */
+import { differenceText, fixed } from "../../explain/numbers";
 import { shorten, visible } from "../../explain/tokens";
 import { contextOf } from "../canvas-view";
 import { isLight, type Lut, lutIndex, parseColor } from "../color";
@@ -98,7 +99,8 @@ function paintCell(
   ctx.fillStyle = `rgb(${red} ${green} ${blue})`;
   ctx.fillRect(x, y, width - 1, height - 1);
   if (!print) return;
-  const number = look.plain ? "0" : written(look, look.value(r, c), print.digits);
+  const write = look.isDifference ? differenceText : fixed;
+  const number = look.plain ? "0" : write(look.value(r, c), print.digits);
   const ink = isLight(red, green, blue) ? "#101014" : "#ffffff";
   paintText(ctx, area, number, print, colors, ink);
 }
@@ -110,18 +112,6 @@ function paintGap(ctx: Context, [x, y, width, height]: Area, dots: string, color
   ctx.textBaseline = "middle";
   ctx.fillStyle = colors.muted;
   ctx.fillText(dots, x + (width - 1) / 2, y + height / 2);
-}
-
-function written({ isDifference }: Look, value: number, digits: number): string {
-  const text = rounded(value, digits);
-  if (!isDifference) return text;
-  return value === 0 ? "" : value > 0 ? `+${text}` : text;
-}
-
-/** A number with a real minus sign; a number that rounds to 0 has no sign. */
-function rounded(value: number, digits: number): string {
-  const text = value.toFixed(digits);
-  return (Number(text) === 0 ? text.replace("-", "") : text).replace("-", "−");
 }
 
 /** Text in the middle of a cell; `plate` is the colour of a plate that keeps the text legible on hatching. */

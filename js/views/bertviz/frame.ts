@@ -29,7 +29,7 @@ export function createBertvizView(
 ): BertvizView {
   const { signal, listen } = scope;
   const status = h("p", { class: "aw-bertviz-status", role: "status" });
-  const retry = h("button", { class: "aw-bertviz-retry", type: "button" }, "Try again");
+  const retry = h("button", { class: "aw-bertviz-retry" }, "Try again");
   const element = h("div", { class: "aw-bertviz" }, status);
   parent.append(element);
 

@@ -96,7 +96,7 @@ export function createComparison(
     fill(changes, `${get("revision")}`, () =>
       get("changes").map((place) => {
         const [pair, by] = change(store, place);
-        const button = h("button", { type: "button" }, h("span", {}, pair), h("b", {}, by));
+        const button = h("button", {}, h("span", {}, pair), h("b", {}, by));
         button.addEventListener(
           "click",
           guarded(() => select(place)),

@@ -11,7 +11,7 @@ type Phase = "computing" | "stopped" | "failed" | "done";
 export function createSeries(store: Store, { signal, listen }: Env, changed: () => void) {
   const count = h("span", {});
   const bar = h("progress", { max: 1, value: 0, "aria-label": "heads computed" });
-  const button = h("button", { type: "button", class: "aw-grid-stop" });
+  const button = h("button", { class: "aw-grid-stop" });
   const errorText = h("span", { class: "aw-grid-error", role: "alert" });
   const element = h(
     "div",

@@ -29,7 +29,6 @@ export function thumbButton(
   const words = value === null ? "no value" : number(value);
   const name = isByLayer ? "" : `${head.layer}·${head.head}`;
   const attributes = {
-    type: "button",
     class: "aw-thumb",
     "aria-label": `layer ${head.layer}, head ${head.head}, ${statistic} ${words}`,
     "data-layer": head.layer,

@@ -2,7 +2,8 @@
 import { cssColor, type Lut, ticks } from "../../draw/color";
 import type { Palette } from "../../draw/palette";
 import type { QuantityWords } from "../../state/quantity";
-import { shareOf, type UsedScale } from "../../state/scale";
+import { shareOf } from "../../state/scale";
+import type { Cells } from "./cells";
 import type { Geometry } from "./geometry";
 
 export function paintBar(
@@ -11,9 +12,10 @@ export function paintBar(
   table: Lut,
   colors: Palette,
   ceiling: number,
-  scale: UsedScale,
+  cells: Pick<Cells, "scale" | "signed" | "isDifference">,
   quantity: QuantityWords,
 ): void {
+  const { scale, signed } = cells;
   const { x, y, width, height } = g.bar;
   const gradient = ctx.createLinearGradient(0, y + height, 0, y);
   for (let i = 0; i <= 32; i++) gradient.addColorStop(i / 32, cssColor(table, i / 32));
@@ -26,10 +28,12 @@ export function paintBar(
   ctx.textAlign = "left";
   ctx.textBaseline = "middle";
   // The square root spreads the small values, which get a tick more.
-  const [none, ...steps] = ticks(ceiling);
+  // A bar with both signs has half of the height for each.
+  const [none, ...steps] = ticks(signed ? 2 * ceiling : ceiling).filter(
+    ({ value }) => value <= ceiling * 1.0001,
+  );
   const small = scale === "sqrt" && steps.length ? [ticks(steps[0].value)[1]] : [];
   const all = [none, ...small, ...steps];
-  const signed = quantity.value === "scores";
   const positive = height < 100 ? [all[0], all[all.length - 1]] : all;
   const negatives = signed ? positive.slice(1).map((tick) => tick && negated(tick)) : [];
   for (const tick of [...positive, ...negatives]) {
@@ -38,21 +42,26 @@ export function paintBar(
     ctx.fillRect(x + width, at - 0.5, 3, 1);
     ctx.fillText(tick.text, x + width + 6, Math.min(Math.max(at, y + 4), y + height - 4));
   }
-  const name = barName(quantity, scale);
+  const [name, short] = barNames(quantity, cells);
   ctx.save();
-  ctx.translate(x + width + 43, y + height / 2);
+  ctx.translate(x + width + 46, y + height / 2);
   ctx.rotate(Math.PI / 2);
   ctx.textAlign = "center";
   if (ctx.measureText(name).width <= height) ctx.fillText(name, 0, 0);
-  else if (height >= 56)
-    ctx.fillText(scale === "sqrt" ? `√ ${quantity.text}` : quantity.text, 0, 0);
+  else if (height >= 56) ctx.fillText(short, 0, 0);
   ctx.restore();
 }
 
-function barName({ value, name, bar }: QuantityWords, scale: UsedScale): string {
-  if (scale === "row") return "share of the row's maximum";
-  if (scale === "sqrt") return `√ of ${name}, up to the map's maximum`;
-  return value === "attention" && scale === "map" ? "attention, up to the map's maximum" : bar;
+/** The name of the bar, and a short name where the bar is short. */
+function barNames(
+  { value, name, bar, text }: QuantityWords,
+  { scale, isDifference }: Pick<Cells, "scale" | "isDifference">,
+): [string, string] {
+  if (isDifference) return [`Δ ${name}: now − before the edit`, `Δ ${text}`];
+  if (scale === "row") return ["share of the row's maximum", text];
+  if (scale === "sqrt") return [`√ of ${name}, up to the map's maximum`, `√ ${text}`];
+  const isUpToMaximum = value === "attention" && scale === "map";
+  return [isUpToMaximum ? "attention, up to the map's maximum" : bar, text];
 }
 
 function negated({ value, text }: { value: number; text: string }) {

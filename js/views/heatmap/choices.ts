@@ -1,4 +1,6 @@
 /** The choices under the map: the quantity that the colours show, and the scale of the colours. */
+import { createDifferenceSwitch } from "../../card/difference-switch";
+import { showsDifference, whyNoDifference } from "../../state/difference";
 import { offered, QUANTITIES, shownQuantity } from "../../state/quantity";
 import { isSigned, isWeights, shownScale } from "../../state/scale";
 import type { Store } from "../../state/store";
@@ -18,7 +20,9 @@ const SCALES = [
   },
 ];
 
-const SIGNED = "scores have both signs: their colours run from −maximum to maximum of the map";
+const RUN = "have both signs: their colours run from −maximum to maximum of the map";
+const SIGNED = `scores ${RUN}`;
+const DIFFERENCE = `differences ${RUN}`;
 
 /** Why a quantity is not offered. */
 const LACKING: Record<Quantity, string> = {
@@ -42,18 +46,26 @@ export function createChoices(store: Store, scope: Scope) {
     (value) => store.set("quantity", value as Quantity),
     scope,
   );
+  const difference = createDifferenceSwitch(store, whyNoDifference, scope);
   const explanation = h("p", { class: "aw-where aw-about" });
   const box = (label: string, element: HTMLElement) =>
     h("div", { class: "aw-scale" }, h("span", {}, label), element);
   const quantityBox = box("colours show", quantity.element);
-  const scales = h("div", { class: "aw-scales" }, box("colour scale", scale.element), quantityBox);
+  const scales = h(
+    "div",
+    { class: "aw-scales" },
+    box("colour scale", scale.element),
+    quantityBox,
+    box("last edit", difference.element),
+  );
   return {
     scales,
     explanation,
     /** Offer the quantities of the source and the scales of the quantity: only weights have a scale from 0 to 1. */
     update() {
       const choices = offered(store);
-      const { value, about: words } = shownQuantity(store);
+      const { value, about, name } = shownQuantity(store);
+      const isDifference = showsDifference(store);
       // The maps of a model have more quantities than its words or means, and a sentence has no effect
       // under a mistake: the choice stays in its place and says why it is disabled.
       const isModel = store.get("layers").some(({ module }) => module !== "");
@@ -67,16 +79,20 @@ export function createChoices(store: Store, scope: Scope) {
       });
       quantity.set(value);
       quantityBox.hidden = choices.length < 2 && !isModel;
-      text(explanation, words);
-      const [signed, weights] = [isSigned(store), isWeights(store)];
+      text(
+        explanation,
+        isDifference ? `Δ: ${name} now minus before the last edit; blue fell, red rose.` : about,
+      );
+      difference.update();
+      const [signed, weights] = [isDifference || isSigned(store), isWeights(store)];
       scale.offer(
         SCALES.map(({ value }) => value),
         (name) => {
-          if (signed) return name === "map" ? "" : SIGNED;
+          if (signed) return name === "map" ? "" : isDifference ? DIFFERENCE : SIGNED;
           return name === "unit" && !weights ? "only attention weights are between 0 and 1" : "";
         },
       );
-      scale.set(shownScale(store));
+      scale.set(isDifference ? "map" : shownScale(store));
     },
   };
 }

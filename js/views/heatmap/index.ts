@@ -35,6 +35,7 @@ export const view: View = {
 };
 
 function createHeatmap(parent: HTMLElement, store: Store, env: Env): void {
+  store.before.watch(env.signal);
   const surface = createSurface();
   const choices = createChoices(store, env);
   const readout = h("div", { class: "aw-readout", role: "status", "aria-live": "polite" });

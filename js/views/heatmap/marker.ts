@@ -114,7 +114,9 @@ export function createMarker(
         if (focus.cell && !isInside(focus.cell)) focus.pin(null);
         if (!marks.cell || !isInside(marks.cell)) markRestingCell();
       }
-      const isOther = ["selection", "quantity", "report"].some((name) => names.has(name));
+      const isOther = ["selection", "quantity", "report", "difference"].some((name) =>
+        names.has(name),
+      );
       if (all || rows.size || isOther) activate(active);
       show();
     },

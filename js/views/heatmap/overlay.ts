@@ -77,12 +77,14 @@ function outline(
   w: number,
   h: number,
   width: number,
+  color = colors.fg,
+  margin = 1.5,
 ): void {
-  ctx.lineWidth = width + 1.5;
+  ctx.lineWidth = width + margin;
   ctx.strokeStyle = colors.bg;
   ctx.strokeRect(x, y, w, h);
   ctx.lineWidth = width;
-  ctx.strokeStyle = colors.fg;
+  ctx.strokeStyle = color;
   ctx.strokeRect(x, y, w, h);
 }
 
@@ -94,12 +96,7 @@ function ring(
   w: number,
   h: number,
 ): void {
-  ctx.lineWidth = 5;
-  ctx.strokeStyle = colors.bg;
-  ctx.strokeRect(x, y, w, h);
-  ctx.lineWidth = 3;
-  ctx.strokeStyle = colors.accent;
-  ctx.strokeRect(x, y, w, h);
+  outline(ctx, colors, x, y, w, h, 3, colors.accent, 2);
 }
 
 /** The labels that the bold label of `at` would touch, and the label of `at`: a plate covers them. */

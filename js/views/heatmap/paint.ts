@@ -1,99 +1,20 @@
 /** The pixels of the map: an image of the cells, with labels, hatching and numbers drawn over it. */
-import { contextOf } from "../../draw/canvas-view";
-import { isLight, type Lut, lutIndex, parseColor } from "../../draw/color";
+import type { Lut } from "../../draw/color";
 import type { Palette } from "../../draw/palette";
-import { fixed } from "../../explain/numbers";
-import { largest, largestSize } from "../../maths/extent";
-import { blankCells, quantityMap, shownQuantity } from "../../state/quantity";
-import { isSigned, shareOf, shownScale } from "../../state/scale";
+import { differenceText, fixed } from "../../explain/numbers";
+import { shownQuantity } from "../../state/quantity";
 import type { Store } from "../../state/store";
 import { paintBar } from "./bar";
+import type { Cells } from "./cells";
 import type { Geometry } from "./geometry";
-
-/** An image with a pixel for each cell, kept between paints, because a change then costs only the rows that changed. */
-export function createImage() {
-  const canvas = document.createElement("canvas");
-  const context = contextOf(canvas);
-  let image: ImageData | null = null;
-  /** The largest number of each row, and of the map: a change in one row need not change the others' colours. */
-  let tops = new Float32Array(0);
-  let ceiling = Number.NaN;
-
-  return {
-    canvas,
-    /**
-     * Colour the pixels of `rows`, of all rows for null. Returns the value that gets the last colour
-     * of the table, and the rows that were coloured: all of them where that value has changed.
-     */
-    update(
-      store: Store,
-      table: Lut,
-      masked: string,
-      rows: ReadonlySet<number> | null,
-    ): { ceiling: number; rows: ReadonlySet<number> | null } {
-      const [nQ, nK] = [store.nQ, store.nK];
-      const fresh = !image || image.width !== nK || image.height !== nQ;
-      if (!image || fresh) {
-        canvas.width = nK;
-        canvas.height = nQ;
-        image = context.createImageData(nK, nQ);
-        tops = new Float32Array(nQ);
-      }
-      const { data } = quantityMap(store);
-      const mask = blankCells(store);
-      const scale = shownScale(store);
-      const signed = isSigned(store);
-      const every = Array.from({ length: nQ }, (_, q) => q);
-      const changed = rows === null || fresh ? null : rows;
-      for (const q of changed ?? every) {
-        const [from, to] = [q * nK, (q + 1) * nK];
-        const row = data.subarray(from, to);
-        tops[q] = signed ? largestSize(row, mask.subarray(from, to)) : largest(row);
-      }
-      const before = ceiling;
-      ceiling = scale === "map" || scale === "sqrt" ? largest(tops) : 1;
-      const some = ceiling === before ? changed : null;
-      const [mr, mg, mb] = parseColor(masked);
-      let first = nQ;
-      let last = -1;
-      for (const q of some ?? every) {
-        const at = q * nK;
-        const top = scale === "row" ? tops[q] : ceiling;
-        for (let k = 0; k < nK; k++) {
-          const p = (at + k) * 4;
-          if (mask[at + k]) {
-            image.data[p] = mr;
-            image.data[p + 1] = mg;
-            image.data[p + 2] = mb;
-          } else {
-            const c = lutIndex(shareOf(data[at + k], top, scale, signed)) * 3;
-            image.data[p] = table[c];
-            image.data[p + 1] = table[c + 1];
-            image.data[p + 2] = table[c + 2];
-          }
-          image.data[p + 3] = 255;
-        }
-        first = Math.min(first, q);
-        last = Math.max(last, q);
-      }
-      if (last >= 0) context.putImageData(image, 0, 0, 0, first, nK, last - first + 1);
-      return { ceiling, rows: some };
-    },
-    /** Whether dark text reads better on this cell. */
-    inkDark(cell: number): boolean {
-      const d = (image as ImageData).data;
-      return isLight(d[cell * 4], d[cell * 4 + 1], d[cell * 4 + 2]);
-    },
-  };
-}
-
-export type Image = ReturnType<typeof createImage>;
+import type { Image } from "./image";
 
 /** Paint the map, or only the rows in `changed`. */
 export function paintMap(
   ctx: CanvasRenderingContext2D,
   g: Geometry,
   store: Store,
+  cells: Cells,
   image: Image,
   table: Lut,
   colors: Palette,
@@ -107,12 +28,12 @@ export function paintMap(
     ctx.clearRect(0, 0, g.width, g.height);
     paintTitles(ctx, g, colors);
     paintLabels(ctx, g, colors, store);
-    paintBar(ctx, g, table, colors, ceiling, shownScale(store), shownQuantity(store));
+    paintBar(ctx, g, table, colors, ceiling, cells, shownQuantity(store));
   }
   paintCells(ctx, g, image, changed);
-  if (g.cell >= 6) paintHatch(ctx, g, store, colors, rows);
+  if (g.cell >= 6) paintHatch(ctx, g, store, cells, colors, rows);
   if (g.cell >= 12) paintGaps(ctx, g, colors, rows);
-  paintValues(ctx, g, store, image, colors, rows);
+  paintValues(ctx, g, cells, image, colors, rows);
 }
 
 function paintCells(
@@ -205,10 +126,13 @@ function paintHatch(
   ctx: CanvasRenderingContext2D,
   g: Geometry,
   store: Store,
+  { blank, isDifference }: Cells,
   colors: Palette,
   rows: readonly number[],
 ): void {
-  const { mask, locked } = store;
+  const { locked } = store;
+  // A masked cell that has a difference shows its number on its colour.
+  const mask = isDifference ? store.mask.map((on, at) => on && Number(blank[at])) : store.mask;
   const byHand = new Path2D();
   const byModel = new Path2D();
   let isAnyMasked = false;
@@ -278,25 +202,24 @@ function paintGaps(
 function paintValues(
   ctx: CanvasRenderingContext2D,
   g: Geometry,
-  store: Store,
+  { data, blank, isDifference }: Cells,
   image: Image,
   colors: Palette,
   rows: readonly number[],
 ): void {
   const size = g.cell >= 44 ? 13 : g.cell >= 34 ? 11.5 : 10;
   ctx.font = `${size}px ${colors.font}`;
-  if (ctx.measureText("0.00").width + 6 > g.cell) return;
+  if (ctx.measureText(isDifference ? "−0.00" : "0.00").width + 6 > g.cell) return;
+  const write = isDifference ? differenceText : fixed;
   ctx.textAlign = "center";
   ctx.textBaseline = "middle";
-  const { data } = quantityMap(store);
-  const blank = blankCells(store);
   for (const q of rows) {
     const at = q * g.nK;
     for (let k = 0; k < g.nK; k++) {
       if (blank[at + k] && !Number.isNaN(data[at + k])) continue;
       ctx.fillStyle = image.inkDark(at + k) ? "#101014" : "#ffffff";
       const [x, y] = [g.left + (k + 0.5) * g.cell, g.top + (q + 0.5) * g.cell];
-      ctx.fillText(fixed(data[at + k], 2), x, y + 0.5);
+      ctx.fillText(write(data[at + k], 2), x, y + 0.5);
     }
   }
 }

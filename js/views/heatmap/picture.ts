@@ -1,16 +1,20 @@
 /** Repaints the map: rows that have changed, and marks that have changed, are painted in the next frame. */
 import type { Env } from "../../card/view";
 import { createCanvasView } from "../../draw/canvas-view";
-import { type Lut, lut, signedLut } from "../../draw/color";
+import { createFlasher } from "../../draw/matrix/flash";
 import type { Palette } from "../../draw/palette";
 import { rowIsEmpty } from "../../explain/cell";
+import type { Rows } from "../../state/before";
 import { quantityAt } from "../../state/quantity";
-import { isSigned } from "../../state/scale";
 import type { Change, Store } from "../../state/store";
+import { cellsOf } from "./cells";
 import type { Geometry } from "./geometry";
+import { createImage } from "./image";
+import { lightChanges } from "./light";
 import { type Marks, paintOverlay } from "./overlay";
-import { createImage, paintMap } from "./paint";
+import { paintMap } from "./paint";
 import type { Surface } from "./surface";
+import { createTable } from "./table";
 
 export function createPicture(
   parent: HTMLElement,
@@ -22,9 +26,7 @@ export function createPicture(
   const { map, baseContext, overContext } = surface;
   const image = createImage();
   const pinned = () => (env.focus.isPinned ? env.focus.cell : null);
-  const tableOfColors = () =>
-    isSigned(store) ? signedLut(env.theme.dark) : lut(store.get("cmap"));
-  let table: Lut = tableOfColors();
+  const colorsOf = createTable(store, env.theme);
   let geometry: Geometry | null = null;
   let dirty: Set<number> | "all" | null = "all";
   let emptyRows: number[] = [];
@@ -32,6 +34,9 @@ export function createPicture(
   let markKey = "";
   let areMarksPainted = false;
   let paints = 0;
+  /** The edit whose differences were painted, and the rows that it may have changed; null for all rows. */
+  let editOfDifferences = -1;
+  let differing: Rows = null;
 
   /** Set the classes by which the stylesheet gives a map of many tokens the room of the inspector. */
   function updateClasses() {
@@ -39,11 +44,27 @@ export function createPicture(
     parent.classList.toggle("aw-crowd", store.nK > 30);
   }
 
+  /** An edit changes the differences in its rows, and in the rows of the edit before it. */
+  function noteDifferences() {
+    const { rows, edits } = store.before;
+    if (edits === editOfDifferences) return;
+    editOfDifferences = edits;
+    if (!rows || !differing) dirty = "all";
+    else if (dirty !== "all") dirty = new Set([...(dirty ?? []), ...differing, ...rows]);
+    differing = rows;
+  }
+
   function paintDirty(g: Geometry, colors: Palette) {
+    const cells = cellsOf(store);
+    const { table, isNew } = colorsOf(cells);
+    if (isNew) dirty = "all";
+    if (cells.isDifference) noteDifferences();
     const changed = dirty === "all" ? null : dirty;
-    const { ceiling, rows } = image.update(store, table, colors.masked, changed);
-    paintMap(baseContext, g, store, image, table, colors, ceiling, rows);
-    const empty = Array.from({ length: store.nQ }, (_, q) => q).filter((q) => rowIsEmpty(store, q));
+    const { ceiling, rows } = image.update(store, cells, table, colors.masked, changed);
+    paintMap(baseContext, g, store, cells, image, table, colors, ceiling, rows);
+    // Words over a row would hide the differences in the row.
+    const every = cells.isDifference ? [] : Array.from({ length: store.nQ }, (_, q) => q);
+    const empty = every.filter((q) => rowIsEmpty(store, q));
     if (!rows || empty.join() !== emptyRows.join()) areMarksPainted = false;
     emptyRows = empty;
     dirty = null;
@@ -63,14 +84,16 @@ export function createPicture(
         if (dirty) paintDirty(g, colors);
         if (!areMarksPainted) paintOverlay(overContext, g, colors, marks, emptyRows, pinned());
         areMarksPainted = true;
+        flasher.painted(colors.accent);
       },
       themed() {
-        table = tableOfColors();
         dirty = "all";
       },
     },
     env,
   );
+  const light = (color: string) => (geometry ? lightChanges(store, map, geometry, color) : 0);
+  const flasher = createFlasher(store, light, view.request, env);
   updateClasses();
 
   return {
@@ -79,12 +102,15 @@ export function createPicture(
     },
     open: view.open,
     update({ all, rows, names }: Change) {
-      if (all || names.has("cmap") || names.has("quantity")) table = tableOfColors();
+      // Other numbers are no change.
+      if (names.has("quantity")) flasher.skip();
       if (all) {
         // The shape or the tokens may have changed.
         updateClasses();
         view.relayout();
-      } else if (["cmap", "color_scale", "quantity"].some((name) => names.has(name))) {
+      } else if (
+        ["cmap", "color_scale", "quantity", "difference"].some((name) => names.has(name))
+      ) {
         dirty = "all";
       } else if (rows.size && dirty !== "all") {
         dirty = new Set([...(dirty ?? []), ...rows]);

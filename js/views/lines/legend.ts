@@ -13,11 +13,7 @@ export function createLegend(store: Store, { guarded }: Scope) {
   const visible = () => (store.get("heads_on") ?? all()).filter((head) => head < count);
 
   function headButton(head: number) {
-    const button = h(
-      "button",
-      { type: "button", class: "aw-line-head", "aria-label": `head ${head}` },
-      `${head}`,
-    );
+    const button = h("button", { class: "aw-line-head", "aria-label": `head ${head}` }, `${head}`);
     const click = () => {
       const heads = visible();
       const others = heads.filter((each) => each !== head);

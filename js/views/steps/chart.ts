@@ -108,9 +108,10 @@ export function createChart(
       layouts++;
       return true;
     },
-    /** Light up once what the last edit has changed. */
-    flash(color: string) {
-      for (const { name } of chart?.blocks ?? []) matrix(name).flash(changes(store, name), color);
+    /** Light up once what the last edit has changed; return the number of cells. */
+    flash(color: string): number {
+      const blocks = chart?.blocks ?? [];
+      return blocks.reduce((n, { name }) => n + matrix(name).flash(changes(store, name), color), 0);
     },
     paint(tables: Tables, colors: Palette) {
       for (const { name, rows, cols } of chart?.blocks ?? []) {

@@ -4,7 +4,8 @@ import type { Look } from "../../draw/matrix/paint";
 import type { MatrixName } from "../../explain/explain";
 import { number } from "../../explain/numbers";
 import { largestSize } from "../../maths/extent";
-import { changedCells } from "../../state/before";
+import { fillDifferences } from "../../state/before";
+import { shareOf } from "../../state/scale";
 import type { Store } from "../../state/store";
 
 /** Null where the matrix is not on the page; zeros where there is nothing to compare with. */
@@ -12,8 +13,7 @@ export function differenceOf(store: Store, name: MatrixName): Float32Array | nul
   const [old, now] = [store.before.matrix(name), store.matrix(name)];
   if (!now) return null;
   const difference = new Float32Array(now.data.length);
-  if (old) for (const i of changedCells(old, now)) difference[i] = now.data[i] - old.data[i];
-  return difference;
+  return old ? fillDifferences(old, now, difference) : difference;
 }
 
 export function differenceLook(store: Store, name: MatrixName, table: Lut): Look {
@@ -23,7 +23,7 @@ export function differenceLook(store: Store, name: MatrixName, table: Lut): Look
   const value = (r: number, c: number) => data[r * cols + c];
   return {
     value,
-    share: (r, c) => (size > 0 ? 0.5 + value(r, c) / size / 2 : 0.5),
+    share: (r, c) => shareOf(value(r, c), size, "map", true),
     table,
     largest: size,
     signed: true,
@@ -43,7 +43,6 @@ export function differenceBar({ largest, table }: Look): { size: string; ramp: s
 
 /** Whether each cell differs from the state before the last edit. */
 export function changes(store: Store, name: MatrixName): (row: number, col: number) => boolean {
-  const [old, now] = [store.before.matrix(name), store.matrix(name)];
-  const cells = new Set(old && now ? changedCells(old, now) : []);
-  return (row, col) => cells.has(row * (now?.cols ?? 0) + col);
+  const [data, cols] = [differenceOf(store, name), store.matrix(name)?.cols ?? 0];
+  return (row, col) => data !== null && data[row * cols + col] !== 0;
 }

@@ -35,8 +35,9 @@ export function editNumber(store: Store, view: (name: MatrixName) => MatrixView)
     type(name: Editable, place: Place, firstText: string) {
       const before = valueAt(name, place);
       const [row, col] = place;
+      const label = placeOf({ name, row, col });
       view(name).edit(place, firstText || String(rounded(before, 1e-4)), {
-        label: `${placeOf({ name, row, col })}, a number`,
+        label: `${label}, a number`,
         keep: firstText !== "",
         live(typed) {
           const value = parse(typed);
@@ -45,12 +46,13 @@ export function editNumber(store: Store, view: (name: MatrixName) => MatrixView)
         step(typed, by) {
           return String(rounded((parse(typed) ?? before) + by, 1e-4));
         },
+        refusal: (typed) =>
+          parse(typed) === null
+            ? `${label}: “${typed}” is not a number; type a number such as −0.5`
+            : "",
+        refuse: store.abandon,
         done(typed) {
           const value = typed === null ? null : parse(typed);
-          if (typed !== null && value === null) {
-            const place = placeOf({ name, row, col });
-            store.set("error", `${place}: “${typed}” is no number; type a number such as -0.5`);
-          }
           if (value === null || value === rounded(before, 1e-4)) store.abandon();
           else {
             store.draft(name, row, col, value);

@@ -1,6 +1,7 @@
 /** Explains an entry (under the pointer, reached by keyboard, or clicked), and marks the numbers that it is computed from and the numbers that are computed from it. */
 import type { Highlight } from "../../draw/matrix/matrix";
 import { markedCell } from "../../explain/cell";
+import { differenceWords } from "../../explain/difference";
 import { explain, type Source } from "../../explain/explain";
 import { number } from "../../explain/numbers";
 import { usesOf } from "../../explain/uses";
@@ -54,9 +55,7 @@ export function createExplained(root: HTMLElement, store: Store, chart: ChartVie
     const [old, now] = [store.before.matrix(name), store.matrix(name)];
     if (!store.showsDifference || !old || !now) return "";
     const at = row * now.cols + col;
-    const by = now.data[at] - old.data[at];
-    const sign = by > 0 ? "+" : "";
-    return `before ${number(old.data[at])}, now ${number(now.data[at])}: Δ = ${sign}${number(by)}`;
+    return differenceWords(old.data[at], now.data[at]);
   }
 
   function mark() {

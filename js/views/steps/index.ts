@@ -2,6 +2,7 @@
 import { createHeads } from "../../card/heads";
 import type { Env, View } from "../../card/view";
 import { createCanvasView } from "../../draw/canvas-view";
+import { createFlasher } from "../../draw/matrix/flash";
 import type { MatrixActions, Place } from "../../draw/matrix/gestures";
 import type { MatrixName } from "../../explain/explain";
 import type { Store } from "../../state/store";
@@ -57,7 +58,6 @@ function createSteps(parent: HTMLElement, store: Store, env: Env): void {
   let tables = tablesOf(store, env.theme.dark);
   let painted = 0;
   store.before.watch(env.signal);
-  let flashed = store.before.edits;
 
   function actionsIn(name: MatrixName): MatrixActions {
     const at = ([row, col]: Place) => ({ name, row, col });
@@ -109,11 +109,7 @@ function createSteps(parent: HTMLElement, store: Store, env: Env): void {
       paint(colors) {
         chart.paint(tables, colors);
         root.dataset.painted = String(++painted);
-        const { edits } = store.before;
-        if (edits !== flashed && !store.drafting) {
-          flashed = edits;
-          chart.flash(colors.accent);
-        }
+        flasher.painted(colors.accent);
         explained.refresh();
         keepPanel();
       },
@@ -123,6 +119,7 @@ function createSteps(parent: HTMLElement, store: Store, env: Env): void {
     },
     env,
   );
+  const flasher = createFlasher(store, chart.flash, picture.request, env);
   store.subscribe(({ all, rows, names }) => {
     if (names.has("cmap")) tables = tablesOf(store, env.theme.dark);
     if (names.has("selection")) explained.select();

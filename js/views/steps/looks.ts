@@ -3,6 +3,7 @@ import { type Lut, lut, signedLut } from "../../draw/color";
 import type { Look } from "../../draw/matrix/paint";
 import type { MatrixName } from "../../explain/explain";
 import { largestSize } from "../../maths/extent";
+import { shareOf } from "../../state/scale";
 import type { Store } from "../../state/store";
 import { isEditable } from "./flow";
 
@@ -40,7 +41,7 @@ export function lookOf(store: Store, name: MatrixName, { signed, weights }: Tabl
   }
   const share = (r: number, c: number) => {
     const v = value(r, c);
-    return Number.isFinite(v) ? (size > 0 ? 0.5 + v / size / 2 : 0.5) : null;
+    return Number.isFinite(v) ? shareOf(v, size, "map", true) : null;
   };
   return { ...common, value, share, table: signed, signed: (m?.data ?? []).some((v) => v < 0) };
 }

@@ -1,6 +1,8 @@
 /** The panel of the steps: the arithmetic of the explained entry, in words and as a line of NumPy. */
+import { createDifferenceSwitch } from "../../card/difference-switch";
 import type { Explanation } from "../../explain/explain";
 import { number } from "../../explain/numbers";
+import { whyNothingBefore } from "../../state/difference";
 import type { Store } from "../../state/store";
 import { copyButton } from "../../ui/copy";
 import { fill, h, text } from "../../ui/dom";
@@ -36,15 +38,10 @@ export function createPanel(root: HTMLElement, store: Store, scope: Scope) {
     state[name] = !state[name];
     place();
   };
-  const delta = tool(
-    "difference",
-    "show the difference to the state before the last edit",
-    "Δ",
-    () => store.showDifference(!store.showsDifference),
-  );
+  const delta = createDifferenceSwitch(store, whyNothingBefore, scope);
   const side = tool("dock", "dock this panel at the side", icon("dock"), flip("isBeside"));
   const fold = tool("fold", "fold this panel", icon("fold"), flip("isFolded"));
-  const tools = h("div", { class: "aw-explain-tools" }, delta, side, fold);
+  const tools = h("div", { class: "aw-explain-tools" }, delta.element, side, fold);
   const words = h("div", { class: "aw-explain-text", role: "status" }, title, value, lines);
   const copy = copyButton(() => numpy, scope);
   const element = h("div", { class: "aw-explain" }, tools, words, copy);
@@ -53,7 +50,7 @@ export function createPanel(root: HTMLElement, store: Store, scope: Scope) {
 
   function tool(name: string, title: string, content: Node | string, press: () => void) {
     const names = { "data-tool": name, title, "aria-label": title };
-    const button = h("button", { type: "button", class: "aw-button", ...names }, content);
+    const button = h("button", { class: "aw-button", ...names }, content);
     scope.listen(button, "click", press);
     return button;
   }
@@ -79,8 +76,7 @@ export function createPanel(root: HTMLElement, store: Store, scope: Scope) {
     },
     show(entry: Entry, explanation: Explanation, difference: string) {
       const all = difference ? [...explanation.lines, difference] : explanation.lines;
-      delta.disabled = store.before.edits === 0;
-      delta.setAttribute("aria-pressed", String(store.showsDifference));
+      delta.update();
       numpy = explanation.numpy;
       const [place, tokens] = [placeOf(entry), tokensOf(store, entry)];
       fill(title, `${place}\n${tokens}`, () => [h("b", {}, place), " ", tokensElement(tokens)]);
