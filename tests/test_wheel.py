@@ -36,8 +36,8 @@ def test_it_holds_the_bundle_and_nothing_else(wheel):
 
 
 def test_the_bundle_is_small(wheel):
-    # It is stored in every saved widget: 170 kB is the limit, BertViz's libraries apart.
-    assert zipfile.ZipFile(wheel).getinfo("attnwidget/static/widget.js").file_size <= 170_000
+    # It is stored in every saved widget: 180 kB is the limit, BertViz's libraries apart.
+    assert zipfile.ZipFile(wheel).getinfo("attnwidget/static/widget.js").file_size <= 180_000
 
 
 def test_it_works_away_from_the_checkout(wheel, tmp_path):
