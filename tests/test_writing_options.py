@@ -16,7 +16,7 @@ from models import FAMILIES, POSITIONS, build, settle, tokenizer
 from transformers import DynamicCache, GenerationConfig, PreTrainedModel, StaticCache
 
 from attnwidget import AttentionWidget
-from attnwidget.capture.generate import write
+from attnwidget.capture.generate import capture_generation
 
 TEXT = "the cat sat on a mat"
 SIX = {"max_new_tokens": 6, "min_new_tokens": 6}
@@ -245,7 +245,7 @@ def test_rows_are_kept_where_the_positions_end(name: str) -> None:
     )  # fmt: skip
     assert len(asked.tokens) == passes + (0 if name == "bart" else 2)
     positions = model.config.max_position_embeddings
-    wanted = f"Writing stopped after {passes} tokens, because {type(model).__name__} has "
+    wanted = f"The generation ended after {passes} tokens, because {type(model).__name__} has "
     assert f"{wanted}{positions} positions." in w.notice
     assert hooks == [(len(m._forward_pre_hooks), len(m._forward_hooks)) for m in model.modules()]
     assert model.config._attn_implementation == implementation
@@ -301,7 +301,7 @@ def test_an_error_of_another_origin_is_raised(name: str, error: Exception) -> No
 
     model = FAMILIES[name]()
     with pytest.raises(type(error), match="mine"):
-        write(
+        capture_generation(
             model, None, None, {**LONG, "logits_processor": [broken]}, lambda _: None,
             inputs={"input_ids": torch.tensor([[5, 11, 3]])},
         )  # fmt: skip
