@@ -134,6 +134,8 @@ def test_an_interrupt_ends_the_writing_and_keeps_the_rows() -> None:
     hook.remove()
     assert w.attention.shape == (5, 5)  # three forwards: the prompt, and two tokens read
     assert model.config._attn_implementation == implementation
+    assert w.generation is not None
+    assert (w.generation.state, len(w.generation.tokens)) == ("stopped", 3)
 
 
 @pytest.mark.parametrize("name", ["tokens", "K", "mask", "attention"])
