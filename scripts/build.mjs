@@ -11,6 +11,7 @@ const result = await build({
   format: "esm",
   target: "es2022",
   legalComments: "none",
+  charset: "utf8",
   metafile: true,
 });
 await build({ entryPoints: { widget: "js/style.css" }, outdir: out, bundle: true, minify: true });

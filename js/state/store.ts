@@ -14,6 +14,7 @@ import { createMistaken } from "./mistaken";
 import { createPainting } from "./painting";
 import { createQuestions } from "./questions";
 import { createReplay } from "./replay";
+import { createStop } from "./stop";
 import { createWaiting } from "./waiting";
 
 export type { Settable } from "./choices";
@@ -75,6 +76,10 @@ export function createStore(model: AnyModel<Traits>, signal: AbortSignal) {
       flush();
     },
   });
+  const stop = createStop(model as AnyModel<never>, () => {
+    marks.named("waiting");
+    enqueue();
+  });
   let isQueued = false;
 
   /** Send what is set; where there is no Python it stays in the model until there is. */
@@ -133,5 +138,7 @@ export function createStore(model: AnyModel<Traits>, signal: AbortSignal) {
     },
     /** Ask Python for what is too large for a trait. */
     request: questions.ask,
+    /** By which a generation is stopped while its cell runs. */
+    stop,
   });
 }

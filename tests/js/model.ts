@@ -106,7 +106,7 @@ export function traitsOf(): Traits {
       subtitle: "",
     },
     ...{ grid_order: "layer", grid_statistic: "entropy" },
-    ...{ notice: "", error: "", revision: 1, history: [0, 0] },
+    ...{ notice: "", error: "", revision: 1, history: [0, 0], generation: null },
     ...{ _commands: { client: "", commands: [] }, _change: null, _early_answer: null },
   };
 }

@@ -7,6 +7,7 @@ import { rowIsEmpty } from "../../explain/cell";
 import { quantityAt } from "../../state/quantity";
 import { isSigned } from "../../state/scale";
 import type { Change, Store } from "../../state/store";
+import { createFollow } from "../../ui/follow";
 import type { Geometry } from "./geometry";
 import { type Marks, paintOverlay } from "./overlay";
 import { createImage, paintMap } from "./paint";
@@ -21,6 +22,7 @@ export function createPicture(
 ) {
   const { map, baseContext, overContext } = surface;
   const image = createImage();
+  const follow = createFollow(map, store, env);
   const pinned = () => (env.focus.isPinned ? env.focus.cell : null);
   const tableOfColors = () =>
     isSigned(store) ? signedLut(env.theme.dark) : lut(store.get("cmap"));
@@ -55,6 +57,7 @@ export function createPicture(
     {
       arrange(width) {
         geometry = surface.arrange(width, store.tokens, store.keyTokens);
+        follow();
         dirty = "all";
         return true;
       },
