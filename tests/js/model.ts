@@ -130,7 +130,7 @@ export interface FakeOptions {
   /** The widget's layout, a model of ipywidgets' own. */
   layout?: { comm_live: boolean };
   /** The host's manager of widgets. */
-  manager?: { kernel: { status: string } | null };
+  manager?: { kernel: { status: string; [name: string]: unknown } | null };
   send?: (content: Record<string, unknown>) => void;
 }
 
