@@ -19,7 +19,7 @@ const STATES = {
 const NO_STOP = "a running cell hears no message here; interrupt the kernel, which keeps the rows";
 
 export function createGenerated(parent: HTMLElement, store: Store, env: Env): void {
-  const button = (act: () => void) => {
+  const button = (act: () => unknown) => {
     const element = h("button", { type: "button", class: "aw-text-button" });
     onPress(element, act, env);
     return element;
@@ -27,9 +27,11 @@ export function createGenerated(parent: HTMLElement, store: Store, env: Env): vo
   const generation = () => store.get("generation") as Generation;
   const state = h("b", { role: "status" });
   const count = h("span");
+  let isStopping = false;
   const stop = button(() => {
-    store.stop.send(generation().key);
+    isStopping = true;
     update();
+    return store.stop.send(generation().key);
   });
   const value = h("span", { class: "aw-generated-value", role: "status" });
   let isOpen = false;
@@ -73,21 +75,19 @@ export function createGenerated(parent: HTMLElement, store: Store, env: Env): vo
   }
 
   function update() {
-    const { tokens, probabilities, state: named, key } = generation();
+    const { tokens, probabilities, state: named } = generation();
     const isRunning = named === "running" && store.live;
-    if (isRunning) store.stop.prepare();
-    else if (!floating.signal.aborted) {
-      store.stop.end();
+    if (!isRunning && !floating.signal.aborted) {
       floating.abort();
       bar.style.transform = bar.dataset.floats = "";
     }
-    const can = store.stop.state;
     const name = isRunning || named !== "running" ? named : "stopped";
     element.dataset.state = name;
-    text(state, can === "sent" ? "stopping…" : STATES[name]);
+    text(state, isStopping && isRunning ? "stopping…" : STATES[name]);
     text(count, `${tokens.length} token${tokens.length === 1 ? "" : "s"}`);
     stop.hidden = !isRunning;
-    disable(stop, can !== "ready", can || !key ? "" : NO_STOP);
+    const { isHeard } = store.stop;
+    disable(stop, !isHeard || isStopping, isHeard ? "" : NO_STOP);
     for (const token of tokens.slice(spans.length)) {
       // A token that cannot be seen or pointed at gets a sign.
       const span = h("span", { "data-mark": token.trim() ? null : visible(token) }, token);

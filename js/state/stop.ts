@@ -7,44 +7,28 @@ import type { AnyModel } from "@anywidget/types";
 
 interface Comm {
   subshellStarted: Promise<void>;
-  open(data: object): unknown;
+  /** `done` is resolved when the kernel has handled the message. */
+  open(data: object): { done: Promise<unknown> };
   close(): unknown;
-  dispose(): void;
 }
 interface Kernel {
   supportsSubshells?: boolean;
   createComm(target: string): Comm;
 }
 
-/** `changed` is called when the page can stop the generation. */
-export function createStop(model: AnyModel<never>, changed: () => void) {
-  let comm: Comm | null = null;
-  /** "" where a running cell hears no message, or while the subshell starts. */
-  let state: "" | "ready" | "sent" = "";
+export function createStop(model: AnyModel<never>) {
+  const { kernel } = (model.widget_manager ?? {}) as { kernel?: Kernel | null };
   return {
-    prepare() {
-      const { kernel } = (model.widget_manager ?? {}) as { kernel?: Kernel | null };
-      if (comm || !kernel?.supportsSubshells) return;
-      comm = kernel.createComm("attnwidget.stop");
-      const ready = () => {
-        if (comm) state = "ready";
-        changed();
-      };
-      comm.subshellStarted.then(ready, () => {});
+    /** Whether a running cell hears the page. */
+    get isHeard() {
+      return kernel?.supportsSubshells === true;
     },
-    get state() {
-      return state;
-    },
-    send(key: string) {
-      state = "sent";
-      comm?.open({ key });
-    },
-    /** Give the subshell back. */
-    end() {
-      if (state === "sent") comm?.close();
-      else comm?.dispose();
-      comm = null;
-      state = "";
+    /** Stop the generation with this key. */
+    async send(key: string) {
+      const comm = kernel?.createComm("attnwidget.stop");
+      await comm?.subshellStarted;
+      await comm?.open({ key }).done;
+      comm?.close(); // which ends the subshell
     },
   };
 }

@@ -76,10 +76,6 @@ export function createStore(model: AnyModel<Traits>, signal: AbortSignal) {
       flush();
     },
   });
-  const stop = createStop(model as AnyModel<never>, () => {
-    marks.named("waiting");
-    enqueue();
-  });
   let isQueued = false;
 
   /** Send what is set; where there is no Python it stays in the model until there is. */
@@ -139,6 +135,6 @@ export function createStore(model: AnyModel<Traits>, signal: AbortSignal) {
     /** Ask Python for what is too large for a trait. */
     request: questions.ask,
     /** By which a generation is stopped while its cell runs. */
-    stop,
+    stop: createStop(model as AnyModel<never>),
   });
 }

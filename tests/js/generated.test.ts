@@ -18,8 +18,13 @@ const GENERATION: Generation = {
 function kernelWithSubshells() {
   const done: unknown[] = [];
   let start = () => {};
-  const subshellStarted = new Promise<void>((resolve) => {
-    start = resolve;
+  let fail = (_: Error) => {};
+  const subshellStarted = new Promise<void>((resolve, reject) => {
+    [start, fail] = [resolve, reject];
+  });
+  let handle = () => {};
+  const handled = new Promise<void>((resolve) => {
+    handle = resolve;
   });
   const kernel = {
     status: "busy",
@@ -28,13 +33,15 @@ function kernelWithSubshells() {
       done.push(["create", target]);
       return {
         subshellStarted,
-        open: (data: object) => done.push(["open", data]),
+        open(data: object) {
+          done.push(["open", data]);
+          return { done: handled };
+        },
         close: () => done.push(["close"]),
-        dispose: () => done.push(["dispose"]),
       };
     },
   };
-  return { kernel, done, start };
+  return { kernel, done, start, fail, handle };
 }
 
 type Card = ReturnType<typeof openCard>;
@@ -120,32 +127,35 @@ describe("the state", () => {
 });
 
 describe("the button that stops", () => {
-  it("opens a comm beside the running cell, once, and gives it back at the end", async () => {
-    const { kernel, done, start } = kernelWithSubshells();
+  it("opens a comm beside the running cell, once", async () => {
+    const { kernel, done, start, handle } = kernelWithSubshells();
     const card = openCard({ generation: GENERATION }, { manager: { kernel } });
-    expect(stop(card).getAttribute("aria-disabled")).toBe("true");
-    stop(card).fire("click");
-    expect(done).toEqual([["create", "attnwidget.stop"]]);
-    start();
-    await settled();
     expect(stop(card).getAttribute("aria-disabled")).toBe("false");
     stop(card).fire("click");
     stop(card).fire("click");
-    expect(done.slice(1)).toEqual([["open", { key: "k1" }]]);
     expect(said(card)).toBe("stopping… 4 tokens");
-    await card.fake.receive({ generation: { ...GENERATION, state: "stopped", key: "" } });
-    expect([said(card), stop(card).hidden]).toEqual(["stopped after 4 tokens", true]);
-    expect(done.slice(2)).toEqual([["close"]]);
-  });
-
-  it("gives the subshell back where nobody stopped", async () => {
-    const { kernel, done, start } = kernelWithSubshells();
-    const card = openCard({ generation: GENERATION }, { manager: { kernel } });
+    // The kernel would handle a message that came before the subshell after the cell.
+    await settled();
+    expect(done).toEqual([["create", "attnwidget.stop"]]);
     start();
     await settled();
-    await card.fake.receive({ generation: { ...GENERATION, state: "done", key: "" } });
-    expect(done.slice(1)).toEqual([["dispose"]]);
-    expect(said(card)).toBe("done: 4 tokens");
+    // The subshell would be ended before it has handled the message.
+    expect(done.slice(1)).toEqual([["open", { key: "k1" }]]);
+    handle();
+    await settled();
+    expect(done.slice(2)).toEqual([["close"]]);
+    await card.fake.receive({ generation: { ...GENERATION, state: "stopped", key: "" } });
+    expect([said(card), stop(card).hidden]).toEqual(["stopped after 4 tokens", true]);
+  });
+
+  it("says why the subshell could not be started", async () => {
+    const { kernel, done, fail } = kernelWithSubshells();
+    const card = openCard({ generation: GENERATION }, { manager: { kernel } });
+    stop(card).fire("click");
+    fail(new Error("no subshell"));
+    await settled();
+    expect(done).toEqual([["create", "attnwidget.stop"]]);
+    expect(card.alert()).toBe("This view failed: no subshell");
   });
 
   it.each([{}, { manager: { kernel: { status: "busy" } } }])(
