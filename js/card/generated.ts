@@ -67,11 +67,15 @@ export function createGenerated(parent: HTMLElement, store: Store, env: Env): vo
     text(value, span ? `“${visible(token.trim() || token)}” probability ${known}` : "");
   }
 
-  function fold() {
+  const isAtEnd = () => words.scrollHeight - words.scrollTop - words.clientHeight < 4;
+
+  /** `follows` is false where the reader has scrolled back in the unfolded text. */
+  function fold(follows = true) {
     more.style.visibility = isOpen || words.scrollHeight > words.clientHeight + 2 ? "" : "hidden";
     text(more, isOpen ? "fold" : "unfold");
     element.dataset.open = more.ariaExpanded = String(isOpen);
-    if (element.dataset.state === "running") words.scrollTop = words.scrollHeight;
+    const isRunning = element.dataset.state === "running";
+    if (isRunning && follows) words.scrollTop = words.scrollHeight;
   }
 
   function update() {
@@ -88,6 +92,7 @@ export function createGenerated(parent: HTMLElement, store: Store, env: Env): vo
     stop.hidden = !isRunning;
     const { isHeard } = store.stop;
     disable(stop, !isHeard || isStopping, isHeard ? "" : NO_STOP);
+    const follows = !isOpen || isAtEnd();
     for (const token of tokens.slice(spans.length)) {
       // A token that cannot be seen or pointed at gets a sign.
       const span = h("span", { "data-mark": token.trim() ? null : visible(token) }, token);
@@ -95,7 +100,7 @@ export function createGenerated(parent: HTMLElement, store: Store, env: Env): vo
       spans.push(span);
       words.append(span);
     }
-    fold();
+    fold(follows);
   }
 
   text(stop, "stop");
@@ -106,7 +111,7 @@ export function createGenerated(parent: HTMLElement, store: Store, env: Env): vo
     const by = radioStep(event);
     if (by) show(Math.max(0, Math.min(spans.length - 1, active + by)));
   });
-  env.onResize([words], fold);
+  env.onResize([words], () => fold(!isOpen));
   store.subscribe(({ names }) => {
     if (names.has("generation") || names.has("waiting")) update();
   }, env.signal);

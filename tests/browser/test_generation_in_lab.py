@@ -103,6 +103,27 @@ def test_the_newest_row_stays_in_view_until_the_reader_scrolls_away(lab):
     state_of(view, "stopped")
 
 
+def test_the_newest_words_stay_in_view_until_the_reader_scrolls_back_in_the_text(lab):
+    notebook, view = generating(lab, RUNNING)
+    narrow = ":has(> .aw-root) { width: 326px !important; flex: none !important }"
+    style = notebook.page.add_style_tag(content=narrow)
+    text = view.root.locator(".aw-generated-text")
+    below = "text => text.scrollHeight - text.scrollTop - text.clientHeight"
+    assert text.evaluate("text => text.scrollHeight > text.clientHeight")
+    assert text.evaluate(below) <= 1
+    view.root.get_by_role("button", name="unfold").click()
+    longer = "text => text.scrollHeight > text.clientHeight + 40"
+    notebook.page.wait_for_function(longer, arg=text.element_handle())
+    assert text.evaluate(below) <= 1
+    text.evaluate("text => { text.scrollTop = 0 }")
+    rows = int(view.map.get_attribute("aria-rowcount"))
+    notebook.page.wait_for_function("rows => Number(grown.at(-1).rows) > rows + 10", arg=rows)
+    assert text.evaluate("text => text.scrollTop") == 0
+    view.root.get_by_role("button", name="stop").click()
+    state_of(view, "stopped")
+    style.evaluate("style => style.remove()")
+
+
 def test_controls_keep_their_place_while_the_text_grows(lab):
     _, view = generating(lab, SHORT, viewport=(1400, 1600))
     places = Places(view)
