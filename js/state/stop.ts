@@ -25,10 +25,14 @@ export function createStop(model: AnyModel<never>) {
     },
     /** Stop the generation with this key. */
     async send(key: string) {
-      const comm = kernel?.createComm("attnwidget.stop");
-      await comm?.subshellStarted;
-      await comm?.open({ key }).done;
-      comm?.close(); // which ends the subshell
+      if (!kernel) return;
+      const comm = kernel.createComm("attnwidget.stop");
+      await comm.subshellStarted;
+      // Closing ends the subshell. Where the kernel has ended, nothing is left to stop or to close.
+      await comm.open({ key }).done.then(
+        () => comm.close(),
+        () => {},
+      );
     },
   };
 }

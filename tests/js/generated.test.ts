@@ -23,8 +23,9 @@ function kernelWithSubshells() {
     [start, fail] = [resolve, reject];
   });
   let handle = () => {};
-  const handled = new Promise<void>((resolve) => {
-    handle = resolve;
+  let cancel = (_: Error) => {};
+  const handled = new Promise<void>((resolve, reject) => {
+    [handle, cancel] = [resolve, reject];
   });
   const kernel = {
     status: "busy",
@@ -41,7 +42,7 @@ function kernelWithSubshells() {
       };
     },
   };
-  return { kernel, done, start, fail, handle };
+  return { kernel, done, start, fail, handle, cancel };
 }
 
 type Card = ReturnType<typeof openCard>;
@@ -146,6 +147,17 @@ describe("the button that stops", () => {
     expect(done.slice(2)).toEqual([["close"]]);
     await card.fake.receive({ generation: { ...GENERATION, state: "stopped", key: "" } });
     expect([said(card), stop(card).hidden]).toEqual(["stopped after 4 tokens", true]);
+  });
+
+  it("says nothing where the kernel ends before it has stopped", async () => {
+    const { kernel, done, start, cancel } = kernelWithSubshells();
+    const card = openCard({ generation: GENERATION }, { manager: { kernel } });
+    stop(card).fire("click");
+    start();
+    await settled();
+    cancel(new Error("Canceled future for comm_open message before replies were done"));
+    await settled();
+    expect([card.alert(), done.length]).toEqual(["", 2]);
   });
 
   it("says why the subshell could not be started", async () => {
