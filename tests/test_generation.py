@@ -296,6 +296,20 @@ def test_a_mask_that_is_undone_leaves_the_state() -> None:
     assert len(text_of(w).tokens) == 6
 
 
+def test_lines_come_with_each_token_because_a_running_cell_answers_no_question() -> None:
+    Kept.opened.clear()
+    shapes = []
+
+    def look() -> None:
+        w = Kept.opened[0]
+        early = w.get_state("_early_answer")["_early_answer"]
+        shapes.append((early["answer"]["shape"][1], len(w.tokens)))
+
+    w = Kept.from_model(gpt2(), tokenizer(), TEXT, generate=during(3, look), layer=1, view="lines")
+    assert shapes[0][0] == shapes[0][1] >= 3
+    assert w.get_state("_early_answer")["_early_answer"] is None
+
+
 def test_an_option_without_tokens_is_refused() -> None:
     with pytest.raises(ValueError, match="max_new_tokens"):
         AttentionWidget.from_model(gpt2(), tokenizer(), TEXT, generate={"max_new_tokens": 0})

@@ -124,6 +124,28 @@ def test_the_newest_words_stay_in_view_until_the_reader_scrolls_back_in_the_text
     style.evaluate("style => style.remove()")
 
 
+def test_the_newest_row_of_the_lines_stays_in_view(lab):
+    options = 'generate={"max_new_tokens": 200, "min_new_tokens": 200}, layer=2, view="lines"'
+    code = f'e = AttentionWidget.from_model(writer, tokenizer, "the cat sat", {options})'
+    notebook = lab.notebook([code], run=False)
+    notebook.run_cell(LOAD, timeout=90_000)
+    notebook.page.evaluate(RUN, 0)
+    root = notebook.widget(0)
+    box = root.locator(".aw-lines")
+    higher = "box => box.scrollHeight > box.clientHeight + 200"
+    notebook.page.wait_for_function(higher, arg=box.element_handle())
+    state_of(MapView(notebook), "running")
+    below = "box => box.scrollHeight - box.scrollTop - box.clientHeight"
+    assert box.evaluate(below) <= 1
+    box.evaluate("box => { box.scrollTop = 22 }")
+    height = box.evaluate("box => box.scrollHeight")
+    longer = "([box, height]) => box.scrollHeight > height + 100"
+    notebook.page.wait_for_function(longer, arg=[box.element_handle(), height])
+    assert box.evaluate("box => box.scrollTop") == 22
+    root.get_by_role("button", name="stop").click()
+    expect(root.locator(".aw-generated")).to_have_attribute("data-state", "stopped")
+
+
 def test_controls_keep_their_place_while_the_text_grows(lab):
     _, view = generating(lab, SHORT, viewport=(1400, 1600))
     places = Places(view)
