@@ -81,7 +81,9 @@ export function createGenerated(parent: HTMLElement, store: Store, env: Env): vo
   function update() {
     const { tokens, probabilities, state: named } = generation();
     const isRunning = named === "running" && store.live;
+    if (isRunning && !isStopping) store.stop.prepare();
     if (!isRunning && !floating.signal.aborted) {
+      store.stop.end();
       floating.abort();
       bar.style.transform = bar.dataset.floats = "";
     }

@@ -10,6 +10,7 @@ interface Comm {
   /** `done` is resolved when the kernel has handled the message. */
   open(data: object): { done: Promise<unknown> };
   close(): unknown;
+  dispose(): void;
 }
 interface Kernel {
   supportsSubshells?: boolean;
@@ -18,21 +19,33 @@ interface Kernel {
 
 export function createStop(model: AnyModel<never>) {
   const { kernel } = (model.widget_manager ?? {}) as { kernel?: Kernel | null };
+  let comm: Comm | null = null;
   return {
     /** Whether a running cell hears the page. */
     get isHeard() {
       return kernel?.supportsSubshells === true;
     },
+    /** Start the subshell: the answer to a later request would come after every step that is on its way. */
+    prepare() {
+      if (comm || !kernel?.supportsSubshells) return;
+      comm = kernel.createComm("attnwidget.stop");
+      comm.subshellStarted.catch(() => {}); // `send` says why
+    },
     /** Stop the generation with this key. */
     async send(key: string) {
-      if (!kernel) return;
-      const comm = kernel.createComm("attnwidget.stop");
-      await comm.subshellStarted;
+      const used = comm;
+      comm = null;
+      await used?.subshellStarted;
       // Closing ends the subshell. Where the kernel has ended, nothing is left to stop or to close.
-      await comm.open({ key }).done.then(
-        () => comm.close(),
+      await used?.open({ key }).done.then(
+        () => used.close(),
         () => {},
       );
+    },
+    /** Give the subshell back if nobody has stopped the generation. */
+    end() {
+      comm?.dispose();
+      comm = null;
     },
   };
 }

@@ -26,7 +26,7 @@ RECORD = """() => {
     if (!map || grown.at(-1)?.rows === map.ariaRowCount) return;
     grown.push({
       rows: map.ariaRowCount,
-      isBusy: panel.sessionContext.session?.kernel?.status === 'busy',
+      isBusy: panel.content.widgets.some(cell => cell.model.executionState === 'running'),
       below: map.getBoundingClientRect().bottom - windowed.getBoundingClientRect().bottom,
       scrolled: windowed.scrollTop,
     });

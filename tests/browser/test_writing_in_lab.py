@@ -42,14 +42,16 @@ ENDLESS = "e = write(480)"
 RECORD = """() => {
   globalThis.grown = [];
   new MutationObserver(() => {
-    const kernel = jupyterapp.shell.currentWidget.sessionContext.session.kernel;
+    // The status of the kernel is idle as soon as a subshell has started beside the cell.
+    const cells = jupyterapp.shell.currentWidget.content.widgets;
+    const busy = cells.some(cell => cell.model.executionState === 'running');
     document.querySelectorAll('.aw-root').forEach((root, card) => {
       const map = root.querySelector('.aw-map');
       const [rows, columns] = [Number(map?.ariaRowCount), Number(map?.ariaColCount)];
       const last = grown.findLast(one => one.card === card);
       if (!rows || last?.rows === rows) return;
       const said = root.querySelector('.aw-generated-text').textContent;
-      grown.push({ card, rows, columns, said, busy: kernel.status === 'busy' });
+      grown.push({ card, rows, columns, said, busy });
     });
   }).observe(document.body, { subtree: true, attributeFilter: ['aria-rowcount'] });
 }"""

@@ -39,6 +39,7 @@ function kernelWithSubshells() {
           return { done: handled };
         },
         close: () => done.push(["close"]),
+        dispose: () => done.push(["dispose"]),
       };
     },
   };
@@ -147,6 +148,14 @@ describe("the button that stops", () => {
     expect(done.slice(2)).toEqual([["close"]]);
     await card.fake.receive({ generation: { ...GENERATION, state: "stopped", key: "" } });
     expect([said(card), stop(card).hidden]).toEqual(["stopped after 4 tokens", true]);
+  });
+
+  it("gives the subshell back where nobody stops", async () => {
+    const { kernel, done } = kernelWithSubshells();
+    const card = openCard({ generation: GENERATION }, { manager: { kernel } });
+    expect(done).toEqual([["create", "attnwidget.stop"]]);
+    await card.fake.receive({ generation: { ...GENERATION, state: "done", key: "" } });
+    expect(done.slice(1)).toEqual([["dispose"]]);
   });
 
   it("says nothing where the kernel ends before it has stopped", async () => {
