@@ -28,9 +28,9 @@ def _inherited():
 
 
 def test_the_colour_maps_are_the_same_on_both_sides():
-    source = (ROOT / "js" / "draw" / "color.ts").read_text()
-    (listed,) = re.findall(r"CMAPS = \[(.*?)\]", source, re.DOTALL)
-    assert tuple(re.findall(r'"(\w+)"', listed)) == CMAPS
+    source = (ROOT / "js" / "draw" / "ramps.ts").read_text()
+    (listed,) = re.findall(r"RAMPS = \{(.*?)\n\}", source, re.DOTALL)
+    assert tuple(re.findall(r"^ {2}(\w+):", listed, re.MULTILINE)) == CMAPS
 
 
 def test_the_views_are_the_same_on_both_sides():

@@ -141,11 +141,12 @@ def test_a_writing_ends_before_its_map_is_too_large(monkeypatch):
     options = {"max_new_tokens": 8, "min_new_tokens": 8, "do_sample": False}
     w = AttentionWidget.from_model(model, tokenizer(), TEXT, generate=options)
     assert w.attention.shape == (7, 7)
-    assert "The writing ended here" in w.notice
+    assert "The generation ended here" in w.notice
+    assert (w.generation.state, len(w.generation.tokens)) == ("full", 2)
     whole = AttentionWidget.from_model(model, tokenizer(), TEXT, generate=options, large=True)
     assert whole.attention.shape == (13, 13)
     np.testing.assert_allclose(w.weights(1, 0), whole.weights(1, 0)[:7, :7], atol=1e-6)
-    assert "The writing ended" not in whole.notice
+    assert "The generation ended" not in whole.notice
     with pytest.raises(ValueError, match="large: got 8 × 8 tokens"):
         AttentionWidget.from_model(model, tokenizer(), f"{TEXT} a dog", generate=options)
 

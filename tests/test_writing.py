@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from recording import RecordingComm
 from transformers import PreTrainedModel
 
 from attnwidget import AttentionWidget
-from attnwidget.capture.generate import write
+from attnwidget.capture.generate import capture_generation
 from attnwidget.capture.source import ModelSource
 from attnwidget.session.session import Session
 from attnwidget.widget.live import Growing
@@ -46,7 +47,7 @@ def written(name: str, inputs: dict[str, torch.Tensor]) -> tuple[ModelSource, li
     """Our source, its growth, and what eager `generate` returns."""
     model = ARCHITECTURES[name].make()
     seen: list[int] = []
-    source = write(
+    source = capture_generation(
         model, None, None, OPTIONS, lambda now: seen.append(len(now.tokens)), inputs=inputs
     )
     other = eager_copy(model)
@@ -79,7 +80,7 @@ def test_a_decoder_grows_on_both_sides(name: str) -> None:
     model.generation_config.suppress_tokens = None
     model.generation_config.begin_suppress_tokens = None
     inputs = {k: v for k, v in one.inputs().items() if not k.startswith("decoder")}
-    source = write(model, None, None, OPTIONS, lambda now: None, inputs=inputs)
+    source = capture_generation(model, None, None, OPTIONS, lambda now: None, inputs=inputs)
     other = copy.deepcopy(model)
     other.set_attn_implementation("eager")
     said = other.generate(**inputs, **OPTIONS, return_dict_in_generate=True, output_attentions=True)
@@ -95,9 +96,9 @@ def test_a_decoder_grows_on_both_sides(name: str) -> None:
 
 def test_without_a_cache_the_rows_are_the_same() -> None:
     model = ARCHITECTURES["llama"].make()
-    cached = write(model, None, None, OPTIONS, lambda now: None, inputs=PROMPT)
+    cached = capture_generation(model, None, None, OPTIONS, lambda now: None, inputs=PROMPT)
     plain = {**OPTIONS, "use_cache": False}
-    again = write(model, None, None, plain, lambda now: None, inputs=PROMPT)
+    again = capture_generation(model, None, None, plain, lambda now: None, inputs=PROMPT)
     for layer in cached.layers:
         np.testing.assert_allclose(
             again.weights(layer.index), cached.weights(layer.index), rtol=0, atol=1e-6
@@ -112,8 +113,8 @@ def test_the_widget_grows_and_says_what_was_written() -> None:
     w = AttentionWidget.from_model(model, words, "the cat sat", generate=OPTIONS)
     assert list(w.tokens) == words.convert_ids_to_tokens(said[:-1])
     assert w.attention.shape == (8, 8)
-    for token in words.convert_ids_to_tokens(said[3:]):
-        assert token in w.notice
+    assert w.generation is not None
+    assert "".join(w.generation.tokens).split() == words.convert_ids_to_tokens(said[3:])
     assert w.mask[np.triu_indices(8, 1)].all()
 
 
@@ -133,6 +134,8 @@ def test_an_interrupt_ends_the_writing_and_keeps_the_rows() -> None:
     hook.remove()
     assert w.attention.shape == (5, 5)  # three forwards: the prompt, and two tokens read
     assert model.config._attn_implementation == implementation
+    assert w.generation is not None
+    assert (w.generation.state, len(w.generation.tokens)) == ("stopped", 3)
 
 
 @pytest.mark.parametrize("name", ["tokens", "K", "mask", "attention"])
@@ -147,15 +150,16 @@ def test_an_interrupt_while_a_step_is_drawn_leaves_the_page_whole(
         if len(stops) == 2:
             raise KeyboardInterrupt
 
-    def make(source: Any) -> AttentionWidget:
-        w = AttentionWidget(Session(source))
+    def make(source: Any, text: Any) -> AttentionWidget:
+        w = AttentionWidget(Session(source, generated=text))
         page.update(w.get_state())
         w.comm = comm
         w.observe(stop, name)
         return w
 
     growing = Growing(make, None)
-    w = growing.last(write(FAMILIES["gpt2"](), None, None, OPTIONS, growing.grow, inputs=PROMPT))
+    run = partial(capture_generation, FAMILIES["gpt2"](), None, None, OPTIONS, inputs=PROMPT)
+    w = growing.run(run)
     for state in comm.states():
         page.update(state)
     assert stops[:2] == [6, 7]  # tokens, or rows of them
@@ -202,9 +206,11 @@ def test_a_batch_writes_the_row_that_is_asked_for() -> None:
     model: PreTrainedModel = ARCHITECTURES["llama"].make()
     ids = torch.tensor([[5, 11, 3, 9, 2], [0, 0, 7, 4, 6]])
     both = {"input_ids": ids, "attention_mask": (ids > 0).long()}
-    source = write(model, None, None, OPTIONS, lambda now: None, inputs=both, batch_index=1)
+    source = capture_generation(
+        model, None, None, OPTIONS, lambda now: None, inputs=both, batch_index=1
+    )
     alone = {"input_ids": ids[1:, 2:], "attention_mask": torch.ones(1, 3).long()}
-    wanted = write(model, None, None, OPTIONS, lambda now: None, inputs=alone)
+    wanted = capture_generation(model, None, None, OPTIONS, lambda now: None, inputs=alone)
     for layer in source.layers:
         np.testing.assert_allclose(
             source.weights(layer.index)[:, 2:, 2:], wanted.weights(layer.index), rtol=0, atol=2e-6
@@ -216,5 +222,6 @@ def test_all_that_was_written_after_embeddings_is_said() -> None:
     inputs = {"inputs_embeds": torch.zeros(1, 4, 32)}
     options = {"max_new_tokens": 3, "min_new_tokens": 3}
     w = AttentionWidget.from_model(FAMILIES["gpt2"](), inputs=inputs, generate=options)
-    assert w.notice.startswith("Written so far: “0 1 2”.")
+    assert w.generation is not None
+    assert w.generation.tokens == (" 0", " 1", " 2")
     assert w.attention.shape == (6, 6)

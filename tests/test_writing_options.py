@@ -16,7 +16,7 @@ from models import FAMILIES, POSITIONS, build, settle, tokenizer
 from transformers import DynamicCache, GenerationConfig, PreTrainedModel, StaticCache
 
 from attnwidget import AttentionWidget
-from attnwidget.capture.generate import write
+from attnwidget.capture.generate import capture_generation
 
 TEXT = "the cat sat on a mat"
 SIX = {"max_new_tokens": 6, "min_new_tokens": 6}
@@ -191,7 +191,8 @@ class AtNine(tf.StoppingCriteria):
 def test_a_condition_that_stops_the_writing(criteria: Any) -> None:
     w = open_writing(FAMILIES["gpt2"](), stopping_criteria=criteria)
     assert len(w.tokens) == 8
-    assert "stopped" not in w.notice
+    assert w.generation is not None
+    assert w.generation.state == "done"
 
 
 # --- the end of the positions ------------------------------------------------------------------
@@ -245,8 +246,10 @@ def test_rows_are_kept_where_the_positions_end(name: str) -> None:
     )  # fmt: skip
     assert len(asked.tokens) == passes + (0 if name == "bart" else 2)
     positions = model.config.max_position_embeddings
-    wanted = f"Writing stopped after {passes} tokens, because {type(model).__name__} has "
+    wanted = f"The generation ended after {passes} tokens, because {type(model).__name__} has "
     assert f"{wanted}{positions} positions." in w.notice
+    assert w.generation is not None
+    assert (w.generation.state, len(w.generation.tokens)) == ("full", passes)
     assert hooks == [(len(m._forward_pre_hooks), len(m._forward_hooks)) for m in model.modules()]
     assert model.config._attn_implementation == implementation
 
@@ -276,7 +279,8 @@ def test_an_end_that_was_asked_for_is_not_put_down_to_the_positions() -> None:
         FAMILIES["gpt2"](), inputs={"input_ids": [5, 11, 3]}, generate=options
     )
     assert len(w.tokens) == POSITIONS
-    assert "stopped" not in w.notice
+    assert w.generation is not None
+    assert w.generation.state == "done"
 
 
 def test_computed_positions_have_no_end() -> None:
@@ -285,7 +289,8 @@ def test_computed_positions_have_no_end() -> None:
         generate={"max_new_tokens": 40, "min_new_tokens": 40},
     )  # fmt: skip
     assert len(w.tokens) == 42
-    assert "stopped" not in w.notice
+    assert w.generation is not None
+    assert w.generation.state == "done"
 
 
 @pytest.mark.parametrize("name", ["gpt2", "llama"])
@@ -301,7 +306,7 @@ def test_an_error_of_another_origin_is_raised(name: str, error: Exception) -> No
 
     model = FAMILIES[name]()
     with pytest.raises(type(error), match="mine"):
-        write(
+        capture_generation(
             model, None, None, {**LONG, "logits_processor": [broken]}, lambda _: None,
             inputs={"input_ids": torch.tensor([[5, 11, 3]])},
         )  # fmt: skip

@@ -26,6 +26,8 @@ export function createCanvasList(
     box,
     canvas,
     option,
+    /** As high as all rows together. */
+    spacer,
     /** Make room for this many rows; `border` is the height of the borders of the box in pixels. */
     arrange(rows: number, border = 0) {
       const full = rows * row;

@@ -3,6 +3,7 @@ import type { AnyModel } from "@anywidget/types";
 import { createBadge } from "../card/badge";
 import { createExperiments } from "../card/experiments";
 import { createFooter } from "../card/footer";
+import { createGenerated } from "../card/generated";
 import { createMistakes } from "../card/mistakes";
 import { lacking } from "../card/needs";
 import { createNotice } from "../card/notice";
@@ -137,6 +138,7 @@ function fill(
   root.append(head, notices, lab, stage, below, foot);
   createToolbar(head, store, VIEWS, env);
   createNotice(notices, store, env);
+  if (store.get("generation")) createGenerated(notices, store, env);
   createBar(root, stage, store, env);
   listenToUndo(root, store, env);
   createExperiments(lab, store, env);

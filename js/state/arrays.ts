@@ -85,6 +85,11 @@ export function createArrays(mirror: Mirror, replay: Replay) {
     /** Whether a query, or a key, is a special token: [CLS], padding. */
     isSpecial: (side: "query" | "key", i: number) =>
       (side === "query" || get("key_tokens") === null) && get("special")[i] === true,
+    /** Whether a query, or a key, is a token that the model has generated. */
+    isGenerated(side: "query" | "key", i: number) {
+      const first = get("generation")?.first[side === "query" ? 0 : 1] ?? null;
+      return first !== null && i >= first && i < nQ(); // a sink comes after all keys
+    },
     /** Whether the scores are a model's own: those of given weights are their logarithms. */
     get hasScores() {
       return flat("row_mass") === null;

@@ -14,6 +14,7 @@ import { createMistaken } from "./mistaken";
 import { createPainting } from "./painting";
 import { createQuestions } from "./questions";
 import { createReplay } from "./replay";
+import { createStop } from "./stop";
 import { createWaiting } from "./waiting";
 
 export type { Settable } from "./choices";
@@ -105,7 +106,6 @@ export function createStore(model: AnyModel<Traits>, signal: AbortSignal) {
 
   // A change that came before the page listened has rows that no array has; ask for the whole state.
   if (model.get("_change")?.from != null && waiting.live) model.send({ type: "resync" });
-
   const views = joined(numbers, drawn);
   return joined(views, createPainting(mirror, replay), createDrafts(mirror, replay), choices, {
     /** Whether a layer, head or stack is picked that Python has not sent yet. */
@@ -138,5 +138,7 @@ export function createStore(model: AnyModel<Traits>, signal: AbortSignal) {
     },
     /** Ask Python for what is too large for a trait. */
     request: questions.ask,
+    /** By which a generation is stopped while its cell runs. */
+    stop: createStop(model as AnyModel<never>),
   });
 }

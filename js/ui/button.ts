@@ -16,7 +16,7 @@ export function iconButton(
 }
 
 /** Call `act` on a click unless the button is disabled. */
-export function onPress(element: HTMLElement, act: () => void, { listen }: Scope): void {
+export function onPress(element: HTMLElement, act: () => unknown, { listen }: Scope): void {
   listen(element, "click", () => element.getAttribute("aria-disabled") !== "true" && act());
 }
 

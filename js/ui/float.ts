@@ -89,7 +89,7 @@ const overlap = (a: Box, b: Box) =>
   a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
 
 /** Return the part of the window that no scrolling or clipping ancestor cuts off. */
-function visibleSpan(el: HTMLElement): Span {
+export function visibleSpan(el: HTMLElement): Span {
   const span = { top: 0, bottom: el.ownerDocument.defaultView?.innerHeight ?? Number.MAX_VALUE };
   for (
     let node: Node | null = el;

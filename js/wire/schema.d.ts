@@ -144,6 +144,20 @@ export interface ChangeMessage {
   output: Packed | null;
 }
 
+/** A text that a model generates, or has generated. */
+export interface Generation {
+  prompt: string;
+  /** The text of each generated token; joined after the prompt they are the whole text. */
+  tokens: string[];
+  /** The probability of each token in the model's own softmax; null where it is not known. */
+  probabilities: (number | null)[];
+  state: "running" | "done" | "stopped" | "full" | "failed";
+  /** The first row and the first column of a generated token; null where there is none. */
+  first: [number | null, number | null];
+  /** By this name a page stops the generation. */
+  key: string;
+}
+
 export type Quantity = "attention" | "scores" | "value-norm" | "output-norm" | "output-shift";
 
 /** "auto" is "unit" for few tokens, "sqrt" for many. */
@@ -225,6 +239,8 @@ export interface Traits {
   revision: number;
   /** How many steps Python can undo and redo. */
   history: [number, number];
+  /** The generated text; null where no text was generated. */
+  generation: Generation | null;
   _commands: CommandsMessage;
   _change: ChangeMessage | null;
   /** The answer to a question that the page asks at once, sent before it is asked. */

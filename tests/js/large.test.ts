@@ -44,6 +44,7 @@ test("lines to 200,000 keys are drawn", () => {
       data: { heads: 1, nQ: 2, nK, queries: 2, each, rest: () => 0.25 },
       heads: [0],
       special: () => false,
+      generated: () => false,
     },
     ...{ queries: ["a", "b"], keys: Array<string>(nK).fill("k"), looking: new Set([1]), key: null },
     ...{

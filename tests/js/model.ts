@@ -106,7 +106,7 @@ export function traitsOf(): Traits {
       subtitle: "",
     },
     ...{ grid_order: "layer", grid_statistic: "entropy" },
-    ...{ notice: "", error: "", revision: 1, history: [0, 0] },
+    ...{ notice: "", error: "", revision: 1, history: [0, 0], generation: null },
     ...{ _commands: { client: "", commands: [] }, _change: null, _early_answer: null },
   };
 }
@@ -130,7 +130,7 @@ export interface FakeOptions {
   /** The widget's layout, a model of ipywidgets' own. */
   layout?: { comm_live: boolean };
   /** The host's manager of widgets. */
-  manager?: { kernel: { status: string } | null };
+  manager?: { kernel: { status: string; [name: string]: unknown } | null };
   send?: (content: Record<string, unknown>) => void;
 }
 

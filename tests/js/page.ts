@@ -60,6 +60,7 @@ export class Element_ {
         this.attributes.set(`data-${kebab(String(name))}`, String(value));
         return true;
       },
+      deleteProperty: (_, name) => this.attributes.delete(`data-${kebab(String(name))}`) || true,
     });
   }
   get ownerDocument() {

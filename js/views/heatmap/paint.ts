@@ -75,8 +75,9 @@ function paintLabels(
 ): void {
   const setStyle = (side: "query" | "key", i: number) => {
     const special = store.isSpecial(side, i);
-    ctx.fillStyle = special ? colors.muted : colors.fg;
-    ctx.font = `${special ? "italic " : ""}${g.font}px ${colors.font}`;
+    const generated = store.isGenerated(side, i);
+    ctx.fillStyle = special ? colors.muted : generated ? colors.accent : colors.fg;
+    ctx.font = `${special ? "italic " : ""}${generated ? 600 : 400} ${g.font}px ${colors.font}`;
   };
   for (let q = 0; q < g.nQ; q += g.step) {
     setStyle("query", q);

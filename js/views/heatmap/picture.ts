@@ -7,6 +7,7 @@ import { rowIsEmpty } from "../../explain/cell";
 import type { Rows } from "../../state/before";
 import { quantityAt } from "../../state/quantity";
 import type { Change, Store } from "../../state/store";
+import { createFollow } from "../../ui/follow";
 import { cellsOf } from "./cells";
 import type { Geometry } from "./geometry";
 import { createImage } from "./image";
@@ -25,6 +26,7 @@ export function createPicture(
 ) {
   const { map, baseContext, overContext } = surface;
   const image = createImage();
+  const follow = createFollow(map, store, env);
   const pinned = () => (env.focus.isPinned ? env.focus.cell : null);
   const colorsOf = createTable(store, env.theme);
   let geometry: Geometry | null = null;
@@ -76,6 +78,7 @@ export function createPicture(
     {
       arrange(width) {
         geometry = surface.arrange(width, store.tokens, store.keyTokens);
+        follow();
         dirty = "all";
         return true;
       },

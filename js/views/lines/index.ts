@@ -5,6 +5,7 @@ import { contextOf, createCanvasView } from "../../draw/canvas-view";
 import { type Palette, palette } from "../../draw/palette";
 import type { Store } from "../../state/store";
 import { h, text } from "../../ui/dom";
+import { createFollow } from "../../ui/follow";
 import { type LineData, received } from "./data";
 import { createLegend } from "./legend";
 import { createLooking } from "./looking";
@@ -34,6 +35,7 @@ function createLines(parent: HTMLElement, store: Store, env: Env): void {
     "aria-multiselectable": "true",
   });
   const { box, canvas, option } = list;
+  const follow = createFollow(list.spacer, store, env);
   const context = contextOf(canvas);
   const readout = h("p", { class: "aw-where aw-line-readout", role: "status" });
   let data: LineData | null = null;
@@ -84,6 +86,7 @@ function createLines(parent: HTMLElement, store: Store, env: Env): void {
       queries: store.tokens,
       keys: store.keyTokens,
       special: store.isSpecial,
+      generated: store.isGenerated,
       scroll: box.scrollTop,
       columns,
       height: box.clientHeight,
@@ -123,6 +126,7 @@ function createLines(parent: HTMLElement, store: Store, env: Env): void {
     columns = columnsOf(context, tokens, room - 2, palette(root).font);
     box.style.width = `${columns.width + 2}px`;
     list.arrange(Math.max(data.nQ, data.nK));
+    follow();
     // A scroll bar takes its room from the keys.
     columns.width = box.clientWidth;
     if (!painted) box.scrollTop = kept.scroll;

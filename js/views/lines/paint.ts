@@ -10,6 +10,7 @@ export interface Scene {
   queries: readonly string[];
   keys: readonly string[];
   special: (side: "query" | "key", i: number) => boolean;
+  generated: (side: "query" | "key", i: number) => boolean;
   /** The queries whose lines are shown; null for all. */
   looking: ReadonlySet<number> | null;
   /** Only the lines to this key are shown; null for all keys. */
@@ -114,6 +115,8 @@ function drawTokens(
   right: number,
 ): void {
   const { data, heads, looking, queries, keys, special } = scene;
+  const color = (side: "query" | "key", i: number) =>
+    scene.generated(side, i) ? colors.accent : colors.fg;
   const font = (side: "query" | "key", i: number, bold: boolean) =>
     `${special(side, i) ? "italic " : ""}${bold ? 650 : 400} 13px ${colors.font}`;
   const measure = (text: string) => ctx.measureText(text).width;
@@ -127,7 +130,7 @@ function drawTokens(
       ctx.font = font("query", i, Boolean(bold));
       ctx.textAlign = "right";
       const faint = (looking && !looking.has(i)) || special("query", i);
-      ctx.fillStyle = faint ? colors.muted : colors.fg;
+      ctx.fillStyle = faint ? colors.muted : color("query", i);
       ctx.fillText(shorten(visible(queries[i]), left - 12, measure), left - 2, y(i));
       if (scene.selected.has(i)) ctx.fillRect(left + 1, y(i) - 8, 2.5, 16);
     }
@@ -135,7 +138,7 @@ function drawTokens(
       if (means) drawShares(ctx, scene, ofHeads, i, y(i));
       ctx.font = font("key", i, scene.key === i);
       ctx.textAlign = "left";
-      ctx.fillStyle = special("key", i) ? colors.muted : colors.fg;
+      ctx.fillStyle = special("key", i) ? colors.muted : color("key", i);
       const value = means ? means[i] : null;
       const room = scene.columns.width - right - NUMBER - 4;
       ctx.fillText(shorten(visible(keys[i]), room, measure), right + 4, y(i));

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
     from attnwidget.sources.api import Source
+    from attnwidget.sources.generation import Generation
 
 __all__ = ["SINK", "ModelSource"]
 
@@ -42,7 +43,8 @@ class ModelSource(BaseSource):
 
     `stack` is the stack shown. `tokens` and `key_tokens` are the tokens of its maps. `layers` are
     the layers of all stacks, with the model's numbers. `name` is the model's class, and `reading`
-    the input that `model` was run on. The captured tensors stay on the model's device, and become
+    the input that `model` was run on; `generation` is the text that the model generated, if it did.
+    The captured tensors stay on the model's device, and become
     NumPy arrays at the first use. The source never changes: `replace` and `of` return a new source.
     """
 
@@ -55,6 +57,7 @@ class ModelSource(BaseSource):
         missing: str = "",
     ) -> None:
         self._model, self._reading = model, reading
+        self.generation: Generation | None = None
         self.name = type(model).__name__
         self.layers = tuple(layer for layer, _ in layer_calls)
         self.stack_names = {layer.stack_id: layer.stack for layer in self.layers}
@@ -219,6 +222,12 @@ class ModelSource(BaseSource):
         """Return the source with another notice."""
         new = copy.copy(self)
         new._notice = notice
+        return new
+
+    def with_generation(self, generation: Generation) -> ModelSource:
+        """Return the source with the generated text that it belongs to."""
+        new = copy.copy(self)
+        new.generation = generation
         return new
 
     def head(self, layer: int, head: int) -> HeadInputs:

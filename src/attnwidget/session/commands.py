@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from attnwidget.session.snapshot import Snapshot
     from attnwidget.sources.api import Source
+    from attnwidget.sources.generation import Generation, State
 
 
 _WEIGHTS = ("W_q", "W_k", "W_v")
@@ -195,11 +196,26 @@ class ShowReport:
 
 @dataclass(frozen=True, eq=False)
 class ShowSource:
-    """Show a source that the model has extended by a token."""
+    """Show a source that the model has extended by a token, and the text generated so far."""
 
     source: Source
+    generated: Generation | None = None
     may_wait: str = ""
 
     def apply(self, now: Snapshot) -> Snapshot:
         """Return the state with the source; the mask by hand stays where the positions exist."""
-        return show(now, self.source)
+        return show(now, self.source).evolve(generated=self.generated)
+
+
+@dataclass(frozen=True)
+class EndGeneration:
+    """Set the state of the generated text when the model generates no more."""
+
+    state: State
+    may_wait: str = ""
+
+    def apply(self, now: Snapshot) -> Snapshot:
+        """Return the state with the rows and the text as they are."""
+        if now.generated is None:
+            return now
+        return now.evolve(generated=replace(now.generated, state=self.state))

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from attnwidget.lessons.check import CheckResult
     from attnwidget.sources.api import Source
+    from attnwidget.sources.generation import Generation
 
 
 class Session(Store[Snapshot]):
@@ -41,9 +42,12 @@ class Session(Store[Snapshot]):
         layer: int | None = None,
         head: int = 0,
         large: bool = False,
+        generated: Generation | None = None,
         **look: Any,
     ) -> None:
         """Start from `source`; `look` are choices by name, such as ``view="steps"``.
+
+        `generated` is the text that a model generates, where `source` is a part of it.
 
         Raises
         ------
@@ -60,7 +64,7 @@ class Session(Store[Snapshot]):
         if presets is None:
             wanted = recognise(own, source.tokens, source.key_tokens)
         own |= preset_mask(wanted, source.tokens, source.key_tokens)
-        now = Snapshot(source, layer, head, own, wanted, is_large=large)
+        now = Snapshot(source, layer, head, own, wanted, is_large=large, generated=generated)
         for name, value in look.items():
             if value is not None:
                 now = Set(name, value).apply(now)

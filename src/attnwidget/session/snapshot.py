@@ -16,11 +16,13 @@ from attnwidget.session.history import History, Step
 from attnwidget.session.maps import HeadMaps
 from attnwidget.session.size import size_notice
 from attnwidget.sources.api import axes, stack_layers
+from attnwidget.sources.generation import first_generated
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from attnwidget.sources.api import HeadInputs, Layer, Source
+    from attnwidget.sources.generation import Generation
 
 T = TypeVar("T")
 
@@ -62,7 +64,8 @@ class Snapshot:
 
     `own` (n_q, n_k) is what is masked by `presets` and by hand, without what the source itself
     masks; `aside` has the masks and presets of the axes that are not on screen. `checked` is the
-    report of a checked function, `mistake` the name of a mistake that is switched on. `is_large`
+    report of a checked function, `mistake` the name of a mistake that is switched on. `generated`
+    is the text that a model generates, as far as the model has come. `is_large`
     says that maps of any size may go to a page. `heads_on` are the heads that the lines show, None
     for all of them.
     """
@@ -86,6 +89,7 @@ class Snapshot:
     grid_statistic: str = "entropy"
     mistake: str | None = None
     checked: Report | None = None
+    generated: Generation | None = None
     title: str = ""
 
     def evolve(self, **changes: Any) -> Snapshot:
@@ -140,6 +144,14 @@ class Snapshot:
         )
         shift.setflags(write=False)
         return shift
+
+    @computed_from("source", "generated")
+    def generation(self) -> Generation | None:
+        """Return the generated text, with the place of its tokens in the map; None without."""
+        if self.generated is None:
+            return None
+        first = first_generated(self.source, self.generated.prompt_rows)
+        return replace(self.generated, first=first)
 
     @computed_from("source")
     def bertviz_views(self) -> tuple[str, ...]:

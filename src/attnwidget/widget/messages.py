@@ -37,12 +37,17 @@ def answer(now: Snapshot, question: dict[str, Any]) -> Message | None:
 
 
 def asks_at_once(now: Snapshot) -> bool:
-    """Whether the page of a widget in this state asks for lines at once."""
-    return now.revision == 1 and now.view == "lines" and now.source.is_model
+    """Whether a page asks for the lines of this state at once.
+
+    The page of a new widget does, and a page asks at each token of a generation, whose cell would
+    answer at its end alone.
+    """
+    is_generating = now.generated is not None and now.generated.state == "running"
+    return (now.revision == 1 or is_generating) and now.view == "lines" and now.source.is_model
 
 
 def early_answer(now: Snapshot) -> dict[str, Any] | None:
-    """Return the answer to what the page of a new widget asks at once, with the question."""
+    """Return the answer to what a page asks at once, with the question; None if it asks nothing."""
     if not asks_at_once(now):
         return None
     asked = {"type": "lines", "layer": now.layer, "stack": now.source.stack}

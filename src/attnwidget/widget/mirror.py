@@ -37,7 +37,7 @@ class SessionMirror(StoreWidget):
     _change = traitlets.Any().tag(
         sync=True, echo_update=False, to_json=lambda _, w: w._page.answer()
     )
-    # The answer to what the page of a new widget asks at once, sent before it is asked for.
+    # The answer to what a page asks at once, sent before it is asked for.
     _early_answer = traitlets.Any().tag(
         sync=True, echo_update=False, to_json=lambda _, w: early_answer(w.store.now)
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import secrets
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import traitlets
@@ -24,6 +25,7 @@ from attnwidget.wire.schema import SCHEMA
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+    from threading import Event
 
     from numpy.typing import ArrayLike, NDArray
     from typing_extensions import Unpack
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from attnwidget.lessons.check import CheckResult
     from attnwidget.lessons.report import Report
     from attnwidget.sources.api import Layer
+    from attnwidget.sources.generation import Generation
     from attnwidget.widget.comparison import AttentionComparison
     from attnwidget.widget.keywords import SentenceSettings, Settings
 
@@ -149,6 +152,8 @@ class AttentionWidget(SessionMirror):
     notice: Field[str] = Field(SCHEMA)
     revision: Field[int] = Field(SCHEMA)
     history: Field[tuple[int, int]] = Field(SCHEMA)
+    generation: Field[Generation | None] = Field(SCHEMA)
+    _stop_generation: Event | None = None
 
     @with_hints
     def __init__(
@@ -249,10 +254,10 @@ class AttentionWidget(SessionMirror):
         lists by name (pixels, sounds, a padded batch of which `batch_index` is shown), or the
         token ids alone, (n,) or (batch, n); without a tokenizer, positions name the tokens.
 
-        With `generate`, options of ``model.generate`` such as ``{"max_new_tokens": 20}``, the
-        model writes on, and the map grows by a row a token: what the model looked at when it
-        wrote the next one. In a notebook the widget is on screen meanwhile; an interrupt ends
-        the writing and keeps what is there.
+        With `generate`, options of ``model.generate`` such as ``{"max_new_tokens": 20}``, the map
+        grows by a row for each token: what the model looked at when it generated the next token. In
+        a notebook the widget is on screen meanwhile. The stop button, `stop` in another thread and
+        an interrupt keep the rows so far. `generation` has the text, probabilities and the state.
 
         `stack` is the stack shown: "self" in a single stack, "encoder", "decoder" or "cross" in an
         encoder-decoder, "vision" or "audio" in a tower beside text. Q, K and V are those of the
@@ -285,10 +290,12 @@ class AttentionWidget(SessionMirror):
         read: dict[str, Any] = {"inputs": inputs, "batch_index": batch_index, "tokenize": tokenize}
         read["strict"] = strict
         if generate is not None:
-            from attnwidget.capture.generate import write
+            from attnwidget.capture.generate import capture_generation
 
-            growing = Growing(lambda source: cls(Session(source, **at, **look)), stack, large)
-            return growing.last(write(model, tokenizer, text, generate, growing.grow, **read))
+            run = partial(capture_generation, model, tokenizer, text, generate, **read)
+            at |= look
+            growing = Growing(lambda s, text: cls(Session(s, generated=text, **at)), stack, large)
+            return growing.run(run)
         source = ModelSource.capture(model, tokenizer, text, **read, watch=progress)
         return cls(Session(source if stack is None else source.of(stack), **at, **look))
 
@@ -443,6 +450,18 @@ class AttentionWidget(SessionMirror):
         """
         change = self.store.do(Reset())
         return change.after is not change.before
+
+    def stop(self) -> bool:
+        """End the generation of text after the token at hand, and keep the rows so far.
+
+        Call it in another thread than `from_model`, which returns when the generation has ended.
+        Returns False if no text is being generated. `generation.state` is "stopped" afterwards.
+        """
+        generation = self.generation
+        if generation is None or generation.state != "running" or self._stop_generation is None:
+            return False
+        self._stop_generation.set()
+        return True
 
     def randomise(self) -> int:
         """Draw new embeddings and weights from another seed, and return it."""

@@ -1,4 +1,4 @@
-"""What a page asks for, as messages: a grid of heads, the lines of a layer, a report."""
+"""What a page shows, as messages: a grid of heads, lines of a layer, a report, a generation."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from attnwidget.lessons.report import Report
     from attnwidget.maths.strongest import Lines
     from attnwidget.maths.thumbnails import Grid
+    from attnwidget.sources.generation import Generation
 
 # The content of a message, which is JSON, and its buffers.
 Message = tuple[dict[str, Any], list[Any]]
@@ -78,3 +79,17 @@ def report_message(report: Report) -> dict[str, Any]:
 def _json_rows(values: NDArray) -> list[list[float | None]]:
     """Return a matrix as JSON has it: null where there is no number."""
     return [[None if np.isnan(v) else float(v) for v in row] for row in values]
+
+
+def generation_message(generation: Generation | None) -> dict[str, Any] | None:
+    """Return the generated text of a map; the key of a generation is there while it runs."""
+    if generation is None:
+        return None
+    return {
+        "prompt": generation.prompt,
+        "tokens": list(generation.tokens),
+        "probabilities": [None if p is None else round(p, 6) for p in generation.probabilities],
+        "state": generation.state,
+        "first": list(generation.first),
+        "key": generation.key if generation.state == "running" else "",
+    }

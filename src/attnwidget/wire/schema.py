@@ -11,7 +11,7 @@ from typing import Any
 
 from attnwidget.session.settings import SETTABLE
 from attnwidget.session.transitions import OF_HEAD, OF_SOURCE
-from attnwidget.wire.answers import report_message
+from attnwidget.wire.answers import generation_message, report_message
 from attnwidget.wire.pack import pack, pack_layers
 
 
@@ -51,7 +51,7 @@ _PARTS: Mapping[str, Sequence[str]] = {
         "layer", "head", "view", "cmap", "color_scale", "quantity", "selection", "mistake",
         "heads_on", "grid_order", "grid_statistic", "report", "title", "presets", "shown",
         "notice", "revision", "output_norms",
-        "bertviz_views", "history",
+        "bertviz_views", "history", "generation",
     ),
 }  # fmt: skip
 _BY_ROW = {"mask", "attention", "output"}
@@ -64,6 +64,7 @@ _PACKERS: Mapping[str, Callable[[Any], Any]] = {
     "presets": dict,
     "layers": pack_layers,
     "derived_layers": pack_layers,
+    "generation": generation_message,
     "report": lambda report: None if report is None else report_message(report),
 }
 # Where the state has a value under another name.
