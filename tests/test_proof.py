@@ -212,7 +212,7 @@ def test_layers_whose_output_was_not_seen_say_so() -> None:
     one = ARCHITECTURES["longformer"]
     w = AttentionWidget.from_model(one.make(), inputs=one.inputs())
     assert {layer.proved for layer in w.layers} == {None}
-    assert "its output was not seen, so it is not proved" in w.notice
+    assert "The output was not captured, so the weights are not proved" in w.notice
 
 
 def test_what_is_made_of_wrong_maps_keeps_the_warning(registered: Any) -> None:

@@ -6,7 +6,7 @@ import type { Setting } from "../wire/schema";
 /** What the fields are called on the card, where Python has another name. */
 const LABELS: Partial<Record<Setting, string>> = {
   tokens: "sentence",
-  key_tokens: "keys from",
+  key_tokens: "key sentence",
   n_heads: "heads",
   init: "weights",
   positional: "positions",

@@ -7,7 +7,7 @@ export function lacking(store: Store, { needs }: View): string {
   const missing = needs.filter((name) => store.matrix(name) === null);
   if (missing.length === 0) return "";
   const verb = missing.length > 1 ? "were" : "was";
-  return `This view needs ${joined(needs)}: ${joined(missing)} of this layer ${verb} not seen`;
+  return `This view needs ${joined(needs)}: ${joined(missing)} of this layer ${verb} not captured`;
 }
 
 /** Return why the view cannot be chosen, or "" if the view can be chosen. */

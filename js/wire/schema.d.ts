@@ -13,7 +13,7 @@ export interface LayerInfo {
   stack: string;
   n_heads: number;
   n_kv_heads: number;
-  /** False where the weights are not what the model computed with; null where that was not seen. */
+  /** False where the weights are not what the model computed with; null where the output was not captured. */
   proved: boolean | null;
 }
 

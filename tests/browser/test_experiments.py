@@ -334,8 +334,8 @@ def test_cross_attention_is_not_square(module_lab):
     opened.run_until("print(w.mask.shape, w.mask[2, 4])", "(3, 5) True")
     expect(view.root.locator(".aw-pair")).to_have_text("cat→ici")
     view.root.locator(".aw-experiments > summary").click()
-    field(view, "keys from").fill("un chien")
-    field(view, "keys from").press("Enter")
+    field(view, "key sentence").fill("un chien")
+    field(view, "key sentence").press("Enter")
     opened.run_until("print(w.attention.shape)", "(3, 2)")
     view.masked(0, 6)
 

@@ -5,8 +5,8 @@ import { openCard } from "./card";
 import { arraysOf, K, pack, Q, V } from "./model";
 
 const ONE_MAP = "a single map needs no overview";
-const WHY = "This view needs Q, K and V: V of this layer was not seen";
-const ALL = "This view needs Q, K and V: Q, K and V of this layer were not seen";
+const WHY = "This view needs Q, K and V: V of this layer was not captured";
+const ALL = "This view needs Q, K and V: Q, K and V of this layer were not captured";
 
 function offered({ root }: ReturnType<typeof openCard>) {
   const buttons = root.querySelector('[aria-label="view"]').querySelectorAll("button");
@@ -36,7 +36,7 @@ test("none of them: the views that need weights alone can be chosen, the others 
   ]);
 });
 
-test("a layer whose V was not seen bars Steps and Neuron, and says why", () => {
+test("a layer whose V was not captured bars Steps and Neuron, and says why", () => {
   const card = openCard({ V: null, output: null });
   expect(offered(card)).toEqual([
     ["heatmap", ""],
@@ -54,7 +54,7 @@ test.each(["steps", "neuron"])(
   async (view) => {
     const card = openCard({ view, K: null, V: null, output: null });
     expect(card.$(".aw-body").textContent).toBe(
-      "This view needs Q, K and V: K and V of this layer were not seen.",
+      "This view needs Q, K and V: K and V of this layer were not captured.",
     );
     await card.fake.receive({
       Q: pack(Q),

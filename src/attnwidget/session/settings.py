@@ -122,7 +122,7 @@ def _need_values(now: Snapshot, name: str, value: str) -> None:
     if inputs.Q is None:
         raise ValueError(f"{name}: {value!r} needs Q, K and V; given weights have none")
     if inputs.V is None and name == "view":
-        raise ValueError(f"{name}: {value!r} needs V; it was not seen in this layer")
+        raise ValueError(f"{name}: {value!r} needs V, which was not captured in this layer")
 
 
 def _set_selection(now: Snapshot, value: Any) -> Snapshot:

@@ -32,7 +32,7 @@ _WHAT_IF = "A masked cell is a what-if on its head."
 _AS_COMPUTED = {
     True: "As the model computed it. ",
     False: "",
-    None: "As it was read inside the model; its output was not seen, so it is not proved. ",
+    None: "As read inside the model. The output was not captured, so the weights are not proved. ",
 }
 _NOT_RE_RUN = "What-if on this head alone: the model itself has not been re-run."
 

@@ -13,6 +13,7 @@ from attnwidget.session.size import LARGEST, cells
 from attnwidget.widget.messages import answer, asks_at_once, early_answer
 from attnwidget.widget.page_commands import PageCommands
 from attnwidget.widget.store_widget import StoreWidget
+from attnwidget.widget.summary import short, summary
 from attnwidget.wire.commands import EDITABLE
 from attnwidget.wire.schema import SCHEMA
 
@@ -121,6 +122,17 @@ class SessionMirror(StoreWidget):
         else:
             if message is not None:
                 self.send({**reply, **message[0]}, message[1])
+
+    def __repr__(self) -> str:
+        """Return the title and the size: the arrays would fill pages."""
+        return f"<{type(self).__name__} {short(self.store.now)}>"
+
+    def _repr_mimebundle_(self, **options: Any) -> tuple[dict, dict] | None:
+        """Return the view of the widget, with a paragraph for readers that have no card."""
+        bundle: tuple[dict, dict] | None = super()._repr_mimebundle_(**options)
+        if bundle is not None:
+            bundle[0]["text/plain"] = summary(self.store.now)
+        return bundle
 
     def open(self) -> None:
         """Open the comm, which sends the state; of a large map not before it is displayed."""

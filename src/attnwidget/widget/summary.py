@@ -1,0 +1,111 @@
+"""A widget in words, for a reader who has no card: a diff, a terminal, an exported page."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from attnwidget.session.snapshot import Snapshot
+
+_CELLS = 3
+_TOKENS = 12
+_LETTERS = 24
+
+
+def summary(now: Snapshot) -> str:
+    """Return a paragraph about the map on screen: its tokens, largest weights and mask.
+
+    A weight is named with its query and its key, and says how the query looks at the key. Where the
+    map cannot be shown, the paragraph has the reason.
+    """
+    parts = [_subject(now)]
+    try:
+        parts += [_weights(now), _masked(now)]
+    except ValueError as error:  # a layer without readable inputs
+        parts.append(f"{error}.")
+    return " ".join(part for part in parts if part)
+
+
+def short(now: Snapshot) -> str:
+    """Return the name of the map and its size."""
+    n_q, n_k = now.shape
+    return f"{_title(now)}, {n_q} × {n_k} cells"
+
+
+def _title(now: Snapshot) -> str:
+    return now.title or ("Attention" if now.source.is_model else "Self-attention")
+
+
+def _subject(now: Snapshot) -> str:
+    n_q, n_k = now.shape
+    source = now.source
+    queries, keys = source.tokens, source.key_tokens
+    title = f"{_title(now)} of {n_q} {_plural('query', n_q)} and {n_k} {_plural('key', n_k)}"
+    texts = _text(queries)
+    if keys is not None and tuple(keys) != tuple(queries):
+        texts += f" → {_text(keys)}"
+    place = []
+    if len(source.layers) > 1:
+        place.append(f"{source.stack} layer {now.layer}")
+    if now.shown_layer.n_heads > 1:
+        place.append(f"head {now.head}")
+    where = f", {', '.join(place)}" if place else ""
+    return f"{title} ({texts}){where}."
+
+
+def _weights(now: Snapshot) -> str:
+    weights = _shown(now)
+    n_k = weights.shape[1]
+    order = np.argsort(-np.nan_to_num(weights, nan=-1.0), axis=None, kind="stable")[:_CELLS]
+    queries, keys = now.source.tokens, now.source.key_tokens or now.source.tokens
+    cells = [
+        f"{_name(queries[at // n_k])} → {_key(keys, at % n_k)} {weights.flat[at]:.2f}"
+        for at in order
+        if weights.flat[at] > 0
+    ]
+    with_mistake = f" with the mistake {now.mistake}" if now.mistake else ""
+    return f"Largest weights{with_mistake}: {', '.join(cells)}." if cells else "All weights are 0."
+
+
+def _masked(now: Snapshot) -> str:
+    mask = now.maps.mask
+    if not mask.any():
+        return ""
+    names = f" ({', '.join(now.presets)})" if now.presets else ""
+    return f"Masked: {int(mask.sum())} of {mask.size} cells{names}."
+
+
+def _shown(now: Snapshot) -> NDArray:
+    """Return the weights (n_q, n_k) of the head on screen, as the views draw them."""
+    report = now.report if now.mistake else None
+    weights = now.maps.attention if report is None else report.weights
+    if weights is None:
+        weights = now.maps.attention
+    return weights[now.head] if weights.ndim > 2 else weights
+
+
+def _text(tokens: Sequence[str]) -> str:
+    words = " ".join(_name(token) for token in tokens[:_TOKENS])
+    return words if len(tokens) <= _TOKENS else f"{words} …"
+
+
+def _key(keys: Sequence[str], at: int) -> str:
+    return _name(keys[at]) if at < len(keys) else "sink"
+
+
+def _name(token: str) -> str:
+    """Return a token on a line: without line breaks and control characters, and not too long."""
+    shown = "".join(letter if letter.isprintable() else "␣" for letter in token) or "␣"
+    return shown if len(shown) <= _LETTERS else f"{shown[:_LETTERS]}…"
+
+
+def _plural(noun: str, count: int) -> str:
+    if count == 1:
+        return noun
+    return {"query": "queries"}.get(noun, f"{noun}s")
