@@ -132,7 +132,7 @@ class Notebook:
         assert answer["error"] is None, f"{source}\n{answer['error']}"
         return str(answer["text"]).rstrip("\n")
 
-    def run_until(self, source: str, expected: str, timeout: float = 5_000) -> None:
+    def run_until(self, source: str, expected: str, timeout: float = 15_000) -> None:
         """Execute source until it prints `expected`: for what a click sets going."""
         end = time.monotonic() + timeout / 1000
         while (text := self.run_cell(source)) != expected:

@@ -24,16 +24,24 @@ def code_cells(name: str, until: str = ""):
 
 
 class Cards:
-    """A notebook's cards, by the id of the cell that shows them."""
+    """A notebook's cards, by the id of the cell that shows them.
 
-    def __init__(self, notebook, cells) -> None:
-        self.notebook = notebook
-        shown = [id_ for cell in cells if (id_ := cell.id).endswith(("-widget", "-compare"))]
-        places = [id_ for id_ in shown for _ in range(CARDS.get(id_, 1))]
-        self._places = {id_: places.index(id_) for id_ in shown}
-        self.count = len(places)
-        for i in range(len(places)):
-            notebook.widget(i)  # all are drawn before the first is touched
+    The cells are run one after the other, as a reader runs them: each card is drawn before the
+    next cell is run, because anywidget gives up a widget that takes more than two seconds to load.
+    """
+
+    def __init__(self, lab, cells) -> None:
+        self.notebook = lab.notebook([cell.source for cell in cells], run=False)
+        self._places: dict[str, int] = {}
+        self.count = 0
+        for index, cell in enumerate(cells):
+            self.notebook.rerun_cell(index)
+            if not cell.id.endswith(("-widget", "-compare")):
+                continue
+            self._places[cell.id] = self.count
+            for _ in range(CARDS.get(cell.id, 1)):
+                self.notebook.widget(self.count)
+                self.count += 1
 
     def map(self, id_: str, more: int = 0) -> MapView:
         return MapView(self.notebook, self._places[id_] + more)
@@ -53,13 +61,13 @@ class Cards:
 def lab_cards(module_lab):
     # Part 4 has a model, which the tests of the model view look at.
     cells = code_cells("self_attention_lab", until="model")
-    return Cards(module_lab.notebook([cell.source for cell in cells]), cells)
+    return Cards(module_lab, cells)
 
 
 @pytest.fixture(scope="module")
 def guide_cards(module_lab):
     cells = code_cells("teacher_guide")
-    return Cards(module_lab.notebook([cell.source for cell in cells]), cells)
+    return Cards(module_lab, cells)
 
 
 @pytest.fixture(scope="module", params=["real_models", "from_bertviz"])
@@ -68,7 +76,7 @@ def model_cards(request, desk, module_lab):
     if not models.exists():
         models.symlink_to(NOTEBOOKS / "models")
     cells = code_cells(request.param)
-    return Cards(module_lab.notebook([cell.source for cell in cells]), cells)
+    return Cards(module_lab, cells)
 
 
 @pytest.mark.parametrize(
