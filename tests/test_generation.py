@@ -102,6 +102,25 @@ def test_probabilities_of_a_decoder_and_of_a_row_of_a_batch() -> None:
     np.testing.assert_allclose(text_of(w).probabilities, wanted, rtol=2e-4)
 
 
+def test_a_text_of_a_batch_ends_with_its_end_token() -> None:
+    """The other text goes on, and the padding behind the first text is no generated token."""
+    model = gpt2()
+    inputs = {"input_ids": torch.tensor([[5, 11, 3, 9], [7, 4, 8, 6]])}
+    inputs["attention_mask"] = torch.ones_like(inputs["input_ids"])
+    whole = model.generate(**inputs, **SIX)
+    first, second = (row[4:].tolist() for row in whole)
+    row, end = next(
+        (row, token)
+        for row, (mine, other) in enumerate([(first, second), (second, first)])
+        for token in mine[:-2]
+        if token not in other
+    )
+    options = {"do_sample": False, "max_new_tokens": 6, "eos_token_id": end, "pad_token_id": 0}
+    w = AttentionWidget.from_model(model, inputs=inputs, batch_index=row, generate=options)
+    assert len(text_of(w).tokens) == [first, second][row].index(end) + 1
+    assert text_of(w).state == "done"
+
+
 # --- the text ------------------------------------------------------------------------------------
 
 TEXTS = [

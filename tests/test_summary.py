@@ -51,6 +51,14 @@ def test_the_paragraph_has_the_weights_of_a_mistake():
     assert f"Largest weights with the mistake wrong-axis: {cell}," in text(w)
 
 
+def test_the_paragraph_says_where_a_mistake_has_no_weights():
+    w = AttentionWidget("a b c d", key_tokens="x y z", d_k=2, mistake="not-transposed")
+    assert text(w).endswith("The code with the mistake not-transposed fails on these shapes.")
+    w = AttentionWidget("a b c", d_k=2, scale=1e6, mistake="overflow")
+    assert np.isnan(w.report.weights).all()
+    assert "All weights are NaN with the mistake overflow." in text(w)
+
+
 @pytest.mark.parametrize("token", ["", "\n\r", "\x1b[31m", "x" * 500, "a\u202eb"])
 def test_a_token_stays_on_its_line(token):
     w = AttentionWidget([token, "b"])

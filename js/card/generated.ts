@@ -31,7 +31,11 @@ export function createGenerated(parent: HTMLElement, store: Store, env: Env): vo
   const stop = button(() => {
     isStopping = true;
     update();
-    return store.stop.send(generation().key);
+    return store.stop.send(generation().key).catch((error) => {
+      isStopping = false;
+      update();
+      throw error;
+    });
   });
   const value = h("span", { class: "aw-generated-value", role: "status" });
   let isOpen = false;
@@ -82,8 +86,8 @@ export function createGenerated(parent: HTMLElement, store: Store, env: Env): vo
     const { tokens, probabilities, state: named } = generation();
     const isRunning = named === "running" && store.live;
     if (isRunning && !isStopping) store.stop.prepare();
+    if (!isRunning) store.stop.end();
     if (!isRunning && !floating.signal.aborted) {
-      store.stop.end();
       floating.abort();
       bar.style.transform = bar.dataset.floats = "";
     }

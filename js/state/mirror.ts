@@ -29,6 +29,11 @@ export const CONFIRMED: readonly Confirmed[] = [...ARRAYS, ...VALUES];
 export const isArray = (name: Confirmed): name is ArrayName =>
   (ARRAYS as readonly string[]).includes(name);
 
+/** A whole state brings new lists, which are no other tokens or layers where their items are the same. */
+const LISTS: readonly Confirmed[] = ["tokens", "key_tokens", "layers"];
+const isSame = (name: Confirmed, a: unknown, b: unknown) =>
+  a === b || (LISTS.includes(name) && JSON.stringify(a) === JSON.stringify(b));
+
 /** What the page computes the scores and the weights with. */
 export interface Factors {
   scale: number | null;
@@ -72,7 +77,7 @@ export function createMirror(model: AnyModel<Traits>) {
     differing: () =>
       new Map(
         CONFIRMED.map((name) => [name, model.get(name)] as const).filter(
-          ([name, value]) => value !== values.get(name),
+          ([name, value]) => !isSame(name, value, values.get(name)),
         ),
       ),
     /** Take a value that Python has confirmed. */

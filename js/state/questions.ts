@@ -54,6 +54,15 @@ export function createQuestions(
     end() {
       for (const end of [...open]) end(new NotSaved());
     },
+    /** Ask for the whole state. Where nobody hears the page, its state is the only state. */
+    resync() {
+      if (!waiting().live) return;
+      try {
+        model.send({ type: "resync" });
+      } catch {
+        // A host without Python may throw.
+      }
+    },
     /**
      * Ask. What a view asks as soon as it is there may have come with the state. A question ends with
      * its answer, with an AbortError when `until` does, or with `NotSaved` where there is no Python.

@@ -17,9 +17,14 @@ interface Kernel {
   createComm(target: string): Comm;
 }
 
-export function createStop(model: AnyModel<never>) {
+export function createStop(model: AnyModel<never>, signal: AbortSignal) {
   const { kernel } = (model.widget_manager ?? {}) as { kernel?: Kernel | null };
   let comm: Comm | null = null;
+  const end = () => {
+    comm?.dispose();
+    comm = null;
+  };
+  signal.addEventListener("abort", end);
   return {
     /** Whether a running cell hears the page. */
     get isHeard() {
@@ -43,9 +48,6 @@ export function createStop(model: AnyModel<never>) {
       );
     },
     /** Give the subshell back if nobody has stopped the generation. */
-    end() {
-      comm?.dispose();
-      comm = null;
-    },
+    end,
   };
 }

@@ -34,7 +34,7 @@ export function createStore(model: AnyModel<Traits>, signal: AbortSignal) {
       model.set("_commands", message);
       save();
     },
-    resync: () => waiting.live && model.send({ type: "resync" }),
+    resync: () => questions.resync(),
   });
   const { sync } = replay;
   const questions = createQuestions(
@@ -105,7 +105,7 @@ export function createStore(model: AnyModel<Traits>, signal: AbortSignal) {
   }
 
   // A change that came before the page listened has rows that no array has; ask for the whole state.
-  if (model.get("_change")?.from != null && waiting.live) model.send({ type: "resync" });
+  if (model.get("_change")?.from != null) questions.resync();
   const views = joined(numbers, drawn);
   return joined(views, createPainting(mirror, replay), createDrafts(mirror, replay), choices, {
     /** Whether a layer, head or stack is picked that Python has not sent yet. */
@@ -139,6 +139,6 @@ export function createStore(model: AnyModel<Traits>, signal: AbortSignal) {
     /** Ask Python for what is too large for a trait. */
     request: questions.ask,
     /** By which a generation is stopped while its cell runs. */
-    stop: createStop(model as AnyModel<never>),
+    stop: createStop(model as AnyModel<never>, signal),
   });
 }

@@ -25,6 +25,13 @@ NEAR = """([root, head, value]) => {
   return thumb !== null && Math.abs(thumb.dataset.value - value) < 1e-5;
 }"""
 
+# The panel beside the grid says the largest weight of its head in two or three digits.
+LARGEST = """([root, value]) => {
+  const facts = [...root.querySelectorAll('.aw-grid-large .aw-facts > div')];
+  const fact = facts.find(each => each.textContent.startsWith('largest'));
+  return fact !== undefined && Math.abs(fact.querySelector('b').textContent - value) < 0.006;
+}"""
+
 
 @pytest.fixture(scope="module")
 def opened(module_lab):
@@ -59,6 +66,11 @@ def test_the_mask_and_the_mistake_are_in_every_head(opened):
             thumb = view.root.locator(f'.aw-thumb[data-head="{head}"]')
             value = previous_token(want)[head]
             opened.page.wait_for_function(NEAR, arg=[view.root.element_handle(), head, value])
+            if head == 0:
+                # The large map beside the grid has the numbers of the same head.
+                opened.page.wait_for_function(
+                    LARGEST, arg=[view.root.element_handle(), want[0].max()]
+                )
             green = np.array(thumb.locator("canvas").evaluate(GREEN)).reshape(N, N)
             strongest = np.unravel_index(want[head].argmax(), (N, N))
             assert green[strongest] == pytest.approx(231, abs=2)

@@ -125,6 +125,33 @@ def test_a_stroke_lights_up_when_the_pointer_is_lifted(view, opened):
     flashed(view, 21)
 
 
+def test_the_rows_of_an_earlier_stroke_lose_their_difference(view, opened):
+    view.click(0, 0)
+    delta(view).click()
+    mouse = opened.page.mouse
+    box = view.over.bounding_box()
+    for row in (1, 2, 3):
+        x, y = view.at(row, 1)
+        mouse.move(box["x"] + x, box["y"] + y)
+        if row == 1:
+            mouse.down()
+        view.masked(1 + row, 42)
+        # Each row is painted in a frame of its own.
+        opened.page.evaluate("() => new Promise(requestAnimationFrame)")
+    mouse.up()
+    still(view)
+    neutral = view.pixel(4, 1)
+    for row in (1, 2, 3):
+        assert view.pixel(row, 1) != neutral
+    view.click(5, 1)
+    still(view)
+    assert view.pixel(5, 1) != neutral
+    # Only query 5 differs from the state before the last edit.
+    for row in (1, 2, 3):
+        for key in (0, 2, 6):
+            assert view.pixel(row, key) == neutral
+
+
 def test_another_map_does_not_flash(view, opened):
     view.click(4, 1)
     flashed(view, 7)

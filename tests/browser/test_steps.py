@@ -246,6 +246,22 @@ def test_the_message_of_a_box_stays_inside_the_card_and_ends_when_another_box_op
     box.press("Escape")
 
 
+def test_a_refused_number_goes_with_its_head(module_lab):
+    opened = module_lab.notebook(
+        [MAKE + "h = AttentionWidget('a b c', n_heads=2, view='steps')\nh"]
+    )
+    view = StepsView(opened)
+    before = ask(opened, "h.W_q.tolist()")
+    opened.page.mouse.dblclick(*view.at("W_q", 1, 0))
+    box = view.root.locator(".aw-edit")
+    box.fill("abc")
+    box.press("Enter")
+    expect(box).to_have_attribute("aria-invalid", "true")
+    opened.run_cell("h.head = 1")
+    expect(box).to_have_count(0)
+    assert ask(opened, "h.W_q.tolist()") == before
+
+
 def test_a_number_too_large_is_refused_and_taken_back(view, opened):
     view.type("V", 0, 0, "1e30")
     expect(view.root.get_by_role("alert")).to_contain_text("V: it reaches 1e+30, want finite")

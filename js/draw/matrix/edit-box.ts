@@ -21,6 +21,11 @@ export interface EditOptions {
   done(typed: string | null): void;
 }
 
+/** Close the open box of a card, and leave its number as it was. */
+export function closeBox(root: Element | null): void {
+  root?.querySelector(".aw-edit-box")?.dispatchEvent(new Event("cancel"));
+}
+
 export function openBox(
   grid: HTMLElement,
   block: Block,
@@ -30,7 +35,7 @@ export function openBox(
   { guarded }: Scope,
 ): void {
   // A box with a refused text stays open until another box opens.
-  grid.closest(".aw-root")?.querySelector(".aw-edit-box")?.dispatchEvent(new Event("cancel"));
+  closeBox(grid.closest(".aw-root"));
   const { left, cw, ch } = block;
   const [row, col] = [block.rowSlots.placeOf(place[0]), block.colSlots.placeOf(place[1])];
   const input = h("input", { class: "aw-edit", type: "text", inputmode: "decimal" });

@@ -41,6 +41,7 @@ function createGrid(parent: HTMLElement, card: Card): void {
   const series = createSeries(store, card, renew);
   let { stack } = store.shown;
   let width = 0;
+  let version = 0;
   root.append(controls.element, series.element, status, list, large.element);
   parent.append(root);
 
@@ -51,6 +52,8 @@ function createGrid(parent: HTMLElement, card: Card): void {
 
   function paint() {
     const all = series.heads;
+    if (version !== series.version) large.forget();
+    version = series.version;
     controls.offer(all);
     const selected = select(all, controls.state);
     const isByLayer = controls.state.order === "layer";
@@ -88,7 +91,7 @@ function createGrid(parent: HTMLElement, card: Card): void {
   function enlarge(head: Head, button: HTMLButtonElement) {
     const { sink } = controls.state;
     const { dark } = card.theme;
-    const at = [head.layer, head.head, series.heads.length, sink, store.get("cmap"), dark];
+    const at = [head.layer, head.head, series.version, sink, store.get("cmap"), dark];
     const canvas = thumbs.of(head, lut(store.get("cmap")));
     large.show(at.join(" "), head, canvas, sink, list, button);
   }

@@ -24,6 +24,8 @@ export function createSeries(store: Store, { signal, listen }: Env, changed: () 
   let heads: Head[] = [];
   /** Whether the heads are those before an edit, which stand until their successors arrive. */
   let isOld = false;
+  /** A number that grows when other heads take the place of the heads. */
+  let version = 0;
   let phase: Phase = "done";
   /** The user has pressed Stop, and an answer is still on its way. */
   let isStopping = false;
@@ -42,6 +44,12 @@ export function createSeries(store: Store, { signal, listen }: Env, changed: () 
     text(errorText, problem);
     element.hidden = phase === "done";
     element.dataset.phase = phase;
+  }
+
+  function clear() {
+    heads = [];
+    isOld = false;
+    version++;
   }
 
   /** Ask for the missing parts until all have arrived, the user stops, or another series starts. */
@@ -68,8 +76,8 @@ export function createSeries(store: Store, { signal, listen }: Env, changed: () 
         if (nextPart >= parts) phase = "done";
         else if (isStopping) phase = "stopped";
         else answer = ask(nextPart); // Python computes the next part while the page draws this part
-        heads = [...(isOld ? [] : heads), ...readHeads(message, buffers[0])];
-        isOld = false;
+        if (isOld) clear();
+        heads = [...heads, ...readHeads(message, buffers[0])];
         show();
         changed();
       }
@@ -93,6 +101,9 @@ export function createSeries(store: Store, { signal, listen }: Env, changed: () 
     get heads(): readonly Head[] {
       return heads;
     },
+    get version() {
+      return version;
+    },
     /** Whether the page is asking for parts. */
     get busy() {
       return phase === "computing";
@@ -101,8 +112,8 @@ export function createSeries(store: Store, { signal, listen }: Env, changed: () 
     start(isEdit: boolean) {
       series.abort();
       series = new AbortController();
-      isOld = isEdit;
-      if (!isEdit) heads = [];
+      if (isEdit) isOld = true;
+      else clear();
       nextPart = 0;
       parts = 1;
       void go();

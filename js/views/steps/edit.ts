@@ -18,6 +18,14 @@ const rounded = (value: number, step: number) =>
 
 export function editNumber(store: Store, view: (name: MatrixName) => MatrixView) {
   let start: { key: string; value: number } | null = null;
+  /** The matrix of the last box, and the head and the size that it had. */
+  let typed: { name: Editable; of: string } | null = null;
+
+  const headOf = (name: Editable) => {
+    const { layer, head, stack } = store.shown;
+    const m = store.matrix(name);
+    return [layer, head, stack, m?.rows, m?.cols].join();
+  };
 
   const valueAt = (name: Editable, [row, col]: Place) => {
     const m = store.matrix(name);
@@ -25,6 +33,10 @@ export function editNumber(store: Store, view: (name: MatrixName) => MatrixView)
   };
 
   return {
+    /** Whether the box that was opened last is over a number of another head or of another size. */
+    get isBoxGone() {
+      return typed !== null && headOf(typed.name) !== typed.of;
+    },
     /** A pixel changes the number by 0.01; with Shift by 0.1, with Alt by 0.001. */
     drag(name: Editable, place: Place, by: number, event: PointerEvent) {
       const key = `${name},${place},${event.pointerId}`;
@@ -35,6 +47,7 @@ export function editNumber(store: Store, view: (name: MatrixName) => MatrixView)
     type(name: Editable, place: Place, firstText: string) {
       const before = valueAt(name, place);
       const [row, col] = place;
+      typed = { name, of: headOf(name) };
       const label = placeOf({ name, row, col });
       view(name).edit(place, firstText || String(rounded(before, 1e-4)), {
         label: `${label}, a number`,

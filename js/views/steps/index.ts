@@ -2,6 +2,7 @@
 import { createHeads } from "../../card/heads";
 import type { Env, View } from "../../card/view";
 import { createCanvasView } from "../../draw/canvas-view";
+import { closeBox } from "../../draw/matrix/edit-box";
 import { createFlasher } from "../../draw/matrix/flash";
 import type { MatrixActions, Place } from "../../draw/matrix/gestures";
 import type { MatrixName } from "../../explain/explain";
@@ -121,6 +122,7 @@ function createSteps(parent: HTMLElement, store: Store, env: Env): void {
   );
   const flasher = createFlasher(store, chart.flash, picture.request, env);
   store.subscribe(({ all, rows, names }) => {
+    if (edits.isBoxGone) closeBox(root.closest(".aw-root"));
     if (names.has("cmap")) tables = tablesOf(store, env.theme.dark);
     if (names.has("selection")) explained.select();
     if (all || (names.has("selection") && chart.keepMarked())) picture.relayout();

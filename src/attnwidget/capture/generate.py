@@ -64,6 +64,7 @@ def capture_generation(
     reading = read(model, tokenizer, text, inputs, batch_index, tokenize)
     growth = Growth(lambda module: part_of(model, module) == "cross")
     steps = _Steps(model, tokenizer, reading, batch_index, growth, grown, is_stopped, key)
+    steps.ends = _end_tokens(model, options)
     hooks = [
         model.register_forward_pre_hook(steps.before_pass),
         model.register_forward_hook(steps.after_pass),
@@ -110,6 +111,8 @@ class _Steps:
         self.source: ModelSource | None = None
         self.recorder: Recorder | None = None
         self.was_stopped = False
+        # The tokens that end the text. Other texts of the batch may go on, which are not shown.
+        self.ends: frozenset[int] = frozenset()
         self._model, self._tokenizer, self._reading = model, tokenizer, reading
         self._row, self._growth, self._grown = row, growth, grown
         self._is_stopped, self._key = is_stopped, key
@@ -193,7 +196,8 @@ class _Steps:
         self.source = source.with_generation(self._generation(source, token, label))
         self._grown(self.source)
         self.was_stopped = self._is_stopped()
-        return torch.full((len(ids),), self.was_stopped, dtype=torch.bool, device=ids.device)
+        is_over = self.was_stopped or token in self.ends
+        return torch.full((len(ids),), is_over, dtype=torch.bool, device=ids.device)
 
     def _generation(self, source: ModelSource, token: int, label: str) -> Generation:
         """Return the generation with another `token`; `source` has the rows before the token."""
@@ -243,6 +247,15 @@ def _generating_stack(source: ModelSource) -> str:
     """Return the stack whose rows are the tokens of the generated text."""
     stacks = [layer.stack for layer in source.layers if layer.stack_id.part in {"self", "decoder"}]
     return stacks[0] if stacks else source.stack
+
+
+def _end_tokens(model: PreTrainedModel, options: Mapping[str, Any]) -> frozenset[int]:
+    """Return the tokens at which `generate` ends a text."""
+    import torch
+
+    config = options.get("generation_config") or model.generation_config
+    ends = options.get("eos_token_id", getattr(config, "eos_token_id", None))
+    return frozenset() if ends is None else frozenset(torch.as_tensor(ends).flatten().tolist())
 
 
 def _with(options: Mapping[str, Any], steps: _Steps) -> dict[str, Any]:

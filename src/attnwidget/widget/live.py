@@ -63,7 +63,7 @@ class Growing:
             return self.last(source)
         except BaseException:
             if self._widget is not None:
-                self._widget.store.try_do(EndGeneration("failed"))
+                self._widget.store.do(EndGeneration("failed"))
             raise
 
     def grow(self, source: ModelSource) -> None:

@@ -60,17 +60,39 @@ def _subject(now: Snapshot) -> str:
 
 
 def _weights(now: Snapshot) -> str:
-    weights = _shown(now)
+    weights, report = now.maps.attention, now.report
+    if report is not None and now.mistake:
+        if report.weights is None:
+            return f"The code with the mistake {now.mistake} fails on these shapes."
+        weights = report.weights
+    weights = weights[now.head] if weights.ndim > 2 else weights
+    if np.isnan(weights).all():
+        return f"All weights are NaN{_mistake(now)}."
     n_k = weights.shape[1]
-    order = np.argsort(-np.nan_to_num(weights, nan=-1.0), axis=None, kind="stable")[:_CELLS]
+    order = _largest(weights.ravel())
     queries, keys = now.source.tokens, now.source.key_tokens or now.source.tokens
     cells = [
         f"{_name(queries[at // n_k])} → {_key(keys, at % n_k)} {weights.flat[at]:.2f}"
         for at in order
         if weights.flat[at] > 0
     ]
-    with_mistake = f" with the mistake {now.mistake}" if now.mistake else ""
-    return f"Largest weights{with_mistake}: {', '.join(cells)}." if cells else "All weights are 0."
+    if not cells:
+        return f"All weights are 0{_mistake(now)}."
+    return f"Largest weights{_mistake(now)}: {', '.join(cells)}."
+
+
+def _mistake(now: Snapshot) -> str:
+    return f" with the mistake {now.mistake}" if now.mistake else ""
+
+
+def _largest(weights: NDArray) -> list[int]:
+    """Return the places of the largest weights; of equal weights the first. NaN comes last."""
+    # A sort of a map of 8,000,000 cells takes a second.
+    count = min(_CELLS, weights.size)
+    known = np.where(np.isnan(weights), -1, weights)
+    least = np.partition(known, -count)[-count]
+    places = np.flatnonzero(known >= least)
+    return [int(at) for at in places[np.argsort(-known[places], kind="stable")][:count]]
 
 
 def _masked(now: Snapshot) -> str:
@@ -79,15 +101,6 @@ def _masked(now: Snapshot) -> str:
         return ""
     names = f" ({', '.join(now.presets)})" if now.presets else ""
     return f"Masked: {int(mask.sum())} of {mask.size} cells{names}."
-
-
-def _shown(now: Snapshot) -> NDArray:
-    """Return the weights (n_q, n_k) of the head on screen, as the views draw them."""
-    report = now.report if now.mistake else None
-    weights = now.maps.attention if report is None else report.weights
-    if weights is None:
-        weights = now.maps.attention
-    return weights[now.head] if weights.ndim > 2 else weights
 
 
 def _text(tokens: Sequence[str]) -> str:
