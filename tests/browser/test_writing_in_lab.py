@@ -50,7 +50,7 @@ RECORD = """() => {
       const [rows, columns] = [Number(map?.ariaRowCount), Number(map?.ariaColCount)];
       const last = grown.findLast(one => one.card === card);
       if (!rows || last?.rows === rows) return;
-      const said = root.querySelector('.aw-generated-text').textContent;
+      const said = root.querySelector('.aw-generated-text')?.textContent ?? '';
       grown.push({ card, rows, columns, said, busy });
     });
   }).observe(document.body, { subtree: true, attributeFilter: ['aria-rowcount'] });
