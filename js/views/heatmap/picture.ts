@@ -49,15 +49,12 @@ export function createPicture(
   /** An edit changes the differences in its rows, and in the rows of the edit before it. */
   function noteDifferences() {
     const { rows, edits } = store.before;
-    const isSameEdit = edits === editOfDifferences;
-    editOfDifferences = edits;
-    // The rows of a stroke become more while it lasts; the rows of its last frame are dirty already.
-    if (isSameEdit) {
-      differing = rows;
-      return;
+    // The rows of a stroke become more while the stroke lasts; the new rows are dirty already.
+    if (edits !== editOfDifferences) {
+      if (!rows || !differing) dirty = "all";
+      else if (dirty !== "all") dirty = new Set([...(dirty ?? []), ...differing, ...rows]);
     }
-    if (!rows || !differing) dirty = "all";
-    else if (dirty !== "all") dirty = new Set([...(dirty ?? []), ...differing, ...rows]);
+    editOfDifferences = edits;
     differing = rows;
   }
 
