@@ -9,10 +9,9 @@ from mapview import MapView
 from playwright.sync_api import expect
 from test_axe import AXE, breaches
 from test_positions import Places
-from test_writing_in_lab import LOAD, REVERSE, RUN
+from test_writing_in_lab import ENDLESS, LOAD, REVERSE, RUN
 
 RUNNING = "e = write(480)\nafter = 'the cell went on'"
-SHORT = "e = write(60)"
 MANY_ROWS = re.compile(r"^([3-9]\d|\d{3})$")
 
 # For each size of the map: whether the cell runs, and how far the map's end is below the window.
@@ -147,11 +146,12 @@ def test_the_newest_row_of_the_lines_stays_in_view(lab):
 
 
 def test_controls_keep_their_place_while_the_text_grows(lab):
-    _, view = generating(lab, SHORT, viewport=(1400, 1600))
+    _, view = generating(lab, ENDLESS, viewport=(1400, 1600))
     places = Places(view)
     places.note("running", settled=False)
     assert view.root.locator(".aw-generated").get_attribute("data-state") == "running"
-    state_of(view, "done")
+    view.root.get_by_role("button", name="stop").click()
+    state_of(view, "stopped")
     places.note("done")
     view.root.get_by_role("radio", name="Lines").click()
     places.note("lines")

@@ -15,8 +15,10 @@ def opened(module_lab):
 
 @pytest.fixture
 def view(opened):
-    opened.run_cell("w.reset(); w.mask = None; w.selection = None")
+    revision = opened.run_cell("w.reset(); w.mask = None; w.selection = None; print(w.revision)")
     view = StepsView(opened)
+    # The numbers of the reset are in the page: they must not come as an edit after the test's own.
+    expect(view.root).to_have_attribute("data-revision", revision)
     expect(view.root.locator(".aw-masked-count")).to_have_text("masked 0 of 36")
     view.settled()
     return view
@@ -75,6 +77,7 @@ def test_nothing_flashes_for_those_who_want_no_motion(view, opened):
     opened.page.emulate_media(reduced_motion="reduce")
     view.click("mask", 2, 1)
     assert flashed(view) == {}
+    view.settled()
     opened.page.emulate_media(reduced_motion="no-preference")
 
 
