@@ -8,15 +8,7 @@ from byhand import commands
 from recording import RecordingComm
 from torch_reference import check
 
-from attnwidget import AttentionWidget, causal_mask
-
-
-@pytest.fixture
-def w():
-    widget = AttentionWidget("The cat sat on the mat", d_model=5, d_k=3, d_v=2)
-    widget.comm = RecordingComm()
-    yield widget
-    widget.close()
+from attnwidget import causal_mask
 
 
 def test_undo_and_redo_span_python_and_the_browser(w):

@@ -5,18 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import traitlets
-from recording import RecordingComm
 from torch_reference import check
 
 from attnwidget import AttentionWidget, causal_mask
-
-
-@pytest.fixture
-def w():
-    widget = AttentionWidget("The cat sat on the mat", d_model=5, d_k=3, d_v=2)
-    widget.comm = RecordingComm()
-    yield widget
-    widget.close()
 
 
 @pytest.mark.parametrize(

@@ -4,20 +4,8 @@ from __future__ import annotations
 
 import threading
 
-import pytest
 from byhand import commands, number
-from recording import RecordingComm
 from torch_reference import check
-
-from attnwidget import AttentionWidget
-
-
-@pytest.fixture
-def w():
-    widget = AttentionWidget("The cat sat on the mat", d_model=5, d_k=3, d_v=2)
-    widget.comm = RecordingComm()
-    yield widget
-    widget.close()
 
 
 def test_two_threads_may_edit_at_once(w):

@@ -11,14 +11,6 @@ from torch_reference import check, reference
 from attnwidget import AttentionWidget, causal_mask
 
 
-@pytest.fixture
-def w():
-    widget = AttentionWidget("The cat sat on the mat", d_model=5, d_k=3, d_v=2)
-    widget.comm = RecordingComm()
-    yield widget
-    widget.close()
-
-
 def test_everything_downstream_follows(w):
     check(w)
     rng = np.random.default_rng(0)
