@@ -11,18 +11,12 @@ from __future__ import annotations
 
 import argparse
 import statistics
-import sys
-import tempfile
-from pathlib import Path
 from typing import Any
 
-sys.path[:0] = [str(Path(__file__).parents[1] / "tests" / "browser")]
-
-from lab import Desk, Lab, launch
+from _lab import open_lab
+from lab import Lab
 from labnotebook import IDLE
-from labserver import Server
 from mapview import MapView
-from playwright.sync_api import sync_playwright
 
 WARM_UP = 4
 
@@ -147,24 +141,16 @@ def main() -> None:
         f"{'n':>4}  {'painted ms':>10} {'first frame':>11}   {'answer ms':>9} {'floor ms':>8} "
         f"{'ratio':>6}   (medians of {options.clicks})"
     )
-    with tempfile.TemporaryDirectory() as home, sync_playwright() as playwright:
-        server = Server(Path(home) / "home")
-        browser = launch(playwright)
-        try:
-            lab = Lab(Desk(browser, lambda: server))
-            for n in options.sizes:
-                got = measure(lab, n, options.clicks)
-                first = sum(f == 1 for f in got["frames"]) / len(got["frames"])
-                answer, floor = middle(got["answered"]), middle(got["floor"])
-                print(
-                    f"{n:4}  {middle(got['painted']):10.1f} {first:11.0%}   {answer:9.1f} "
-                    f"{floor:8.1f} {answer / floor:6.2f}",
-                    flush=True,
-                )
-            lab.close()
-        finally:
-            browser.close()
-            server.stop()
+    with open_lab() as lab:
+        for n in options.sizes:
+            got = measure(lab, n, options.clicks)
+            first = sum(f == 1 for f in got["frames"]) / len(got["frames"])
+            answer, floor = middle(got["answered"]), middle(got["floor"])
+            print(
+                f"{n:4}  {middle(got['painted']):10.1f} {first:11.0%}   {answer:9.1f} "
+                f"{floor:8.1f} {answer / floor:6.2f}",
+                flush=True,
+            )
     print("wanted: 100% in the first frame, and a ratio of at most 1.5 at every n")
 
 

@@ -12,16 +12,9 @@ from __future__ import annotations
 
 import argparse
 import statistics
-import sys
-import tempfile
-from pathlib import Path
 from typing import Any
 
-sys.path[:0] = [str(Path(__file__).parents[1] / "tests" / "browser")]
-
-from lab import Desk, Lab, launch
-from labserver import Server
-from playwright.sync_api import sync_playwright
+from _lab import open_lab
 from stepsview import StepsView
 
 FRAME = 16.0
@@ -86,33 +79,25 @@ def main() -> None:
     )
     print(f"n = {n}, d = {d}, one head")
     print("     dragged  frames  median ms    95 % ms    max ms  over 16 ms      late")
-    with tempfile.TemporaryDirectory() as home, sync_playwright() as playwright:
-        server = Server(Path(home) / "home")
-        browser = launch(playwright)
-        try:
-            lab = Lab(Desk(browser, lambda: server))
-            notebook = lab.notebook([cell])
-            view, page = StepsView(notebook), notebook.page
-            page.evaluate(PROBE)
-            lates: dict[str, float] = {}
-            for name in ("nothing", "embeddings", "W_q", "Q"):
-                if name == "nothing":
-                    frames = drag(page, 4, 4, options.moves)
-                else:
-                    x, y = view.at(name, 1, 2)
-                    page.mouse.move(x, y)
-                    page.mouse.down()
-                    frames = drag(page, x, y, options.moves)
-                    page.mouse.up()
-                    view.settled()
-                text, _, lates[name] = row(name, frames)
-                print(text, flush=True)
-            ok = notebook.run_cell("print(abs(w.attention.sum(1) - 1).max() < 1e-9)")
-            assert ok == "True", "Python's arrays are not right after the drags"
-            lab.close()
-        finally:
-            browser.close()
-            server.stop()
+    with open_lab() as lab:
+        notebook = lab.notebook([cell])
+        view, page = StepsView(notebook), notebook.page
+        page.evaluate(PROBE)
+        lates: dict[str, float] = {}
+        for name in ("nothing", "embeddings", "W_q", "Q"):
+            if name == "nothing":
+                frames = drag(page, 4, 4, options.moves)
+            else:
+                x, y = view.at(name, 1, 2)
+                page.mouse.move(x, y)
+                page.mouse.down()
+                frames = drag(page, x, y, options.moves)
+                page.mouse.up()
+                view.settled()
+            text, _, lates[name] = row(name, frames)
+            print(text, flush=True)
+        ok = notebook.run_cell("print(abs(w.attention.sum(1) - 1).max() < 1e-9)")
+        assert ok == "True", "Python's arrays are not right after the drags"
     print("wanted: 0 % over 16 ms, and late frames no more than with nothing dragged")
 
 

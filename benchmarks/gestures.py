@@ -12,20 +12,14 @@ from __future__ import annotations
 
 import argparse
 import statistics
-import sys
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-sys.path[:0] = [str(Path(__file__).parents[1] / "tests" / "browser")]
-
+from _lab import open_lab
 from _page import PROBE, Took, still, took
-from lab import Desk, Lab, launch
-from labserver import Server
+from lab import Lab
 from mapview import MapView
-from playwright.sync_api import sync_playwright
 
 WARM_UP = 3
 ROOT = "document.querySelector('.aw-root')"
@@ -141,24 +135,15 @@ def main() -> None:
     parser.add_argument("--times", type=int, default=20)
     options = parser.parse_args()
     print(f"   n  gesture   first frame  median ms    max ms   (of {options.times})")
-    with tempfile.TemporaryDirectory() as home, sync_playwright() as playwright:
-        server = Server(Path(home) / "home")
-        browser = launch(playwright)
-        try:
-            lab = Lab(Desk(browser, lambda: server))
-            for n in options.sizes:
-                for name, answers in measure(lab, n, options.times).items():
-                    first = sum(answer.frames == 1 for answer in answers) / len(answers)
-                    ms = [answer.ms for answer in answers]
-                    print(
-                        f"{n:4}  {name:8}  {first:11.0%} {statistics.median(ms):10.1f} "
-                        f"{max(ms):9.1f}",
-                        flush=True,
-                    )
-            lab.close()
-        finally:
-            browser.close()
-            server.stop()
+    with open_lab() as lab:
+        for n in options.sizes:
+            for name, answers in measure(lab, n, options.times).items():
+                first = sum(answer.frames == 1 for answer in answers) / len(answers)
+                ms = [answer.ms for answer in answers]
+                print(
+                    f"{n:4}  {name:8}  {first:11.0%} {statistics.median(ms):10.1f} {max(ms):9.1f}",
+                    flush=True,
+                )
     print("wanted: 100 % in the first frame at every n")
 
 
