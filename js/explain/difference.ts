@@ -14,6 +14,6 @@ export function cellDifference(store: Store, query: number, key: number): string
   if (!showsDifference(store)) return "";
   const at = query * store.nK + key;
   const [old, now] = [formerMap(store, query)?.data[at] as number, quantityAt(store, query, key)];
-  // A difference by rounding is no difference.
+  // A difference that rounding makes is shown as 0.
   return differenceWords(differenceMap(store, query)?.data[at] === 0 ? now : old, now);
 }

@@ -8,7 +8,7 @@ const ROUNDING = 1e-5;
 
 /** What the numbers belong to, and which edit has made them. */
 export interface Moment {
-  /** The layer, head, stack and tokens: numbers of another map are no edit. */
+  /** The layer, head, stack and tokens. If they differ, the numbers belong to another map. */
   shown: readonly unknown[];
   /** A number that grows with each edit; the numbers of one stroke have one number. */
   edit: number;
@@ -75,7 +75,7 @@ export function createBefore<Name extends string>(parts: Parts<Name>) {
     }
   }
 
-  /** Take the numbers of another map, which have no numbers before them. */
+  /** Take the numbers of another map; no numbers were before them. */
   function restart(next: Moment) {
     before = new Map();
     former = null;
@@ -164,7 +164,7 @@ function differsBetween(old: Matrix, now: Matrix, start: number, end: number): b
   return false;
 }
 
-/** From one number to another; 0 for rounding, and where both are no number. */
+/** Return the step from one number to another; 0 if rounding explains the step, or if both are NaN. */
 function step(old: number, now: number, limit: number): number {
   if (Object.is(old, now)) return 0;
   const by = now - old;

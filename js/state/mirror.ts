@@ -29,7 +29,7 @@ export const CONFIRMED: readonly Confirmed[] = [...ARRAYS, ...VALUES];
 export const isArray = (name: Confirmed): name is ArrayName =>
   (ARRAYS as readonly string[]).includes(name);
 
-/** A whole state brings new lists, which are no other tokens or layers where their items are the same. */
+/** A whole state brings new lists. Lists with the same items name the same tokens and layers. */
 const LISTS: readonly Confirmed[] = ["tokens", "key_tokens", "layers"];
 const isSame = (name: Confirmed, a: unknown, b: unknown) =>
   a === b || (LISTS.includes(name) && JSON.stringify(a) === JSON.stringify(b));

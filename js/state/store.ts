@@ -138,7 +138,7 @@ export function createStore(model: AnyModel<Traits>, signal: AbortSignal) {
     },
     /** Ask Python for what is too large for a trait. */
     request: questions.ask,
-    /** By which a generation is stopped while its cell runs. */
+    /** Stops a generation while its cell runs. */
     stop: createStop(model as AnyModel<never>, signal),
   });
 }

@@ -26,7 +26,7 @@ export function createFollow(rows: HTMLElement, store: Store, { listen }: Scope)
     const before = count;
     count = tokens();
     if (count <= before) return;
-    // A card below or above the window is not scrolled to.
+    // The page does not scroll to a card that is outside the window.
     isFollowing ??= isInView(rows.getBoundingClientRect().top);
     if (isFollowing && !isNewestInView()) rows.scrollIntoView({ block: "end", inline: "nearest" });
   };

@@ -154,7 +154,7 @@ export interface Generation {
   state: "running" | "done" | "stopped" | "full" | "failed";
   /** The first row and the first column of a generated token; null where there is none. */
   first: [number | null, number | null];
-  /** By this name a page stops the generation. */
+  /** The name by which a page stops the generation. */
   key: string;
 }
 

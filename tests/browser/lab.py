@@ -154,11 +154,18 @@ class Lab:
             notebook.run_all()
         return notebook
 
-    def open(self, path: Path, *, fresh: bool = False, **look: Any) -> Notebook:
-        """Open a notebook file that lies in the server's root; its kernel runs or starts."""
+    def open(
+        self, path: Path, *, fresh: bool = False, start: bool = False, **look: Any
+    ) -> Notebook:
+        """Open a notebook file that lies in the server's root; its kernel runs or starts.
+
+        With `start`, a new kernel answers before the notebook is opened.
+        """
         seat = self._desk.take(Look(**look), fresh=fresh)
         notebook = Notebook(seat.page, seat.watch, path)
         self._open.append((seat, notebook))
+        if start:
+            notebook.start_kernel()
         notebook.show()
         return notebook
 
@@ -175,7 +182,7 @@ class Lab:
         self._open.remove((seat, notebook))
         problems = self._return(seat, notebook, shutdown=not kernel)
         assert not problems, "\n".join(problems)
-        return self.open(notebook.path, fresh=True, **vars(seat.look))
+        return self.open(notebook.path, fresh=True, start=not kernel, **vars(seat.look))
 
     def page(self, **look: Any) -> Page:
         """Open an empty page without JupyterLab, watched all the same: for exported files."""

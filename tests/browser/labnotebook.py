@@ -27,6 +27,12 @@ IDLE = """path => {
 OPEN = """async path => {
   await jupyterapp.commands.execute('docmanager:open', { path, factory: 'Notebook' });
 }"""
+START = """async path => {
+  const session = await jupyterapp.serviceManager.sessions.startNew(
+    { path, name: path, type: 'notebook', kernel: { name: 'python3' } });
+  await session.kernel.info;
+  session.dispose();
+}"""
 CLOSE = """async shutdown => {
   const panel = jupyterapp.shell.currentWidget;
   if (shutdown && panel.sessionContext.session) await panel.sessionContext.shutdown();
@@ -105,6 +111,16 @@ class Notebook:
         """Open it in the page, and wait for its kernel."""
         self._ask(OPEN, self.path.name, timeout)
         self._wait(IDLE, timeout)
+
+    def start_kernel(self, timeout: float = 30_000) -> None:
+        """Start the notebook's kernel before the notebook is open, and wait until it answers.
+
+        The widget manager of JupyterLab looks for the model of a saved widget for two seconds,
+        and asks the kernel before it restores the model. It can restore the model in the last
+        tenth of a second before it gives up, and then shows "model not found" for good. A kernel
+        that runs already answers long before.
+        """
+        self._ask(START, self.path.name, timeout)
 
     def close(self, *, shutdown: bool = True) -> None:
         """Shut the kernel down unless told not to, and close the notebook unsaved."""

@@ -143,3 +143,17 @@ class StepsView:
     def settled(self) -> None:
         """Wait until Python has answered every edit."""
         expect(self.root).to_have_attribute("data-pending", "0")
+
+
+def reset(opened: Notebook) -> StepsView:
+    """Take back every edit of the widget `w`, and wait until the page shows it."""
+    revision = opened.run_cell(
+        "w.positional = 'none'; w.d_k = 3; w.temperature = 1\n"
+        "w.reset(); w.mask = None; w.error = ''; w.selection = None; print(w.revision)"
+    )
+    view = StepsView(opened)
+    # The numbers of the reset must not come as an edit after the test's own.
+    expect(view.root).to_have_attribute("data-revision", revision)
+    expect(view.root.locator(".aw-masked-count")).to_have_text("masked 0 of 36")
+    view.settled()
+    return view

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pytest
 import torch
 from mapview import MapView
 from playwright.sync_api import expect
+from stepsview import ask
 
 MAKE = "from attnwidget import AttentionWidget, causal_mask\n"
 WIDGET = MAKE + "w = AttentionWidget('The cat sat on the mat', d_k=3)"
@@ -23,11 +22,6 @@ def weights(Q, K, mask=None, scale=None, temperature=1.0):
     if temperature == 0:
         return torch.nn.functional.one_hot(scores.argmax(-1), len(K)).numpy()
     return torch.softmax(scores / temperature, -1).numpy()
-
-
-def ask(notebook, expression):
-    """Return the JSON value of a Python expression in the notebook's kernel."""
-    return json.loads(notebook.run_cell(f"import json; print(json.dumps({expression}))"))
 
 
 @pytest.fixture(scope="module")

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pytest
 import torch
 from mapview import MapView
 from playwright.sync_api import expect
+from stepsview import ask
 
 MAKE = "from attnwidget import AttentionWidget, causal_mask\n"
 SENTENCE = MAKE + "w = AttentionWidget('The cat sat on the mat', d_k=3)"
@@ -31,11 +30,6 @@ def expected(mask):
     scores = torch.tensor(X @ W_q) @ torch.tensor(X @ W_k).T / 3**0.5
     hidden = torch.tensor(np.array(mask))
     return torch.softmax(scores.masked_fill(hidden, -torch.inf), -1).nan_to_num(0).numpy()
-
-
-def ask(notebook, expression):
-    """Return the JSON value of a Python expression in the notebook's kernel."""
-    return json.loads(notebook.run_cell(f"import json; print(json.dumps({expression}))"))
 
 
 @pytest.fixture(scope="module")

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pytest
 from mapview import MapView
 from playwright.sync_api import expect
-from stepsview import StepsView
+from stepsview import StepsView, ask
 
 MAKE = "from attnwidget import AttentionWidget, causal_mask\n"
 WIDGET = MAKE + "w = AttentionWidget('The cat sat on the mat', view='steps')"
-
-
-def ask(notebook, expression):
-    return json.loads(notebook.run_cell(f"import json; print(json.dumps({expression}))"))
 
 
 @pytest.fixture(scope="module")

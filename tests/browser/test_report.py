@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 
 import numpy as np
 import pytest
 from playwright.sync_api import expect
-from stepsview import StepsView
+from stepsview import StepsView, ask
 
 MAKE = "import numpy as np\nfrom attnwidget import AttentionWidget, causal_mask\n"
 WIDGET = MAKE + "w = AttentionWidget('The cat sat on the mat', view='steps', presets='causal')"
@@ -39,10 +38,6 @@ def opened(module_lab):
 def view(opened):
     opened.run_cell("w.mistake = None; w.report = None; w.mask = causal_mask(6)")
     return StepsView(opened)
-
-
-def ask(notebook, expression):
-    return json.loads(notebook.run_cell(f"import json; print(json.dumps({expression}))"))
 
 
 def test_the_labs_own_mistake_is_named_and_mapped(view, opened):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from playwright.sync_api import expect
-from stepsview import WIDGET, StepsView, flow
+from stepsview import WIDGET, flow, reset
 
 
 @pytest.fixture(scope="module")
@@ -15,13 +15,7 @@ def opened(module_lab):
 
 @pytest.fixture
 def view(opened):
-    revision = opened.run_cell("w.reset(); w.mask = None; w.selection = None; print(w.revision)")
-    view = StepsView(opened)
-    # The numbers of the reset are in the page: they must not come as an edit after the test's own.
-    expect(view.root).to_have_attribute("data-revision", revision)
-    expect(view.root.locator(".aw-masked-count")).to_have_text("masked 0 of 36")
-    view.settled()
-    return view
+    return reset(opened)
 
 
 @pytest.mark.parametrize(

@@ -150,7 +150,7 @@ function createGrid(parent: HTMLElement, card: Card): void {
   picture.open();
 }
 
-/** What of all heads a change makes old, so that Python has to be asked for every head again. */
+/** Return why every head is old after a change, so that the page asks Python again; null if the heads stay valid. */
 function outdated(store: Store, change: Change, isOtherStack: boolean): "text" | "mask" | null {
   const { names } = change;
   // The inputs also change when another layer or head is shown, but the heads stay the same.

@@ -107,7 +107,7 @@ export function createPicture(
     },
     open: view.open,
     update({ all, rows, names }: Change) {
-      // Other numbers are no change.
+      // Another quantity has other numbers, which no edit has changed.
       if (names.has("quantity")) flasher.skip();
       if (all) {
         // The shape or the tokens may have changed.

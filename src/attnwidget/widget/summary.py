@@ -21,8 +21,8 @@ _LETTERS = 24
 def summary(now: Snapshot) -> str:
     """Return a paragraph about the map on screen: its tokens, largest weights and mask.
 
-    A weight is named with its query and its key, and says how the query looks at the key. Where the
-    map cannot be shown, the paragraph has the reason.
+    Each weight stands after its query and its key. If the map cannot be shown, the paragraph
+    has the reason.
     """
     parts = [_subject(now)]
     try:
