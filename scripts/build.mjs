@@ -1,20 +1,60 @@
 // Builds what the wheel carries: the bundle, its stylesheet, and BertViz's libraries for its documents.
-import { readFile, writeFile } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
 
 const out = "src/attnwidget/static";
-const result = await build({
+// For a debugger: `npm run build -- --plain` writes code that a person can read.
+const isPlain = process.argv.includes("--plain");
+
+// widget.js has the code compressed, because a notebook stores widget.js once for each widget, and
+// the compressed code has about half of the bytes. The first widget of a page unpacks the code. The
+// others use the same module, found by the digest of the code.
+function packed(code) {
+  const digest = createHash("sha256").update(code).digest("hex").slice(0, 16);
+  return `// attnwidget, compressed. The source: js/ in the project's repository.
+const key = Symbol.for("attnwidget ${digest}");
+const unpack = async () => {
+  const bytes = Uint8Array.from(atob(packed), (c) => c.charCodeAt(0));
+  const code = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+  const blob = new Blob([await new Response(code).text()], { type: "text/javascript" });
+  const url = URL.createObjectURL(blob);
+  try {
+    return (await import(url)).default;
+  } finally {
+    URL.revokeObjectURL(url);
+  }
+};
+const packed = "${gzipSync(code, { level: 9 }).toString("base64")}";
+globalThis[key] ??= unpack();
+let widget;
+try {
+  widget = await globalThis[key];
+} catch (error) {
+  delete globalThis[key];
+  throw error;
+}
+export default widget;
+`;
+}
+
+const { outputFiles } = await build({
   entryPoints: { widget: "js/entry/widget.ts" },
   outdir: out,
   bundle: true,
-  minify: true,
+  minify: !isPlain,
   format: "esm",
   target: "es2022",
   legalComments: "none",
   // Signs such as √ and − as they are: their escapes take twice the bytes.
   charset: "utf8",
-  metafile: true,
+  write: false,
 });
+const code = outputFiles[0].text;
+const bundle = isPlain ? code : packed(code);
+await mkdir(out, { recursive: true });
+await writeFile(`${out}/widget.js`, bundle);
 await build({ entryPoints: { widget: "js/style.css" }, outdir: out, bundle: true, minify: true });
 
 // Not in the bundle: read by Python when a BertViz document is made. BertViz wants d3 version 5.
@@ -22,6 +62,5 @@ const libraries = ["node_modules/jquery/dist/jquery.min.js", "node_modules/d3/di
 const sources = await Promise.all(libraries.map((path) => readFile(path, "utf8")));
 await writeFile(`${out}/bertviz_libs.js`, sources.join("\n;\n"));
 
-for (const [file, { bytes }] of Object.entries(result.metafile.outputs)) {
-  console.log(`${file}  ${(bytes / 1000).toFixed(1)} kB`);
-}
+const kB = (text) => `${(Buffer.byteLength(text) / 1000).toFixed(1)} kB`;
+console.log(`${out}/widget.js  ${kB(bundle)}, unpacked ${kB(code)}`);

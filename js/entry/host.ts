@@ -1,5 +1,6 @@
 /** Dark or light, as the host has it: JupyterLab, VS Code, Colab, marimo, or a plain page. */
 
+import { forgetPalettes, read as readPalette } from "../draw/palette";
 import type { Theme } from "../draw/theme";
 import type { Scope } from "../ui/scope";
 
@@ -56,10 +57,14 @@ export function createTheme(el: Element, { signal, guard, guarded, listen }: Sco
       prefersDark: media.matches,
     });
   let dark = read();
+  let colors = readPalette(el);
   const update = () => {
+    forgetPalettes();
     const now = read();
-    if (now === dark) return;
+    const nowColors = readPalette(el);
+    if (now === dark && JSON.stringify(nowColors) === JSON.stringify(colors)) return;
     dark = now;
+    colors = nowColors;
     for (const listener of [...listeners]) guard(listener);
   };
   const observer = new MutationObserver(guarded(update));

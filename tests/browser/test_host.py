@@ -176,6 +176,19 @@ def test_two_cards_in_a_row_share_the_room(lab):
     notebook.run_until("print(b.mask[0, 1], a.mask.any())", "True False")
 
 
+def test_the_cards_of_a_page_share_one_unpacked_module(lab):
+    cell = MAKE + "a, b = AttentionWidget('a b c'), AttentionWidget('d e f')"
+    notebook = lab.notebook([cell, "a", "b"], fresh=True)
+    MapView(notebook, 0), MapView(notebook, 1)
+    modules = notebook.page.evaluate(
+        "() => Object.getOwnPropertySymbols(globalThis)"
+        ".filter(key => key.description.startsWith('attnwidget ')).length"
+    )
+    assert modules == 1
+    MapView(notebook, 1).click(0, 1)
+    notebook.run_until("print(b.mask[0, 1], a.mask.any())", "True False")
+
+
 def test_without_a_kernel_an_experiment_says_so_and_nothing_is_wrong(lab):
     notebook = lab.notebook([WIDGET, "w"])
     before = ask(notebook, "w.attention.tolist()")
