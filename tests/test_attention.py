@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import doctest
-from typing import Any
 
 import hypothesis.extra.numpy as hnp
 import numpy as np
@@ -15,7 +14,6 @@ from hypothesis import strategies as st
 
 from attnwidget.maths import attention as module
 from attnwidget.maths.attention import (
-    attend_rows,
     attention,
     project,
     scores,
@@ -166,36 +164,7 @@ def test_project(w_shape):
     assert project(x.tolist(), w.tolist()).shape == (*w_shape[:-2], 6, 5)
 
 
-@given(cases(), st.data())
-def test_attend_rows_after_toggles_equals_a_full_run(case, data):
-    q, k, v, mask = case
-    s, weights, output = attention(q, k, v, mask=mask)
-    n_q, n_k = s.shape[-2:]
-    cells = st.tuples(st.integers(0, n_q - 1), st.integers(0, n_k - 1))
-    for _ in range(3):
-        toggled = data.draw(st.lists(cells, max_size=4))
-        for i, j in toggled:
-            mask[..., i, j] ^= True
-        rows = np.array([i for i, _ in toggled], dtype=int)
-        others = np.setdiff1d(np.arange(n_q), rows)
-        kept = weights[..., others, :].copy(), output[..., others, :].copy()
-        attend_rows(s, v, mask, rows, attention=weights, output=output)
-        full = attention(q, k, v, mask=mask)
-        np.testing.assert_allclose(weights, full.attention, rtol=0, atol=1e-13)
-        np.testing.assert_allclose(output, full.output, rtol=0, atol=1e-12)
-        np.testing.assert_array_equal(weights[..., others, :], kept[0])
-        np.testing.assert_array_equal(output[..., others, :], kept[1])
-
-
 A = np.ones((4, 3))
-READ_ONLY = np.ones((4, 4))
-READ_ONLY.flags.writeable = False
-
-
-def rows_of(rows: Any, weights: Any = None, output: Any = None, mask: Any = None) -> None:
-    weights = np.zeros((4, 4)) if weights is None else weights
-    output = np.zeros((4, 3)) if output is None else output
-    attend_rows(np.ones((4, 4)), A, mask, rows, attention=weights, output=output)
 
 
 @pytest.mark.parametrize(
@@ -247,13 +216,6 @@ def rows_of(rows: Any, weights: Any = None, output: Any = None, mask: Any = None
         (lambda: softmax(A, out=[[0.0]]), TypeError, "out: .*list"),  # type: ignore[arg-type]
         (lambda: project(A, A), ValueError, r"W: got shape \(4, 3\), want \(3, d\)"),
         (lambda: project(A[0], A), ValueError, r"X: got shape \(3,\), want \(n, d_model\)"),
-        (lambda: rows_of([4]), ValueError, "rows: got 4 to 4, want 0 to 3"),
-        (lambda: rows_of([-1, 0]), ValueError, "rows: .*got -1 to 0"),
-        (lambda: rows_of([True]), ValueError, "rows: got dtype bool .*integers"),
-        (lambda: rows_of(2), ValueError, r"rows: .*shape \(\), want 1-D"),
-        (lambda: rows_of([0], weights=READ_ONLY), ValueError, "attention: .*writable"),
-        (lambda: rows_of([0], output=np.ones((4, 2))), ValueError, r"output: got .*\(4, 3\)"),
-        (lambda: rows_of([0], mask=np.ones((3, 4), bool)), ValueError, r"mask: got shape \(3, 4\)"),
         (lambda: output_shift(A, A, A), ValueError, r"V: .*\(\.\.\., 3, d_v\)"),
         (
             lambda: output_shift(A, A[:3], A[:2]),

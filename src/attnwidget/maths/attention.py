@@ -1,6 +1,6 @@
 """Scaled dot-product attention in plain NumPy. The functions keep no state.
 
-Only `attend_rows` and the argument `out` of `softmax` write into an argument.
+Only the argument `out` of `softmax` is written into.
 
 Shapes follow Vaswani et al. 2017, "Attention Is All You Need": queries ``Q`` (..., n_q, d_k),
 keys ``K`` (..., n_k, d_k), values ``V`` (..., n_k, d_v); the leading axes (heads, batch)
@@ -34,7 +34,6 @@ from attnwidget.maths.validate import (
 
 __all__ = [
     "AttentionResult",
-    "attend_rows",
     "attention",
     "project",
     "scores",
@@ -187,54 +186,6 @@ def attention(
     check_values(v, s.shape)
     weights = softmax(s, mask, temperature=temperature)
     return AttentionResult(s, weights, np.matmul(weights, v))
-
-
-def attend_rows(
-    scores: ArrayLike,
-    V: ArrayLike,
-    mask: NDArray[np.bool_] | None,
-    rows: ArrayLike,
-    *,
-    attention: Float,
-    output: Float,
-    temperature: float = 1.0,
-) -> None:
-    """Recompute the query rows `rows` of `attention` and `output` in place, and no others.
-
-    After a change of a mask cell only the cell's row has to be recomputed. `scores` is
-    (..., n_q, n_k), `V` (..., n_k, d_v), `mask` bool and broadcastable to the scores, `rows` 1-D
-    integers from 0 to n_q - 1. `attention` (..., n_q, n_k) and `output` (..., n_q, d_v) must be
-    writable float arrays. An error leaves both unchanged, because they are written last.
-    `temperature` is the temperature of `softmax`.
-
-    Raises
-    ------
-    ValueError
-        If a row does not exist, a shape does not fit, or an array cannot be written into.
-    TypeError
-        If an argument has a wrong type or dtype.
-    """
-    s, v = matrices("scores", scores), matrices("V", V)
-    n_q = s.shape[-2]
-    index = np.asarray(rows)
-    if index.ndim != 1 or (index.size and index.dtype.kind not in "iu"):
-        raise ValueError(
-            f"rows: got dtype {index.dtype} and shape {index.shape}, want 1-D integers"
-        )
-    if index.size == 0:
-        return
-    if index.min() < 0 or index.max() >= n_q:
-        raise ValueError(f"rows: got {index.min()} to {index.max()}, want 0 to {n_q - 1}")
-    check_values(v, s.shape)
-    check_target("attention", attention, s.shape)
-    lead = np.broadcast_shapes(s.shape[:-2], v.shape[:-2])
-    check_target("output", output, (*lead, n_q, v.shape[-1]))
-    hidden = None if mask is None else visible_to(mask, s.shape)[..., index, :]
-    row_scores = s[..., index, :]
-    weights = softmax(row_scores, hidden, temperature=temperature, out=row_scores)
-    row_output = np.matmul(weights, v)
-    attention[..., index, :] = weights
-    output[..., index, :] = row_output
 
 
 def project(X: ArrayLike, W: ArrayLike) -> Float:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from attnwidget.maths.attention import attend_rows, softmax
+from attnwidget.maths.attention import softmax
+from attnwidget.session.row_patch import Patched
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -36,8 +37,20 @@ class HeadMaps:
         self.scores = _frozen(inputs.scores(dtype))
         attention = softmax(self.scores, mask, temperature=inputs.temperature)
         self._restore(attention, np.arange(n_q))
-        self.attention = _frozen(attention)
-        self.output = None if self._V is None else _frozen(np.matmul(attention, self._V))
+        self._attention = Patched(attention)
+        self._output = None if self._V is None else Patched(np.matmul(attention, self._V))
+        # The mask that `remasked` started from, and the rows that it computed.
+        self._last: tuple[NDArray[np.bool_], NDArray[np.intp]] = (self.mask, np.empty(0, np.intp))
+
+    @property
+    def attention(self) -> NDArray:
+        """The softmax of the scores over keys, (n_q, n_k)."""
+        return self._attention.whole
+
+    @property
+    def output(self) -> NDArray | None:
+        """Attention · V, (n_q, d_v); None where the inputs have no V."""
+        return None if self._output is None else self._output.whole
 
     def remasked(self, mask: NDArray[np.bool_]) -> HeadMaps:
         """Return the maps under another mask (n_q, n_k); rows with the same mask stay as they are.
@@ -46,45 +59,42 @@ class HeadMaps:
         """
         rows = changed_rows(self.mask, mask)
         after = HeadMaps.__new__(HeadMaps)
-        after.__dict__ = {**self.__dict__, "mask": _frozen(mask)}
+        after.__dict__ = {**self.__dict__, "mask": _frozen(mask), "_last": (self.mask, rows)}
         if not rows.size:
             return after
-        attention, temperature = self.attention.copy(), self._inputs.temperature
-        if self._V is None or self.output is None:
-            attention[rows] = softmax(self.scores[rows], mask[rows], temperature=temperature)
-            after._restore(attention, rows)
-        else:
-            output = self.output.copy()
-            attend_rows(
-                self.scores,
-                self._V,
-                mask,
-                rows,
-                attention=attention,
-                output=output,
-                temperature=temperature,
-            )
-            after.output = _frozen(output)
-        after.attention = _frozen(attention)
+        hidden, temperature = mask[rows], self._inputs.temperature
+        attention = softmax(self.scores[..., rows, :], hidden, temperature=temperature)
+        after._restore(attention, rows)
+        after._attention = self._attention.replaced(rows, attention)
+        if self._V is not None and self._output is not None:
+            after._output = self._output.replaced(rows, np.matmul(attention, self._V))
         return after
+
+    def rows_since(self, before: HeadMaps) -> NDArray[np.intp]:
+        """Return the query rows in which the mask differs from the mask of other maps."""
+        mask, rows = self._last
+        return rows if before.mask is mask else changed_rows(before.mask, self.mask)
 
     def rows(self, rows: NDArray[np.intp]) -> dict[str, NDArray | None]:
         """Return mask, attention and output of some query rows."""
         return {
             "mask": self.mask[rows],
-            "attention": self.attention[..., rows, :],
-            "output": None if self.output is None else self.output[..., rows, :],
+            "attention": self._attention.take(rows),
+            "output": None if self._output is None else self._output.take(rows),
         }
 
     def _restore(self, attention: NDArray, rows: NDArray[np.intp]) -> None:
-        """Scale rows of given weights to their original sum; restore rows without masked cells."""
+        """Scale given weights to their original sum; restore rows without masked cells.
+
+        `attention` has the query rows `rows`.
+        """
         given, mass = self._inputs.weights, self._inputs.row_mass
         if given is None or mass is None:
             return
-        attention[rows] *= mass[rows, None]
+        attention *= mass[rows, None]
         if self._inputs.temperature == 1:
-            whole = rows[~self.mask[rows].any(axis=1)]
-            attention[whole] = given[whole]
+            whole = ~self.mask[rows].any(axis=1)
+            attention[whole] = given[rows[whole]]
 
 
 def changed_rows(before: NDArray[np.bool_], after: NDArray[np.bool_]) -> NDArray[np.intp]:

@@ -159,7 +159,7 @@ def with_mask(
     if np.array_equal(own, now.own) and presets == now.presets:
         return now
     after = now.evolve(own=own, presets=presets)
-    is_seen = presets != now.presets or not np.array_equal(after.maps.mask, now.maps.mask)
+    is_seen = presets != now.presets or after.maps.rows_since(now.maps).size > 0
     return after.evolve(history=now.recorded(stroke)) if is_seen else after
 
 

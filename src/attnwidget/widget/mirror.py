@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from attnwidget.session.snapshot import Snapshot
     from attnwidget.session.store import Change
 
+_BY_ROW = frozenset(name for name, row in SCHEMA.items() if row.by_row)
+
 
 class SessionMirror(StoreWidget):
     """A widget that mirrors a session.
@@ -61,10 +63,11 @@ class SessionMirror(StoreWidget):
 
     def send_change(self, change: Change[Snapshot]) -> None:
         """Send what changed in one message: of a change of the mask, the rows that changed."""
-        names = self.changed_names(change)
-        if change.after.revision != change.before.revision:
-            is_by_row = self._page.note(change)
-            names = [n for n in names if not (is_by_row and SCHEMA[n].by_row)]
+        is_new = change.after.revision != change.before.revision
+        # Fields that go by row are not compared, because that would make and read whole maps.
+        is_by_row = is_new and self._page.note(change)
+        names = self.changed_names(change, but=_BY_ROW if is_by_row else frozenset())
+        if is_new:
             names += ["_change"] + ["_early_answer"] * asks_at_once(change.before)
         elif names and change.by == "python":
             names.append("_change")  # by which a page sees whether it has missed a message

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from attnwidget.session.maps import changed_rows
 from attnwidget.session.store import RefusedError
 from attnwidget.wire.commands import CommandLog, command_of
 from attnwidget.wire.pack import pack
@@ -75,7 +74,7 @@ class PageCommands:
         """Note the rows and the author of a change; return whether rows say all of it."""
         before, after = change.before, change.after
         is_by_row = after.inputs is before.inputs
-        rows = changed_rows(before.maps.mask, after.maps.mask) if is_by_row else _NONE
+        rows = after.maps.rows_since(before.maps) if is_by_row else _NONE
         self._add(rows, "python" if change.by == "page" else change.by)
         return is_by_row
 

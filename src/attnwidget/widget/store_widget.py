@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, ClassVar
@@ -74,10 +74,10 @@ class StoreWidget(anywidget.AnyWidget):
 
     # From the store to the page: inside the lock
 
-    def changed_names(self, change: Change[Any]) -> list[str]:
-        """Return the fields whose values differ."""
+    def changed_names(self, change: Change[Any], but: Set[str] = frozenset()) -> list[str]:
+        """Return the fields whose values differ, without the fields `but`."""
         before, after = change.before, change.after
-        rows = {name: field.row for name, field in self.fields().items()}
+        rows = {name: field.row for name, field in self.fields().items() if name not in but}
         parts = {row.part for row in rows.values() if row.part}
         same = {part for part in parts if getattr(before, part) is getattr(after, part)}
         return [
