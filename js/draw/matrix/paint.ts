@@ -1,8 +1,10 @@
 /** The pixels of a matrix: cells, numbers, labels, and marks on the numbers that were set by hand. */
+
 import { differenceText, fixed } from "../../explain/numbers";
 import { shorten, visible } from "../../explain/tokens";
 import { contextOf } from "../canvas-view";
 import { isLight, type Lut, lutIndex, parseColor } from "../color";
+import { fillLabel } from "../label";
 import type { Palette } from "../palette";
 import type { Block } from "./block";
 
@@ -24,6 +26,8 @@ export interface Look {
   isDifference?: boolean;
   queries: readonly string[];
   keys: readonly string[];
+  /** Every `keyStep`-th key has a label, because more labels would touch. */
+  keyStep?: number;
 }
 
 type Context = CanvasRenderingContext2D;
@@ -241,12 +245,13 @@ function paintLabels(ctx: Context, block: Block, look: Look, colors: Palette, to
     for (let y = 0; y < rows.length; y += step) {
       const r = rows[y];
       const label = r === null ? "⋮" : shorten(visible(tokens[r]), left - 5, measure);
-      ctx.fillText(label, left - 5, top + (y + 0.5) * ch);
+      fillLabel(ctx, label, left - 5, top + (y + 0.5) * ch);
     }
   }
   if (!block.colLabels || top < 12) return;
   const tokens = look[block.colLabels];
   for (const [at, c] of cols.entries()) {
+    if (c !== null && c % (look.keyStep ?? 1)) continue;
     const x = left + (at + 0.5) * cw;
     const token = c === null ? "⋯" : visible(tokens[c]);
     ctx.save();
@@ -254,7 +259,7 @@ function paintLabels(ctx: Context, block: Block, look: Look, colors: Palette, to
     if (block.upright) ctx.rotate(-Math.PI / 2);
     ctx.textAlign = block.upright ? "left" : "center";
     ctx.textBaseline = block.upright ? "middle" : "alphabetic";
-    ctx.fillText(block.upright ? shorten(token, top - 5, measure) : token, 0, 0);
+    fillLabel(ctx, block.upright ? shorten(token, top - 5, measure) : token, 0, 0);
     ctx.restore();
   }
 }

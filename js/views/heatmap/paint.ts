@@ -1,5 +1,7 @@
 /** The pixels of the map: an image of the cells, with labels, hatching and numbers drawn over it. */
+
 import type { Lut } from "../../draw/color";
+import { fillLabel } from "../../draw/label";
 import type { Palette } from "../../draw/palette";
 import { differenceText, fixed } from "../../explain/numbers";
 import { shownQuantity } from "../../state/quantity";
@@ -92,7 +94,7 @@ function paintLabels(
 export function rowLabel(ctx: CanvasRenderingContext2D, g: Geometry, q: number): void {
   ctx.textAlign = "right";
   ctx.textBaseline = "middle";
-  ctx.fillText(g.queries[q], g.left - 8, g.top + (q + 0.5) * g.cell);
+  fillLabel(ctx, g.queries[q], g.left - 8, g.top + (q + 0.5) * g.cell);
 }
 
 export function columnLabel(ctx: CanvasRenderingContext2D, g: Geometry, k: number): void {
@@ -101,7 +103,7 @@ export function columnLabel(ctx: CanvasRenderingContext2D, g: Geometry, k: numbe
   if (place === "upright") {
     ctx.textAlign = "center";
     ctx.textBaseline = "alphabetic";
-    ctx.fillText(g.keys[k], x, g.top - 8);
+    fillLabel(ctx, g.keys[k], x, g.top - 8);
     return;
   }
   ctx.save();
@@ -112,7 +114,7 @@ export function columnLabel(ctx: CanvasRenderingContext2D, g: Geometry, k: numbe
     ctx.rotate((g.turn * Math.PI) / 180);
   }
   ctx.textAlign = place === "single" ? "center" : "left";
-  ctx.fillText(g.keys[k], 0, 0.5);
+  fillLabel(ctx, g.keys[k], 0, 0.5);
   ctx.restore();
 }
 

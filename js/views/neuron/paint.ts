@@ -1,5 +1,7 @@
 /** Paints the rows in sight: a row for each key, compared with the query number by number. */
+
 import { isLight, type Lut, lutIndex } from "../../draw/color";
+import { fillLabel } from "../../draw/label";
 import type { Palette } from "../../draw/palette";
 import { number, two, weight } from "../../explain/numbers";
 import { shorten, visible } from "../../explain/tokens";
@@ -73,7 +75,7 @@ function paintRow(
   ctx.textAlign = "right";
   ctx.fillStyle = special ? colors.muted : colors.fg;
   const measure = (text: string) => ctx.measureText(text).width;
-  ctx.fillText(shorten(visible(scene.keys[key]), at.token - 4, measure), at.token, y + ROW / 2);
+  fillLabel(ctx, shorten(visible(scene.keys[key]), at.token - 4, measure), at.token, y + ROW / 2);
   const k = (c: number) => K.data[key * K.cols + c];
   const product = (c: number) => Q.data[query * Q.cols + c] * k(c);
   const strip = (x: number, value: (c: number) => number, largest: number) =>
