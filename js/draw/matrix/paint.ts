@@ -4,6 +4,7 @@ import { differenceText, fixed } from "../../explain/numbers";
 import { shorten, visible } from "../../explain/tokens";
 import { contextOf } from "../canvas-view";
 import { isLight, type Lut, lutIndex, parseColor } from "../color";
+import { hatch, SMALLEST_HATCHED } from "../hatch";
 import { fillLabel } from "../label";
 import type { Palette } from "../palette";
 import type { Block } from "./block";
@@ -194,6 +195,32 @@ function paintImage(
   context.putImageData(image, 0, 0);
   ctx.imageSmoothingEnabled = false;
   ctx.drawImage(small, left, top, cols * cw, rows * ch);
+  if (Math.min(cw, ch) < SMALLEST_HATCHED) return;
+  const path = maskedCells(block, look, top);
+  const area = { left, top, width: cols * cw, height: rows * ch };
+  if (path) hatch(ctx, path, area, Math.min(cw, ch), look.plain ? colors.bg : colors.hatch);
+}
+
+/** The masked cells as a path, run by run; null where no cell is masked. */
+function maskedCells(block: Block, look: Look, top: number): Path2D | null {
+  const { cw, ch, left } = block;
+  const [rows, cols] = [block.rowSlots.indices, block.colSlots.indices];
+  const path = new Path2D();
+  let isAny = false;
+  for (const [y, r] of rows.entries()) {
+    let start: number | null = null;
+    for (let x = 0; x <= cols.length; x++) {
+      const c = cols[x] ?? null;
+      const isMasked = r !== null && c !== null && look.share(r, c) === null;
+      if (isMasked) start ??= x;
+      else if (start !== null) {
+        path.rect(left + start * cw, top + y * ch, (x - start) * cw, ch);
+        start = null;
+        isAny = true;
+      }
+    }
+  }
+  return isAny ? path : null;
 }
 
 function paintMasked(ctx: Context, [x, y, width, height]: Area, colors: Palette): void {

@@ -3,7 +3,7 @@
 import { isLight, type Lut, lutIndex } from "../../draw/color";
 import { fillLabel } from "../../draw/label";
 import type { Palette } from "../../draw/palette";
-import { number, two, weight } from "../../explain/numbers";
+import { two } from "../../explain/numbers";
 import { shorten, visible } from "../../explain/tokens";
 
 import type { Numbers } from "./scene";
@@ -83,7 +83,7 @@ function paintRow(
   strip(at.k, k, scene.largest);
   strip(at.product, product, scene.largestProduct);
   const isNarrow = scene.width < NARROW;
-  scene.columns.forEach(({ values, largest, signed, isWeight }, i) => {
+  scene.columns.forEach(({ values, largest, signed, isWeight, format }, i) => {
     const value = values[key];
     const room = columnWidth(scene.width);
     const [x, w] = [at.numbers + i * room + GAP / 2, room - GAP / 2];
@@ -97,7 +97,7 @@ function paintRow(
     ctx.font = `${isNarrow ? 10.5 : 11.5}px ${colors.font}`;
     ctx.textAlign = "right";
     ctx.fillStyle = colors.fg;
-    const text = isWeight ? (isMasked ? "masked" : weight(value)) : number(value);
+    const text = isWeight && isMasked ? "masked" : format(value);
     ctx.fillText(text, x + w - 6, y + ROW / 2 - (isNarrow ? 2 : 0));
   });
   ctx.globalAlpha = 1;
