@@ -135,3 +135,24 @@ def test_nothing_moves_for_those_who_want_no_motion(lab):
     finally:
         view.root.evaluate("root => { root.dataset.computing = 'false'; }")
         notebook.page.emulate_media(reduced_motion="null")
+
+
+def test_the_chosen_words_fit_their_lists_in_a_narrow_card(lab):
+    notebook = lab.notebook([MODEL, "m"], viewport=(1100, 900))
+    notebook.page.add_style_tag(
+        content=":has(> .aw-root) { width: 326px !important; flex: none !important }"
+    )
+    root = notebook.widget()
+    expect(root).to_have_css("width", "326px")
+    lists = root.locator(".aw-head select:visible")
+    expect(lists).to_have_count(4)
+    # The room beside the word is for the arrow of the list.
+    narrow = lists.evaluate_all(
+        """lists => lists.filter(list => {
+          const context = document.createElement('canvas').getContext('2d');
+          context.font = getComputedStyle(list).font;
+          const word = context.measureText(list.selectedOptions[0].textContent).width;
+          return word + 19 > list.clientWidth;
+        }).map(list => list.selectedOptions[0].textContent)"""
+    )
+    assert narrow == []
