@@ -83,7 +83,7 @@ function bindInput(
 
 export function sentenceField(store: Store, scope: Scope, name: "tokens" | "key_tokens"): Field {
   const label = labelOf(name);
-  const input = h("input", { type: "text", "aria-label": label, spellcheck: "false" });
+  const input = h("input", { type: "text", dir: "auto", "aria-label": label, spellcheck: "false" });
   const element = field(name, label, "type a sentence, then press Enter", input);
   const current = () => sentence(store.get(name) ?? []);
   const show = bindInput(store, scope, name, element, input, current);

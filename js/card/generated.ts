@@ -1,6 +1,6 @@
 /** The text that a model generates: the prompt, each generated token with its probability, the state, and a button that stops. */
 import { weight } from "../explain/numbers";
-import { visible } from "../explain/tokens";
+import { inText, visible } from "../explain/tokens";
 import type { Store } from "../state/store";
 import { disable, onPress } from "../ui/button";
 import { h, text } from "../ui/dom";
@@ -68,7 +68,7 @@ export function createGenerated(parent: HTMLElement, store: Store, env: Env): vo
     const p = generation().probabilities[i] ?? null;
     const known = p === null ? "not known" : weight(p);
     const { textContent: token = "" } = span ?? {};
-    text(value, span ? `“${visible(token.trim() || token)}” probability ${known}` : "");
+    text(value, span ? `“${inText(token.trim() || token)}” probability ${known}` : "");
   }
 
   const isAtEnd = () => words.scrollHeight - words.scrollTop - words.clientHeight < 4;

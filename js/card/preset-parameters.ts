@@ -1,5 +1,5 @@
 /** The parameter of a preset: a small button that shows it, and a panel to change it. */
-import { visible } from "../explain/tokens";
+import { inText, visible } from "../explain/tokens";
 import { DEFAULTS, type Preset, paddedKeys } from "../state/presets";
 import type { Store } from "../state/store";
 import { disable, onPress } from "../ui/button";
@@ -92,7 +92,7 @@ export function createPadding(store: Store, scope: Scope): Parameter {
       panel.querySelectorAll("input").forEach((box, k) => {
         box.checked = checked.has(k);
       });
-      const tokens = padded.map((k) => visible(store.keyTokens[k]));
+      const tokens = padded.map((k) => inText(store.keyTokens[k]));
       show(
         tokens.length === 1 ? tokens[0] : tokens.length ? `${tokens.length} tokens` : "none",
         tokens.length ? `the padded tokens are ${tokens.join(", ")}` : "no token is padded",

@@ -5,7 +5,7 @@ import { type Place, READ_ONLY } from "../draw/matrix/gestures";
 import { createMatrix } from "../draw/matrix/matrix";
 import type { Palette } from "../draw/palette";
 import { number } from "../explain/numbers";
-import { visible } from "../explain/tokens";
+import { inText } from "../explain/tokens";
 import { largestSize } from "../maths/extent";
 import { shareOf } from "../state/scale";
 import type { Store } from "../state/store";
@@ -80,7 +80,7 @@ export function reportMap(
   const keys = isOwnInputs ? store.keyTokens : positions(cols);
   const value = (r: number, c: number) => picture.data[r * cols + c];
   const describe = ([r, c]: Place) =>
-    `${picture.name} ${visible(queries[r])} → ${visible(keys[c])}: ${number(value(r, c))}`;
+    `${picture.name} ${inText(queries[r])} → ${inText(keys[c])}: ${number(value(r, c))}`;
   const show = (place: Place | null) => {
     if (!place) return;
     map.activate(place);

@@ -11,7 +11,7 @@ import { currentView, type Env, type Views } from "./view";
 import { createViewTabs } from "./view-tabs";
 
 export function createToolbar(parent: HTMLElement, store: Store, every: Views, env: Env): void {
-  const title = h("h2", { class: "aw-title" });
+  const title = h("h2", { class: "aw-title", dir: "auto" });
   const subtitle = h("span", { class: "aw-subtitle" });
   const titles = h("div", { class: "aw-titles" }, title, subtitle);
   const isModel = () => store.get("layers").some((layer) => layer.module !== "");

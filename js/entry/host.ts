@@ -1,43 +1,52 @@
 /** Dark or light, as the host has it: JupyterLab, VS Code, Colab, marimo, or a plain page. */
 
-import { forgetPalettes, read as readPalette } from "../draw/palette";
+import { rgbaOf } from "../draw/css-color";
+import { colorOn, forcesColors, forgetPalettes, read as readPalette } from "../draw/palette";
 import type { Theme } from "../draw/theme";
 import type { Scope } from "../ui/scope";
 
 /** What the host says of itself, in the order in which it is believed. */
 export interface HostSigns {
+  /** The background in forced colours, which the user has chosen for every page. */
+  forced?: Rgb | undefined;
   jupyterThemeLight?: string | undefined;
   bodyClass: string;
+  /** The classes and themes of the document and of its body. */
   rootTheme: string;
-  background?: readonly [number, number, number] | undefined;
+  background?: Rgb | undefined;
   prefersDark: boolean;
 }
 
+type Rgb = readonly [red: number, green: number, blue: number, ...rest: number[]];
+
+/** The attributes by which Colab, marimo, GitHub, Bootstrap and others name their theme. */
+const THEMES = ["theme", "data-theme", "data-color-mode", "data-bs-theme"];
+
 export function decideDark(signs: HostSigns): boolean {
+  if (signs.forced) return isDark(signs.forced);
   if (signs.jupyterThemeLight) return signs.jupyterThemeLight === "false";
   if (/\bvscode-(dark|high-contrast)\b(?!-light)/.test(signs.bodyClass)) return true;
   if (/\bvscode-(light|high-contrast-light)\b/.test(signs.bodyClass)) return false;
-  if (/\bdark(-theme)?\b/.test(signs.rootTheme)) return true;
-  if (/\blight(-theme)?\b/.test(signs.rootTheme)) return false;
-  if (signs.background) {
-    const [r, g, b] = signs.background;
-    return 0.299 * r + 0.587 * g + 0.114 * b < 128;
-  }
-  return signs.prefersDark;
+  const words = signs.rootTheme.split(/\s+/);
+  const isNamed = (name: string) =>
+    [name, `${name}-theme`, `${name}-mode`, `theme-${name}`].some((word) => words.includes(word));
+  if (isNamed("dark")) return true;
+  if (isNamed("light")) return false;
+  return signs.background ? isDark(signs.background) : signs.prefersDark;
 }
 
+const isDark = ([red, green, blue]: Rgb) => 0.299 * red + 0.587 * green + 0.114 * blue < 128;
+
 /** The nearest background that is not see-through, through shadow roots. */
-function backgroundOf(el: Element): [number, number, number] | undefined {
-  let node: Element | null = el.parentElement ?? hostOf(el);
-  while (node) {
-    const [r, g, b, a = 1] = (getComputedStyle(node).backgroundColor.match(/[\d.]+/g) ?? []).map(
-      Number,
-    );
-    if (r !== undefined && g !== undefined && b !== undefined && a > 0.5) return [r, g, b];
-    node = node.parentElement ?? hostOf(node);
+function backgroundOf(el: Element): Rgb | undefined {
+  for (let node = parentOf(el); node; node = parentOf(node)) {
+    const color = rgbaOf(getComputedStyle(node).backgroundColor);
+    if (color && color[3] > 0.5) return color;
   }
   return undefined;
 }
+
+const parentOf = (node: Element) => node.parentElement ?? hostOf(node);
 
 function hostOf(node: Node): Element | null {
   const root = node.getRootNode();
@@ -47,12 +56,16 @@ function hostOf(node: Node): Element | null {
 export function createTheme(el: Element, { signal, guard, guarded, listen }: Scope): Theme {
   const { documentElement: html, body } = el.ownerDocument;
   const media = matchMedia("(prefers-color-scheme: dark)");
+  const forced = forcesColors();
   const listeners = new Set<() => void>();
   const read = () =>
     decideDark({
+      forced: (forced.matches && rgbaOf(colorOn(el, "Canvas"))) || undefined,
       jupyterThemeLight: body.dataset.jpThemeLight,
       bodyClass: body.className,
-      rootTheme: [html.className, html.getAttribute("theme"), html.dataset.theme].join(" "),
+      rootTheme: [html, body]
+        .flatMap((node) => [node.className, ...THEMES.map((name) => node.getAttribute(name))])
+        .join(" "),
       background: backgroundOf(el),
       prefersDark: media.matches,
     });
@@ -70,10 +83,10 @@ export function createTheme(el: Element, { signal, guard, guarded, listen }: Sco
   const observer = new MutationObserver(guarded(update));
   for (const node of [html, body]) {
     observer.observe(node, {
-      attributeFilter: ["class", "style", "theme", "data-theme", "data-jp-theme-light"],
+      attributeFilter: ["class", "style", "data-jp-theme-light", ...THEMES],
     });
   }
-  listen(media, "change", update);
+  for (const query of [media, forced]) listen(query, "change", update);
   // JupyterLab swaps the stylesheet after the attribute: the colours are right once it has loaded.
   listen(el.ownerDocument, "load", update, { capture: true });
   signal.addEventListener("abort", () => observer.disconnect());

@@ -3,7 +3,7 @@ import { blankCells, quantityAt, shownQuantity } from "../state/quantity";
 import type { Store } from "../state/store";
 import { cellDifference } from "./difference";
 import { fixed, number } from "./numbers";
-import { visible } from "./tokens";
+import { inText } from "./tokens";
 
 /** Whether every key of the query is masked. */
 export function rowIsEmpty(store: Store, query: number): boolean {
@@ -25,7 +25,7 @@ export function describe(store: Store, [query, key]: readonly [number, number]):
 
 function wordsOf(store: Store, query: number, key: number): string {
   const at = query * store.nK + key;
-  const pair = `${visible(store.tokens[query])} → ${visible(store.keyTokens[key])}`;
+  const pair = `${inText(store.tokens[query])} → ${inText(store.keyTokens[key])}`;
   const { mistake } = store;
   const value = quantityAt(store, query, key);
   const isNumber = !blankCells(store)[at] || Number.isNaN(value);

@@ -8,7 +8,7 @@ import type { Matrix } from "../wire/codec";
 import type { Editable } from "../wire/schema";
 import { codeOf, type MatrixName } from "./code";
 import { exact, isDefaultScale, number, operand, sum, two, weight } from "./numbers";
-import { visible } from "./tokens";
+import { inText } from "./tokens";
 
 const GIVEN = "given in Python";
 
@@ -222,7 +222,7 @@ export function explainWeight(store: Store, r: number, c: number): Arithmetic {
   const maskRow = mask.subarray(r * nK, (r + 1) * nK);
   const openScores = row(scores, r).filter((_, j) => !maskRow[j]);
   const maskedTokens = Array.from(maskRow).flatMap((m, j) =>
-    m ? [visible(store.keyTokens[j])] : [],
+    m ? [inText(store.keyTokens[j])] : [],
   );
   const lines: string[] = [];
   const count = maskedTokens.length;

@@ -2,15 +2,38 @@
 
 export type Measure = (text: string) => number;
 
+/** Letters of the scripts that are written from right to left: Hebrew, Arabic, Syriac and others. */
+const RIGHT_TO_LEFT =
+  /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\u{10800}-\u{10fff}\u{1e800}-\u{1eeff}]/u;
+/** Control characters, characters without width, and marks that would change the direction of the words around them. */
+const INVISIBLE =
+  /[\p{Cc}\u00ad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/gu;
+/** Joiners and variation selectors, which change the characters beside them and are invisible alone. */
+const ALONE = /^(?:\u034f|\u200c|\u200d|[\ufe00-\ufe0f])+$/;
+
 /** Replace invisible characters by symbols: the empty token, spaces, line ends, control characters. */
 export function visible(token: string): string {
   if (token === "") return "∅";
   const label = token
     .replace(/\r\n|[\n\r\u2028\u2029]/g, "⏎")
     .replace(/\t/g, "⇥")
-    // Control characters, and marks that would change the text direction of the surrounding words.
-    .replace(/[\p{Cc}\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]/gu, "·");
-  return /^\s+$/u.test(label) ? "␣".repeat(label.length) : label;
+    .replace(INVISIBLE, "·");
+  if (/^\s+$/u.test(label)) return "␣".repeat(label.length);
+  if (ALONE.test(label)) return "·".repeat(label.length);
+  // An accent without its letter stands over a circle, as in Unicode's own tables.
+  return /^\p{M}/u.test(label) ? `◌${label}` : label;
+}
+
+/** A token inside other words, which a token of right-to-left letters must not reorder. */
+export function inText(token: string): string {
+  const label = visible(token);
+  return RIGHT_TO_LEFT.test(label) ? `\u2068${label}\u2069` : label;
+}
+
+/** The direction of the first letter, as browsers decide it for `dir="auto"`. */
+export function directionOf(text: string): "ltr" | "rtl" {
+  const letter = /\p{L}/u.exec(text)?.[0] ?? "";
+  return RIGHT_TO_LEFT.test(letter) ? "rtl" : "ltr";
 }
 
 /** Split a text into the characters that a reader sees; an accent belongs to its letter. */
@@ -23,11 +46,17 @@ export function isSingle(text: string): boolean {
   return text.length === 1 || (text.length < 16 && graphemes(text).length === 1);
 }
 
+/** About 400 code units, and whole characters: the code unit 400 may lie inside a character. */
+function beginning(text: string): string {
+  const segments = new Intl.Segmenter().segment(text.slice(0, 800));
+  return text.slice(0, segments.containing(400)?.index || 400);
+}
+
 /** Return the longest start of `text` that fits `width`; a shortened text ends with an ellipsis. */
 export function shorten(text: string, width: number, measure: Measure): string {
   if (measure(text) <= width) return text;
   // A label shows a few dozen characters, so a very long token is cut before it is measured.
-  const parts = graphemes(text.slice(0, 400));
+  const parts = graphemes(beginning(text));
   let low = 0;
   let high = parts.length;
   while (low < high) {

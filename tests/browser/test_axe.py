@@ -1,4 +1,4 @@
-"""axe-core finds no breach of WCAG 2.2 AA in any view, light and dark."""
+"""axe-core finds no breach of WCAG 2.2 AA in any view, light, dark, and in forced colours."""
 
 from __future__ import annotations
 
@@ -49,18 +49,28 @@ def breaches(notebook, i: int) -> list[str]:
     return notebook.page.evaluate(RUN, [notebook.widget(i).element_handle(), LEVELS])
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_no_view_breaks_a_rule(cards, theme):
-    cards.set_theme(theme)
+@pytest.fixture(params=["light", "dark", "forced light", "forced dark"])
+def themed(request, cards):
+    """The cards in a theme of JupyterLab, or in colours that the user forces on every page."""
+    theme = request.param.removeprefix("forced ")
+    if theme == request.param:
+        cards.set_theme(theme)
+    else:
+        cards.page.emulate_media(forced_colors="active", color_scheme=theme)
     expect(cards.widget()).to_have_attribute("data-theme", theme)
+    yield cards
+    cards.page.emulate_media(forced_colors="null", color_scheme="null")
+
+
+def test_no_view_breaks_a_rule(themed):
     broken = {}
     for i, (name, views) in enumerate(VIEWS.items()):
         for view in views:
-            cards.run_cell(f"{name}.view = {view!r}")
-            expect(cards.widget(i)).to_have_attribute("data-view", view)
-            if found := breaches(cards, i):
+            themed.run_cell(f"{name}.view = {view!r}")
+            expect(themed.widget(i)).to_have_attribute("data-view", view)
+            if found := breaches(themed, i):
                 broken[name, view] = found
-    if found := breaches(cards, 2):
+    if found := breaches(themed, 2):
         broken["comparison"] = found
     assert not broken, "\n\n".join(
         f"{at}: {line}" for at, lines in broken.items() for line in lines

@@ -200,3 +200,32 @@ def test_without_a_kernel_an_experiment_says_so_and_nothing_is_wrong(lab):
     expect(note).to_have_text("X W_q")  # the numbers are still those without positions
     got = [[view.value("attention", q, k) for k in range(6)] for q in range(6)]
     np.testing.assert_allclose(got, before, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("background", "theme"),
+    [
+        ("oklch(0.2 0 0)", "dark"),
+        ("color(srgb 1 1 1)", "light"),  # the page of marimo
+        ("color(srgb 0.1 0.1 0.1)", "dark"),
+        ("color(display-p3 1 1 1)", "light"),
+        ("lab(10 0 0)", "dark"),
+        ("rgb(250 250 250 / 90%)", "light"),
+    ],
+)
+def test_the_background_of_a_host_counts_in_every_notation(view, opened, background, theme):
+    # The host says nothing of its theme: only its background shows it.
+    opened.page.evaluate("() => { delete document.body.dataset.jpThemeLight; }")
+    try:
+        view.root.evaluate(
+            """(root, background) => {
+              root.parentElement.style.background = background;
+              document.body.classList.toggle('other');
+            }""",
+            background,
+        )
+        expect(view.root).to_have_attribute("data-theme", theme)
+    finally:
+        view.root.evaluate("root => { root.parentElement.style.background = ''; }")
+        opened.page.evaluate("() => { document.body.dataset.jpThemeLight = 'true'; }")
+        expect(view.root).to_have_attribute("data-theme", "light")

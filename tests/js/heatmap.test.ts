@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { shorten, visible } from "../../js/explain/tokens";
+import { directionOf, inText, shorten, visible } from "../../js/explain/tokens";
 import { step } from "../../js/ui/grid-keys";
 import { hit, layout, line, nearest } from "../../js/views/heatmap/geometry";
 
@@ -16,6 +16,33 @@ describe("labels", () => {
     expect(visible("a\tb")).toBe("a⇥b");
     expect(visible("\u0000\u202ex")).toBe("··x");
     expect(visible("👩\u200d👧")).toBe("👩\u200d👧");
+    // Spaces of other widths, characters without width, and an accent without its letter.
+    expect(visible("\u00a0\u3000")).toBe("␣␣");
+    expect(visible("\u00ad\u061c\u2060")).toBe("···");
+    expect(visible("\u200d\ufe0f")).toBe("··");
+    expect(visible("\u0301")).toBe("◌\u0301");
+    // A joiner inside a Persian word and the points of a Hebrew word belong to the word.
+    expect(visible("می\u200cخواهم")).toBe("می\u200cخواهم");
+    expect(visible("שָׁלוֹם")).toBe("שָׁלוֹם");
+  });
+
+  it.each([
+    ["שלום!", "rtl"],
+    ["(مرحبا)", "rtl"],
+    ["…3 ק", "rtl"],
+    ["日本語", "ltr"],
+    ["abc שלום", "ltr"],
+    ["12 ·", "ltr"],
+  ])("the label %j is drawn %s", (label, direction) => {
+    expect(directionOf(label)).toBe(direction);
+  });
+
+  it("a right-to-left token inside words is isolated, and other tokens are as they are", () => {
+    expect(inText("cat")).toBe("cat");
+    expect(inText("日本語")).toBe("日本語");
+    expect(inText("שלום")).toBe("\u2068שלום\u2069");
+    // A token cannot end its own isolation.
+    expect(inText("ש\u2069\u202eabc")).toBe("\u2068ש··abc\u2069");
   });
 
   it("are cut between characters that a reader sees, and say so", () => {
@@ -25,6 +52,9 @@ describe("labels", () => {
     expect(shorten("abcdef", 4, m)).toBe("abc…");
     expect(shorten(family.repeat(5), 3, m)).toBe(`${family}${family}…`);
     expect(shorten("e\u0301".repeat(9), 2, m)).toBe("e\u0301…");
+    // Long tokens are cut before they are measured, also between characters: 5 units each here.
+    const whole = shorten(`x${family.repeat(200)}`, 90, m);
+    expect(whole.slice(1, -1).replaceAll(family, "")).toBe("");
   });
 });
 

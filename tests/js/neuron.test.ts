@@ -41,6 +41,20 @@ test("a bar ends before its number begins", () => {
   expect(left + width).toBeLessThanOrEqual(x - "13.00".length * 6);
 });
 
+test("the numbers of a column have as many decimals", () => {
+  const { texts } = painted();
+  // ‖v‖ is 5, 0 and 13; the weights of b are 1, 4 and 9 of 14, and their products are p·‖v‖.
+  for (const column of [
+    ["5.00", "0.00", "13.00"],
+    ["0.071", "0.286", "0.643"],
+    ["0.357", "0.000", "8.357"],
+  ]) {
+    const { x } = texts.find(({ text }) => text === column[2])!;
+    const numbers = texts.filter((other) => other.x === x && /\d/.test(other.text));
+    expect(numbers.map(({ text }) => text)).toEqual(column);
+  }
+});
+
 test("vectors of few numbers show them", () => {
   const { texts } = painted();
   // The marked query is b, q = 2; the keys are 0, ln 2 and ln 3, and their products with q.

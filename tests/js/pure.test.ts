@@ -2,6 +2,7 @@ import * as d3 from "d3-scale-chromatic";
 import { describe, expect, it } from "vitest";
 import { inWordsOfCard } from "../../js/card/field-error";
 import { isLight, lut, parseColor, signedLut, ticks } from "../../js/draw/color";
+import { parseRgba } from "../../js/draw/css-color";
 import { RAMPS } from "../../js/draw/ramps";
 import { decideDark } from "../../js/entry/host";
 import { outputRow, softmaxRow } from "../../js/maths/softmax";
@@ -204,6 +205,26 @@ describe("host", () => {
     expect(decideDark({ ...signs, background: [20, 20, 20] })).toBe(true);
     expect(decideDark({ ...signs, background: [250, 250, 250], prefersDark: true })).toBe(false);
     expect(decideDark({ ...signs, prefersDark: true })).toBe(true);
+    // The colours that the user forces on every page win, whatever the page calls itself.
+    const forced = [255, 255, 255] as const;
+    expect(decideDark({ ...signs, jupyterThemeLight: "false", forced })).toBe(false);
+    expect(decideDark({ ...signs, rootTheme: "light", forced: [0, 0, 0] })).toBe(true);
+    // A word that only begins like a theme is none.
+    expect(decideDark({ ...signs, rootTheme: "darkroom dark-toggle auto" })).toBe(false);
+    expect(decideDark({ ...signs, rootTheme: "theme-dark" })).toBe(true);
+    expect(decideDark({ ...signs, rootTheme: "light-mode", background: [0, 0, 0] })).toBe(false);
+  });
+
+  it.each([
+    ["rgb(1, 2, 3)", [1, 2, 3, 1]],
+    ["rgba(0, 0, 0, 0)", [0, 0, 0, 0]],
+    ["rgb(20 20 20 / 40%)", [20, 20, 20, 0.4]],
+    ["color(srgb 1 1 1)", [255, 255, 255, 1]],
+    ["color(srgb 0.2 0 none / 0.5)", [51, 0, 0, 0.5]],
+    ["color(display-p3 1 1 1)", null],
+    ["oklch(0.2 0 0)", null],
+  ])("reads the background %s as sRGB", (text, expected) => {
+    expect(parseRgba(text)).toEqual(expected);
   });
 });
 

@@ -65,10 +65,14 @@ export function createFlasher(
 ) {
   const { before } = store;
   let flashed = before.edits;
+  /** The edit and the report of a mistake with which no cell lit up. */
+  let dark: { edits: number; report: unknown } | null = null;
   let isPressed = false;
+  const isDue = () =>
+    flashed !== before.edits && (dark?.edits !== before.edits || dark.report !== store.mistake);
   const press = (isDown: boolean) => () => {
     isPressed = isDown;
-    if (flashed !== before.edits) request();
+    if (isDue()) request();
   };
   listen(document, "pointerdown", press(true), { capture: true });
   for (const kind of ["pointerup", "pointercancel"] as const)
@@ -81,9 +85,11 @@ export function createFlasher(
     skip,
     /** The picture has been painted. */
     painted(color: string) {
-      if (flashed === before.edits || isPressed || store.drafting) return;
-      // The numbers of a mistake come later, because Python computes them.
-      if (light(color) || !store.mistake) skip();
+      if (!isDue() || isPressed || store.drafting) return;
+      const report = store.mistake;
+      if (light(color) || !report) skip();
+      // The numbers of a mistake come later, in another report, because Python computes them.
+      else dark = { edits: before.edits, report };
     },
   };
 }

@@ -1,8 +1,11 @@
 /** The pixels of a matrix: cells, numbers, labels, and marks on the numbers that were set by hand. */
+
 import { differenceText, fixed } from "../../explain/numbers";
 import { shorten, visible } from "../../explain/tokens";
 import { contextOf } from "../canvas-view";
 import { isLight, type Lut, lutIndex, parseColor } from "../color";
+import { hatch, SMALLEST_HATCHED } from "../hatch";
+import { fillLabel } from "../label";
 import type { Palette } from "../palette";
 import type { Block } from "./block";
 
@@ -24,6 +27,8 @@ export interface Look {
   isDifference?: boolean;
   queries: readonly string[];
   keys: readonly string[];
+  /** Every `keyStep`-th key has a label, because more labels would touch. */
+  keyStep?: number;
 }
 
 type Context = CanvasRenderingContext2D;
@@ -190,6 +195,32 @@ function paintImage(
   context.putImageData(image, 0, 0);
   ctx.imageSmoothingEnabled = false;
   ctx.drawImage(small, left, top, cols * cw, rows * ch);
+  if (Math.min(cw, ch) < SMALLEST_HATCHED) return;
+  const path = maskedCells(block, look, top);
+  const area = { left, top, width: cols * cw, height: rows * ch };
+  if (path) hatch(ctx, path, area, Math.min(cw, ch), look.plain ? colors.bg : colors.hatch);
+}
+
+/** The masked cells as a path, run by run; null where no cell is masked. */
+function maskedCells(block: Block, look: Look, top: number): Path2D | null {
+  const { cw, ch, left } = block;
+  const [rows, cols] = [block.rowSlots.indices, block.colSlots.indices];
+  const path = new Path2D();
+  let isAny = false;
+  for (const [y, r] of rows.entries()) {
+    let start: number | null = null;
+    for (let x = 0; x <= cols.length; x++) {
+      const c = cols[x] ?? null;
+      const isMasked = r !== null && c !== null && look.share(r, c) === null;
+      if (isMasked) start ??= x;
+      else if (start !== null) {
+        path.rect(left + start * cw, top + y * ch, (x - start) * cw, ch);
+        start = null;
+        isAny = true;
+      }
+    }
+  }
+  return isAny ? path : null;
 }
 
 function paintMasked(ctx: Context, [x, y, width, height]: Area, colors: Palette): void {
@@ -241,12 +272,13 @@ function paintLabels(ctx: Context, block: Block, look: Look, colors: Palette, to
     for (let y = 0; y < rows.length; y += step) {
       const r = rows[y];
       const label = r === null ? "⋮" : shorten(visible(tokens[r]), left - 5, measure);
-      ctx.fillText(label, left - 5, top + (y + 0.5) * ch);
+      fillLabel(ctx, label, left - 5, top + (y + 0.5) * ch);
     }
   }
   if (!block.colLabels || top < 12) return;
   const tokens = look[block.colLabels];
   for (const [at, c] of cols.entries()) {
+    if (c !== null && c % (look.keyStep ?? 1)) continue;
     const x = left + (at + 0.5) * cw;
     const token = c === null ? "⋯" : visible(tokens[c]);
     ctx.save();
@@ -254,7 +286,7 @@ function paintLabels(ctx: Context, block: Block, look: Look, colors: Palette, to
     if (block.upright) ctx.rotate(-Math.PI / 2);
     ctx.textAlign = block.upright ? "left" : "center";
     ctx.textBaseline = block.upright ? "middle" : "alphabetic";
-    ctx.fillText(block.upright ? shorten(token, top - 5, measure) : token, 0, 0);
+    fillLabel(ctx, block.upright ? shorten(token, top - 5, measure) : token, 0, 0);
     ctx.restore();
   }
 }

@@ -13,9 +13,6 @@ import { h } from "../../ui/dom";
 import type { Scope } from "../../ui/scope";
 import { blocks } from "./blocks";
 
-/** A label that is drawn as nothing, where labels would touch. */
-const BLANK = "\u2060";
-
 /** The index of a map: A, B, or the difference. */
 type Side = 0 | 1 | 2;
 const SIDES: readonly Side[] = [0, 1, 2];
@@ -84,7 +81,8 @@ function lookOf(store: Comparison, side: Side, table: Lut, block: Block): Look {
     exact: true,
     marked: () => false,
     queries: get("rows").map(([, , label]) => label),
-    keys: columns.map(([, , label], c) => (c % step ? BLANK : label)),
+    keys: columns.map(([, , label]) => label),
+    keyStep: step,
   };
 }
 

@@ -2,12 +2,12 @@
 
 import type { Place } from "../../draw/matrix/gestures";
 import { two } from "../../explain/numbers";
-import { visible } from "../../explain/tokens";
+import { inText } from "../../explain/tokens";
 import type { Comparison } from "../../state/comparison";
 
 /** "cat → sat" and "−0.30"; the second text is empty where a side has no such cell. */
 export function change({ get, maps }: Comparison, [row, column]: Place): [string, string] {
-  const labels = [get("rows")[row], get("columns")[column]].map((pair) => visible(pair[2]));
+  const labels = [get("rows")[row], get("columns")[column]].map((pair) => inText(pair[2]));
   const difference = maps.difference[row * get("columns").length + column];
   const sign = difference > 0 ? "+" : "";
   return [labels.join(" → "), Number.isNaN(difference) ? "" : sign + two(difference)];

@@ -2,7 +2,9 @@
  * A large map of a head with the labels of its tokens and the statistics of the head. In a wide card the map
  * has a column of its own, where it covers no head; in a narrow card it lies a row below the thumbnail, or above.
  */
+
 import { contextOf, resizeCanvas } from "../../draw/canvas-view";
+import { fillLabel } from "../../draw/label";
 import { palette } from "../../draw/palette";
 import { number } from "../../explain/numbers";
 import { shorten, visible } from "../../explain/tokens";
@@ -59,14 +61,14 @@ export function createLarge(root: HTMLElement, store: Store) {
     const step = Math.ceil((LABEL.font + 1) / cell);
     context.textAlign = "right";
     for (let q = 0; q < head.rows; q += step) {
-      context.fillText(queries[q], left - 4, top + (q + 0.5) * cell);
+      fillLabel(context, queries[q], left - 4, top + (q + 0.5) * cell);
     }
     context.textAlign = "left";
     for (let k = 0; k < head.cols; k += step) {
       context.save();
       context.translate(left + (k + 0.5) * cell, top - 4);
       context.rotate(-Math.PI / 2);
-      context.fillText(keys[k], 0, 0);
+      fillLabel(context, keys[k], 0, 0);
       context.restore();
     }
     return canvas;

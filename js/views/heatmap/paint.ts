@@ -1,5 +1,8 @@
 /** The pixels of the map: an image of the cells, with labels, hatching and numbers drawn over it. */
+
 import type { Lut } from "../../draw/color";
+import { hatch, SMALLEST_HATCHED } from "../../draw/hatch";
+import { fillLabel } from "../../draw/label";
 import type { Palette } from "../../draw/palette";
 import { differenceText, fixed } from "../../explain/numbers";
 import { shownQuantity } from "../../state/quantity";
@@ -31,7 +34,7 @@ export function paintMap(
     paintBar(ctx, g, table, colors, ceiling, cells, shownQuantity(store));
   }
   paintCells(ctx, g, image, changed);
-  if (g.cell >= 6) paintHatch(ctx, g, store, cells, colors, rows);
+  if (g.cell >= SMALLEST_HATCHED) paintHatch(ctx, g, store, cells, colors, rows);
   if (g.cell >= 12) paintGaps(ctx, g, colors, rows);
   paintValues(ctx, g, cells, image, colors, rows);
 }
@@ -92,7 +95,7 @@ function paintLabels(
 export function rowLabel(ctx: CanvasRenderingContext2D, g: Geometry, q: number): void {
   ctx.textAlign = "right";
   ctx.textBaseline = "middle";
-  ctx.fillText(g.queries[q], g.left - 8, g.top + (q + 0.5) * g.cell);
+  fillLabel(ctx, g.queries[q], g.left - 8, g.top + (q + 0.5) * g.cell);
 }
 
 export function columnLabel(ctx: CanvasRenderingContext2D, g: Geometry, k: number): void {
@@ -101,7 +104,7 @@ export function columnLabel(ctx: CanvasRenderingContext2D, g: Geometry, k: numbe
   if (place === "upright") {
     ctx.textAlign = "center";
     ctx.textBaseline = "alphabetic";
-    ctx.fillText(g.keys[k], x, g.top - 8);
+    fillLabel(ctx, g.keys[k], x, g.top - 8);
     return;
   }
   ctx.save();
@@ -112,7 +115,7 @@ export function columnLabel(ctx: CanvasRenderingContext2D, g: Geometry, k: numbe
     ctx.rotate((g.turn * Math.PI) / 180);
   }
   ctx.textAlign = place === "single" ? "center" : "left";
-  ctx.fillText(g.keys[k], 0, 0.5);
+  fillLabel(ctx, g.keys[k], 0, 0.5);
   ctx.restore();
 }
 
@@ -160,27 +163,9 @@ function paintHatch(
     }
   }
   if (!isAnyMasked) return;
-  // The lines run over the whole map, whichever rows are painted, because they must meet the lines of the other rows.
-  for (const [path, directions] of [
-    [byHand, [1]],
-    [byModel, [1, -1]],
-  ] as const) {
-    ctx.save();
-    ctx.clip(path);
-    ctx.strokeStyle = colors.hatch;
-    ctx.lineWidth = 1;
-    ctx.beginPath();
-    const [w, h] = [g.nK * g.cell, g.nQ * g.cell];
-    const step = g.cell >= 24 ? 8 : 6;
-    for (const direction of directions) {
-      for (let d = -h; d < w + h; d += step) {
-        ctx.moveTo(g.left + d, g.top + (direction > 0 ? h : 0));
-        ctx.lineTo(g.left + d + h, g.top + (direction > 0 ? 0 : h));
-      }
-    }
-    ctx.stroke();
-    ctx.restore();
-  }
+  const area = { left: g.left, top: g.top, width: g.nK * g.cell, height: g.nQ * g.cell };
+  hatch(ctx, byHand, area, g.cell, colors.hatch);
+  hatch(ctx, byModel, area, g.cell, colors.hatch, [1, -1]);
 }
 
 function paintGaps(

@@ -1,4 +1,5 @@
 /** Paints the rows in sight: queries on the left, keys on the right, and a line for each weight. */
+import { fillLabel } from "../../draw/label";
 import type { Palette } from "../../draw/palette";
 import { shorten, visible } from "../../explain/tokens";
 import { largest } from "../../maths/extent";
@@ -131,7 +132,7 @@ function drawTokens(
       ctx.textAlign = "right";
       const faint = (looking && !looking.has(i)) || special("query", i);
       ctx.fillStyle = faint ? colors.muted : color("query", i);
-      ctx.fillText(shorten(visible(queries[i]), left - 12, measure), left - 2, y(i));
+      fillLabel(ctx, shorten(visible(queries[i]), left - 12, measure), left - 2, y(i));
       if (scene.selected.has(i)) ctx.fillRect(left + 1, y(i) - 8, 2.5, 16);
     }
     if (i < data.nK) {
@@ -141,7 +142,7 @@ function drawTokens(
       ctx.fillStyle = special("key", i) ? colors.muted : color("key", i);
       const value = means ? means[i] : null;
       const room = scene.columns.width - right - NUMBER - 4;
-      ctx.fillText(shorten(visible(keys[i]), room, measure), right + 4, y(i));
+      fillLabel(ctx, shorten(visible(keys[i]), room, measure), right + 4, y(i));
       if (value !== null && value >= strongest * 0.02) {
         ctx.textAlign = "right";
         ctx.font = `11.5px ${colors.font}`;

@@ -1,5 +1,5 @@
 /** The lines in words: the strongest keys of some queries, or the weight that a key gets. */
-import { visible } from "../../explain/tokens";
+import { inText } from "../../explain/tokens";
 import type { Store } from "../../state/store";
 import type { LineData } from "./data";
 
@@ -13,7 +13,7 @@ export function keyWords(store: Store, data: LineData, heads: readonly number[],
     for (const head of heads) data.each(head, q, (k, w) => (sum += k === key ? w : 0));
   }
   const mean = sum / Math.max(1, heads.length * data.queries);
-  const name = visible(store.keyTokens[key]);
+  const name = inText(store.keyTokens[key]);
   return `“${name}” gets ${mean.toFixed(3)}${meanWords(data, heads, data.queries)}`;
 }
 
@@ -29,10 +29,10 @@ export function queryWords(
   const top = Array.from(means, (value, k) => ({ value, k }))
     .sort((a, b) => b.value - a.value)
     .slice(0, 5);
-  const names = [...queries].map((q) => visible(store.tokens[q])).join(" + ");
+  const names = [...queries].map((q) => inText(store.tokens[q])).join(" + ");
   const listed = top
     .filter(({ value }) => value > 0)
-    .map(({ value, k }) => `${visible(store.keyTokens[k])} ${value.toFixed(3)}`);
+    .map(({ value, k }) => `${inText(store.keyTokens[k])} ${value.toFixed(3)}`);
   const left = rest > 5e-4 ? `; ${rest.toFixed(3)} on keys not drawn` : "";
   if (!heads.length) return `${names}: no head is selected`;
   const mean = meanWords(data, heads, queries.size);

@@ -5,7 +5,7 @@ import { contextOf, createCanvasView, resizeCanvas } from "../../draw/canvas-vie
 import { type Lut, signedLut } from "../../draw/color";
 import type { Palette } from "../../draw/palette";
 import { explainScore, explainWeight } from "../../explain/explain";
-import { visible } from "../../explain/tokens";
+import { inText } from "../../explain/tokens";
 import type { Store } from "../../state/store";
 import { h, text } from "../../ui/dom";
 import { HEAD, paintHead, paintNeuron, ROW, type Scene } from "./paint";
@@ -58,15 +58,10 @@ function createNeuron(parent: HTMLElement, store: Store, env: Env): void {
     const score = explainScore(store, query, key).lines;
     const weight = explainWeight(store, query, key).lines;
     const [from, to] = [store.tokens[query], store.keyTokens[key]];
-    const title = h(
-      "strong",
-      {},
-      `${visible(from)} → ${visible(to)}: `,
-      "the score, and the weight",
-    );
+    const title = h("strong", {}, `${inText(from)} → ${inText(to)}: `, "the score, and the weight");
     lines.replaceChildren(title, ...[...score, ...weight].map((line) => h("div", {}, line)));
     const values = columns.map(({ name, values }) => `${name} ${values[key].toFixed(6)}`);
-    text(option, `${visible(from)} → ${visible(to)}: ${values.join(", ")}`);
+    text(option, `${inText(from)} → ${inText(to)}: ${values.join(", ")}`);
     Object.assign(root.dataset, {
       key,
       values: columns.map(({ values }) => values[key]).join(" "),

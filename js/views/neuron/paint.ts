@@ -1,7 +1,9 @@
 /** Paints the rows in sight: a row for each key, compared with the query number by number. */
+
 import { isLight, type Lut, lutIndex } from "../../draw/color";
+import { fillLabel } from "../../draw/label";
 import type { Palette } from "../../draw/palette";
-import { number, two, weight } from "../../explain/numbers";
+import { two } from "../../explain/numbers";
 import { shorten, visible } from "../../explain/tokens";
 
 import type { Numbers } from "./scene";
@@ -73,7 +75,7 @@ function paintRow(
   ctx.textAlign = "right";
   ctx.fillStyle = special ? colors.muted : colors.fg;
   const measure = (text: string) => ctx.measureText(text).width;
-  ctx.fillText(shorten(visible(scene.keys[key]), at.token - 4, measure), at.token, y + ROW / 2);
+  fillLabel(ctx, shorten(visible(scene.keys[key]), at.token - 4, measure), at.token, y + ROW / 2);
   const k = (c: number) => K.data[key * K.cols + c];
   const product = (c: number) => Q.data[query * Q.cols + c] * k(c);
   const strip = (x: number, value: (c: number) => number, largest: number) =>
@@ -81,7 +83,7 @@ function paintRow(
   strip(at.k, k, scene.largest);
   strip(at.product, product, scene.largestProduct);
   const isNarrow = scene.width < NARROW;
-  scene.columns.forEach(({ values, largest, signed, isWeight }, i) => {
+  scene.columns.forEach(({ values, largest, signed, isWeight, format }, i) => {
     const value = values[key];
     const room = columnWidth(scene.width);
     const [x, w] = [at.numbers + i * room + GAP / 2, room - GAP / 2];
@@ -95,7 +97,7 @@ function paintRow(
     ctx.font = `${isNarrow ? 10.5 : 11.5}px ${colors.font}`;
     ctx.textAlign = "right";
     ctx.fillStyle = colors.fg;
-    const text = isWeight ? (isMasked ? "masked" : weight(value)) : number(value);
+    const text = isWeight && isMasked ? "masked" : format(value);
     ctx.fillText(text, x + w - 6, y + ROW / 2 - (isNarrow ? 2 : 0));
   });
   ctx.globalAlpha = 1;

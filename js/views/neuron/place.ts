@@ -1,7 +1,7 @@
 /** The query that is shown, and the marked key: by pointer, by keyboard, or from the list of queries. */
 import type { createCanvasList } from "../../draw/canvas-list";
 import { markedCell } from "../../explain/cell";
-import { visible } from "../../explain/tokens";
+import { inText } from "../../explain/tokens";
 import type { Store } from "../../state/store";
 import { fill, h } from "../../ui/dom";
 import type { Scope } from "../../ui/scope";
@@ -26,7 +26,7 @@ export function createPlace(
 
   function updateSelect() {
     fill(select, JSON.stringify(store.tokens), () =>
-      store.tokens.map((token, q) => h("option", { value: q }, `${q} ${visible(token)}`)),
+      store.tokens.map((token, q) => h("option", { value: q }, `${q} ${inText(token)}`)),
     );
     select.value = String(query);
   }
@@ -72,7 +72,7 @@ export function createPlace(
   });
   for (const kind of ["focus", "blur"] as const) {
     listen(box, kind, () => {
-      isFocused = kind === "focus" && box.matches(":focus-visible");
+      isFocused = kind === "focus" && box.matches(":focus-inText");
       changed();
     });
   }

@@ -1,4 +1,5 @@
 /** The numbers of a query against every key, and the largest of them, which set the scales of the colours. */
+import { columnFormat, fixed } from "../../explain/numbers";
 import { largestSize } from "../../maths/extent";
 import type { Store } from "../../state/store";
 import type { Matrix } from "../../wire/codec";
@@ -12,6 +13,8 @@ export interface Column {
   /** The absolute value that fills the column. */
   largest: number;
   signed: boolean;
+  /** All numbers of the column have as many decimals. */
+  format(value: number): string;
 }
 
 export interface Numbers {
@@ -44,6 +47,7 @@ export function numbersOf(store: Store, query: number): Numbers | null {
     more: Partial<Column> = {},
   ): Column => ({
     ...{ name, short, values, largest: largestSize(values), signed: false, isWeight: false },
+    format: more.isWeight ? (value) => fixed(value, 3) : columnFormat(values),
     ...more,
   });
   const isRight = store.mistake?.step !== "scores";

@@ -21,9 +21,9 @@ interface PanelState {
   isFolded?: boolean;
 }
 
-/** The tokens of an entry, which the stylesheet cuts off where they are long. */
+/** The tokens of an entry, which the stylesheet cuts off where they are long. The arrow points from left to right. */
 function tokensElement(text: string): HTMLElement {
-  return h("bdi", { class: "aw-of", title: text }, text);
+  return h("bdi", { dir: "ltr", class: "aw-of", title: text }, text);
 }
 
 export function createPanel(root: HTMLElement, store: Store, scope: Scope) {

@@ -1,7 +1,7 @@
 /** The words of the flow: the titles of entries, and the formula of each matrix. */
 import type { MatrixName } from "../../explain/explain";
 import { number } from "../../explain/numbers";
-import { visible } from "../../explain/tokens";
+import { inText } from "../../explain/tokens";
 import type { Store } from "../../state/store";
 import type { Entry } from "./flow";
 
@@ -18,8 +18,8 @@ export function placeOf({ name, row, col }: Entry): string {
 
 /** The query or the key of an entry, or both; empty for a projection. */
 export function tokensOf(store: Store, { name, row, col }: Entry): string {
-  const query = () => visible(store.tokens[row]);
-  const key = (k: number) => visible(store.keyTokens[k]);
+  const query = () => inText(store.tokens[row]);
+  const key = (k: number) => inText(store.keyTokens[k]);
   if (name === "scores" || name === "mask" || name === "attention")
     return `${query()} → ${key(col)}`;
   if (name === "embeddings" || name === "Q" || name === "output") return query();
