@@ -116,6 +116,7 @@ class Server:
             f"--LabApp.user_settings_dir={self.settings}",
             f"--LabApp.workspaces_dir={self.home / 'workspaces'}",
             "--LabApp.expose_app_in_browser=True",
+            "--JupyterNotebookApp.expose_app_in_browser=True",
             "--LabApp.extension_manager=readonly",
             "--LabApp.news_url=None",
         ]  # fmt: skip
