@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import traitlets
 
+from attnwidget.export.summary import short, summary
 from attnwidget.session.commands import Set
 from attnwidget.session.size import LARGEST, cells
 from attnwidget.widget.messages import answer, asks_at_once, early_answer
 from attnwidget.widget.page_commands import PageCommands
 from attnwidget.widget.store_widget import StoreWidget
-from attnwidget.widget.summary import short, summary
 from attnwidget.wire.commands import EDITABLE
 from attnwidget.wire.schema import SCHEMA
 
