@@ -11,19 +11,28 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+_TRUE_COLOR, _INDEXED = 2, 3
+
 
 def png(pixels: NDArray[np.uint8]) -> bytes:
     """Return pixels (rows, columns, 3) as a PNG file."""
     rows, columns, _ = pixels.shape
-    flat = np.ascontiguousarray(pixels).reshape(rows, columns * 3)
-    # Each row as the difference to the row above (filter 2): rows of one cell are zeros then.
-    filtered = np.empty((rows, columns * 3 + 1), np.uint8)
-    filtered[:, 0] = 2
-    filtered[:, 1:] = flat
-    filtered[1:, 1:] -= flat[:-1]
-    header = struct.pack(">IIBBBBB", columns, rows, 8, 2, 0, 0, 0)
-    chunks = (b"IHDR", header), (b"IDAT", zlib.compress(filtered.tobytes(), 6)), (b"IEND", b"")
-    return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(name, data) for name, data in chunks)
+    return _file(pixels.reshape(rows, columns * 3), columns, _TRUE_COLOR)
+
+
+def indexed_png(pixels: NDArray[np.uint8], palette: NDArray[np.uint8]) -> bytes:
+    """Return pixels (rows, columns), which are places in a palette (n, 3), as a PNG file."""
+    return _file(pixels, pixels.shape[1], _INDEXED, _chunk(b"PLTE", palette.tobytes()))
+
+
+def _file(flat: NDArray[np.uint8], columns: int, kind: int, palette: bytes = b"") -> bytes:
+    rows = len(flat)
+    # The byte before each row says that the row stands as it is.
+    lines = np.zeros((rows, flat.shape[1] + 1), np.uint8)
+    lines[:, 1:] = flat
+    header = _chunk(b"IHDR", struct.pack(">IIBBBBB", columns, rows, 8, kind, 0, 0, 0))
+    data = _chunk(b"IDAT", zlib.compress(lines.tobytes(), 3))
+    return b"\x89PNG\r\n\x1a\n" + header + palette + data + _chunk(b"IEND", b"")
 
 
 def _chunk(name: bytes, data: bytes) -> bytes:
