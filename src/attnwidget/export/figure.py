@@ -8,9 +8,13 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from attnwidget.export.frame import Style
+from attnwidget.export.grid import grid
 from attnwidget.export.heatmap import heatmap
+from attnwidget.export.lines import lines
+from attnwidget.export.neuron import neuron
 from attnwidget.export.paint import pdf, png
 from attnwidget.export.palette import PALETTES
+from attnwidget.export.steps import steps
 from attnwidget.export.svg import svg
 from attnwidget.maths.validate import choice, number
 from attnwidget.session.settings import SETTERS
@@ -24,6 +28,10 @@ if TYPE_CHECKING:
 # Each view: how it is drawn, and its width in millimetres: a column of a paper, or two columns.
 _VIEWS: Mapping[str, tuple[Callable[[Snapshot, Style], Scene], float]] = {
     "heatmap": (heatmap, 85.0),
+    "steps": (steps, 170.0),
+    "lines": (lines, 85.0),
+    "neuron": (neuron, 170.0),
+    "grid": (grid, 170.0),
 }
 UNITS = {"mm": 1.0, "in": 25.4}
 # In millimetres. Labels do not fit into less; a poster is smaller than the largest.

@@ -85,9 +85,9 @@ class Frame:
 def place_of(now: Snapshot, *parts: str) -> str:
     """Return the words of a title: the widget's title, the stack, and `parts`."""
     source = now.source
-    stacks = {layer.stack for layer in (*source.layers, *source.derived_layers)}
+    stacks = {layer.stack for layer in source.layers}
     names = [now.title] if now.title else []
-    if len(stacks) > 1:
+    if len(stacks) > 1 or source.is_derived:
         names.append(source.stack)
     return " · ".join([*names, *(part for part in parts if part)])
 

@@ -122,7 +122,7 @@ def _widest(names: list[str], limit: float, size: float) -> float:
         widest = max(widest, text_width(name[:200], size))
         if widest >= limit:
             return limit
-    return widest
+    return min(limit, widest + 0.1)
 
 
 def draw_map(frame: Frame, drawn: DrawnMap, at: Layout) -> None:
