@@ -25,17 +25,18 @@ if TYPE_CHECKING:
     from attnwidget.export.scene import Scene
     from attnwidget.session.snapshot import Snapshot
 
-# Each view: how it is drawn, and its width in millimetres: a column of a paper, or two columns.
-_VIEWS: Mapping[str, tuple[Callable[[Snapshot, Style], Scene], float]] = {
-    "heatmap": (heatmap, 85.0),
-    "steps": (steps, 170.0),
-    "lines": (lines, 85.0),
-    "neuron": (neuron, 170.0),
-    "grid": (grid, 170.0),
+# Each view: how it is drawn, its width in millimetres where none is given (a column of a paper, or
+# two columns), and the least width into which its labels fit.
+_VIEWS: Mapping[str, tuple[Callable[[Snapshot, Style], Scene], float, float]] = {
+    "heatmap": (heatmap, 85.0, 40.0),
+    "steps": (steps, 170.0, 120.0),
+    "lines": (lines, 85.0, 40.0),
+    "neuron": (neuron, 170.0, 80.0),
+    "grid": (grid, 170.0, 40.0),
 }
 UNITS = {"mm": 1.0, "in": 25.4}
-# In millimetres. Labels do not fit into less; a poster is smaller than the largest.
-_NARROWEST, _WIDEST = 30.0, 2000.0
+# In millimetres; a poster is smaller.
+_WIDEST = 2000.0
 _LARGEST_SCALE = 20.0
 _SUFFIXES = (".svg", ".pdf", ".png")
 
@@ -59,7 +60,7 @@ def figure(
         For a view that the state does not have, or another argument that does not fit.
     """
     name = _view(now, view)
-    draw, usual = _VIEWS[name]
+    draw, usual, narrowest = _VIEWS[name]
     choice("unit", unit, tuple(UNITS))
     choice("palette", palette, tuple(PALETTES))
     for argument, text in (("title", title), ("caption", caption)):
@@ -68,9 +69,11 @@ def figure(
     if not isinstance(colorbar, bool):
         raise TypeError(f"colorbar: got {colorbar!r}, want True or False")
     side = usual if width is None else number("width", width) * UNITS[unit]
-    if not _NARROWEST <= side <= _WIDEST:
-        least, most = _NARROWEST / UNITS[unit], _WIDEST / UNITS[unit]
-        raise ValueError(f"width: got {width:g} {unit}, want {least:.3g} to {most:.4g} {unit}")
+    if not narrowest <= side <= _WIDEST:
+        least, most = narrowest / UNITS[unit], _WIDEST / UNITS[unit]
+        raise ValueError(
+            f"width: got {width:g} {unit}, want {least:.3g} to {most:.4g} {unit} for {name}"
+        )
     return draw(now, Style(side, PALETTES[palette], title, caption, colorbar))
 
 

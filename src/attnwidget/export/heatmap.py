@@ -43,7 +43,6 @@ _GAP_FROM, GAP = 2.5, 0.2
 _HATCH_STEP = 1.5
 _LEAST_BAR = 12.0
 _LONGEST_KEY = 22.0
-_INK = ("#ffffff", "#101014")
 
 
 @dataclass(frozen=True)
@@ -73,7 +72,9 @@ def heatmap(now: Snapshot, style: Style) -> Scene:
     draw_map(frame, drawn, at)
     _draw_labels(frame, tokens, at, (n_q, n_k))
     if style.has_bar:
-        height = max(_LEAST_BAR, min(bottom - at.top, 90.0))
+        # The bar of a map of few queries has room for the short words.
+        least = max(_LEAST_BAR, text_width(drawn.words[1], SMALL) + 0.1)
+        height = max(least, min(bottom - at.top, 90.0))
         place = (right + 3, at.top, height)
         draw_bar(frame.canvas, drawn, style.palette, now.cmap, place, SMALL)
         bottom = max(bottom, at.top + height)
@@ -177,10 +178,10 @@ def _draw_numbers(frame: Frame, drawn: DrawnMap, at: Layout, colors: NDArray[np.
     size = next((s for s in sizes if widest * s <= at.cell - 0.8), None)
     if size is None:
         return
-    light = is_light(colors)
+    light, palette = is_light(colors), frame.style.palette
     for q, k, text in zip(rows, columns, texts, strict=True):
         x, y = at.left + (k + 0.5) * at.cell - GAP / 2, at.top + (q + 0.5) * at.cell - GAP / 2
-        frame.canvas.text(x, y, text, size, _INK[int(light[q, k])], "middle")
+        frame.canvas.text(x, y, text, size, palette.inks[int(light[q, k])], "middle")
 
 
 def _draw_empty_row(frame: Frame, q: int, n_k: int, at: Layout) -> None:

@@ -24,7 +24,6 @@ _GAP = 0.2
 _LONGEST_ROW, _LONGEST_COLUMN = 14.0, 13.0
 # With more rows or columns than this, the middle is left out.
 _MOST, _FIRST, _LAST = 12, 4, 2
-_INK = ("#ffffff", "#101014")
 
 
 @dataclass(eq=False)
@@ -132,6 +131,10 @@ def draw_matrix(frame: Frame, matrix: Matrix) -> None:
         segments = hatching(matrix.x, matrix.y, matrix.cell, blank, 1.3)
         canvas.add(Strokes(segments, palette.hatch, 0.12))
         _draw_cell_lines(frame, matrix)
+    if palette.is_grey:
+        # White cells have no edge on white paper.
+        across, down = matrix.across - _GAP, matrix.down - _GAP
+        canvas.add(Box(matrix.x, matrix.y, across, down, None, palette.line, 0.15))
     _draw_names(frame, matrix)
     _draw_numbers(frame, matrix, colors, blank)
     for row, r in enumerate(matrix.rows):
@@ -223,7 +226,7 @@ def _draw_numbers(
             else:
                 value = float(matrix.values[r, c])
                 text = "0" if matrix.name == "mask" else fixed(value, digits)
-                canvas.text(x, y, text, size, _INK[int(light[row, column])], "middle")
+                canvas.text(x, y, text, size, palette.inks[int(light[row, column])], "middle")
 
 
 def _print(matrix: Matrix) -> tuple[int, float]:

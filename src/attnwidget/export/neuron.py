@@ -38,7 +38,6 @@ _MOST = 48
 # Below this width the bars lie under the numbers, and the headings are short.
 _NARROW = 120.0
 _NUMBER = 11.0
-_INK = ("#ffffff", "#101014")
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,7 +176,7 @@ class _Sheet:
             return
         light = is_light(colors)
         for c, text in enumerate(texts):
-            ink = _INK[int(light[c])]
+            ink = self.palette.inks[int(light[c])]
             self.canvas.text(x + (c + 0.5) * side, top + _ROW / 2, text, SMALLEST, ink, "middle")
 
     def draw_numbers(self, columns: list[_Column], key: int, top: float, is_masked: bool) -> None:

@@ -29,6 +29,11 @@ class Palette:
     accent: str
     is_grey: bool = False
 
+    @property
+    def inks(self) -> tuple[str, str]:
+        """The colours of a number on a dark cell, and on a light cell."""
+        return "#ffffff", "#000000" if self.is_grey else "#101014"
+
     def weights(self, cmap: str) -> NDArray[np.uint8]:
         """Return the table of colours of numbers from 0 up."""
         return table(RAMPS["greys" if self.is_grey else cmap])
