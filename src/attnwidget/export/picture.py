@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 # The picture has two pixels for each CSS pixel, for sharp text.
 DENSITY = 2
 # A map with more tokens has a cell for several tokens, with the strongest number of them.
-_MOST = 96
+_MOST = 88
 # A larger map is described in words alone, because its colours take long to compute.
 _LARGEST = 1_000_000
 _MAP, _LARGEST_CELL, _LONGEST = 480, 72, 170
@@ -172,8 +172,9 @@ class _Sheet:
             hatched = stripes.T[y % 12] & (large == blank)
             np.copyto(large, hatch, where=hatched)
         if cell >= 20:
-            large[cell - 2 :: cell] = white
-            large[:, cell - 2 :: cell] = white
+            for edge in (cell - 2, cell - 1):
+                large[edge::cell] = white
+                large[:, edge::cell] = white
         end = self.top + rows * cell, self.left + columns * cell
         self.pixels[self.top : end[0], self.left : end[1]] = large
         if cell >= width("−0.00") + 6 and masked.shape == self.drawn.data.shape:
