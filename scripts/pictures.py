@@ -232,7 +232,7 @@ def figure(_lab: Lab | None) -> None:
     w = AttentionWidget(SENTENCE, init="normal", seed=3, presets="causal")
     w.toggle(4, 1)
     caption = "Self-attention with a causal mask; “the” may not see “cat”."
-    w.save_png(DOCS / "figure.png", scale=3, caption=caption)
+    w.save_png(DOCS / "figure.png", scale=2, caption=caption)
 
 
 PICTURES: dict[str, Callable[[Lab], None]] = {

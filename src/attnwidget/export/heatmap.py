@@ -159,8 +159,8 @@ def _draw_grid_lines(frame: Frame, drawn: DrawnMap, at: Layout) -> None:
     if not drawn.mask.any():
         return
     half = GAP / 2
-    x = at.left + np.arange(1, n_k) * at.cell - half
-    y = at.top + np.arange(1, n_q) * at.cell - half
+    x = at.left + np.arange(1, n_k + 1) * at.cell - half
+    y = at.top + np.arange(1, n_q + 1) * at.cell - half
     bottom, right = at.top + n_q * at.cell, at.left + n_k * at.cell
     down = np.stack([x, np.full_like(x, at.top), x, np.full_like(x, bottom)], axis=1)
     across = np.stack([np.full_like(y, at.left), y, np.full_like(y, right), y], axis=1)
