@@ -101,7 +101,9 @@ def test_a_png_is_as_large_as_its_scale_says():
 @pytest.mark.parametrize("view", ["heatmap", "steps", "lines", "neuron", "grid"])
 @pytest.mark.parametrize("palette", ["light", "print"])
 def test_every_view_is_a_pdf_and_a_png_without_a_warning(view, palette):
-    tokens = ["The", "cat", "猫", "שלום", "‖v‖", "␣", "<b>", "\x07", "\ud800"]
+    tokens = ["The", "cat", "שלום", "‖v‖", "␣", "<b>", "\x07", "\ud800"]
+    if view == "heatmap":
+        tokens.append("猫")  # a part of a font of 20 MB goes into the file, which takes a second
     w = AttentionWidget(tokens, n_heads=2, d_k=2, presets="causal")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
