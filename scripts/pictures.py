@@ -225,6 +225,16 @@ def click(lab: Lab) -> None:
     film.write(DOCS / "click.webp")
 
 
+def figure(_lab: Lab | None) -> None:
+    """Write a figure, which needs no page."""
+    from attnwidget import AttentionWidget
+
+    w = AttentionWidget(SENTENCE, init="normal", seed=3, presets="causal")
+    w.toggle(4, 1)
+    caption = "Self-attention with a causal mask; “the” may not see “cat”."
+    w.save_png(DOCS / "figure.png", scale=2, caption=caption)
+
+
 PICTURES: dict[str, Callable[[Lab], None]] = {
     "click": click,
     "heatmap": heatmap,
@@ -233,6 +243,7 @@ PICTURES: dict[str, Callable[[Lab], None]] = {
     "lines": lines,
     "change": change,
     "check": check,
+    "figure": figure,
 }
 
 

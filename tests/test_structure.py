@@ -13,7 +13,8 @@ import tomllib
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "attnwidget"
-HEAVY = {"torch", "transformers", "bertviz"}
+OF_MODELS = {"torch", "transformers", "bertviz"}
+HEAVY = {*OF_MODELS, "matplotlib"}
 # Which folder alone may import a library.
 HOMES = {
     "anywidget": {"widget"},
@@ -24,6 +25,7 @@ HOMES = {
     "torch": {"capture", "bertviz"},
     "transformers": {"capture", "bertviz"},
     "bertviz": {"bertviz"},
+    "matplotlib": {"export"},
 }
 
 # Each folder and the folders that it may import; a folder may import itself, without a circle.
@@ -35,7 +37,8 @@ ARROWS = {
     "bertviz": {"maths", "sources"},
     "session": {"maths", "sources", "lessons", "bertviz"},
     "wire": {"maths", "sources", "lessons", "bertviz", "session"},
-    "widget": {"maths", "sources", "capture", "lessons", "bertviz", "session", "wire"},
+    "export": {"maths", "sources", "lessons", "bertviz", "session", "wire"},
+    "widget": {"maths", "sources", "capture", "lessons", "bertviz", "session", "wire", "export"},
     "": {"maths", "widget"},
 }
 
@@ -138,7 +141,8 @@ def test_the_dependencies_are_these_four():
     names = {d.split(">")[0] for d in project["dependencies"]}
     assert names == {"anywidget", "ipywidgets", "numpy", "traitlets"}
     models = {d.split(">")[0] for d in project["optional-dependencies"]["models"]}
-    assert models == HEAVY
+    assert models == OF_MODELS
+    assert project["optional-dependencies"]["figures"] == ["matplotlib>=3.8"]
 
 
 def test_no_registry_is_named_in_a_lock_file():

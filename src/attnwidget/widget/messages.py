@@ -10,6 +10,7 @@ from attnwidget.bertviz.of_source import bertviz_document
 from attnwidget.maths.strongest import Lines
 from attnwidget.maths.thumbnails import make_grid, parts
 from attnwidget.maths.validate import index
+from attnwidget.session.every_head import maps_of_one_mask
 from attnwidget.session.size import cells
 from attnwidget.sources.api import stack_layers
 from attnwidget.sources.picking import pick
@@ -80,7 +81,7 @@ def _grid(now: Snapshot, question: dict[str, Any]) -> Message:
     every = parts(heads, cells(source))
     part = every[index("part", question.get("part", 0), range(len(every)))]
 
-    together = _maps_of_one_mask(now) if source is now.source else None
+    together = maps_of_one_mask(now) if source is now.source else None
 
     def weights(layer: int) -> NDArray:
         if together is not None:
@@ -95,17 +96,3 @@ def _grid(now: Snapshot, question: dict[str, Any]) -> Message:
 
     content, buffers = grid_message(make_grid(part.layers, weights, source.tokens))
     return {**content, "first": part.first, "parts": len(every)}, buffers
-
-
-def _maps_of_one_mask(now: Snapshot) -> NDArray | None:
-    """Return the weights (h, n_q, n_k) as other views draw them, None where heads have own masks.
-
-    The heads of a sentence share the mask and the mistake that is switched on. The mask of a
-    model's head is of this head alone, so the grid of a model has the weights of the source.
-    """
-    if len(stack_layers(now.source)) > 1 or now.maps.attention.ndim < 3:
-        return None
-    report = now.report
-    if report is not None and report.kind == "mistake" and report.weights is not None:
-        return report.weights
-    return now.maps.attention

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Callable, Mapping
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import traitlets
 
+from attnwidget.export.picture import picture
+from attnwidget.export.summary import short, summary
 from attnwidget.session.commands import Set
 from attnwidget.session.size import LARGEST, cells
 from attnwidget.widget.messages import answer, asks_at_once, early_answer
 from attnwidget.widget.page_commands import PageCommands
 from attnwidget.widget.store_widget import StoreWidget
-from attnwidget.widget.summary import short, summary
 from attnwidget.wire.commands import EDITABLE
 from attnwidget.wire.schema import SCHEMA
 
@@ -33,6 +35,8 @@ class SessionMirror(StoreWidget):
     """
 
     store: Session
+    # Whether a notebook keeps a picture of the heatmap beside the widget.
+    static_picture = True
     announced: ClassVar[Mapping[str, Callable[[Any], Any]]] = {
         "output_shift": attrgetter("output_shift")
     }
@@ -131,10 +135,16 @@ class SessionMirror(StoreWidget):
         return f"<{type(self).__name__} {short(self.store.now)}>"
 
     def _repr_mimebundle_(self, **options: Any) -> tuple[dict, dict] | None:
-        """Return the view of the widget, with a paragraph for readers that have no card."""
+        """Return the view of the widget, with a paragraph and a picture for readers without it."""
         bundle: tuple[dict, dict] | None = super()._repr_mimebundle_(**options)
         if bundle is not None:
-            bundle[0]["text/plain"] = summary(self.store.now)
+            now = self.store.now
+            words = bundle[0]["text/plain"] = summary(now)
+            image = _picture(now) if self.static_picture else None
+            if image is not None:
+                data, (width, height) = image
+                bundle[0]["image/png"] = b64encode(data).decode()
+                bundle[1]["image/png"] = {"width": width, "height": height, "alt": words}
         return bundle
 
     def open(self) -> None:
@@ -155,6 +165,13 @@ class SessionMirror(StoreWidget):
         """Close the comm; the page removes what it shows of the widget."""
         self._is_held_back = False
         super().close()
+
+
+def _picture(now: Snapshot) -> tuple[bytes, tuple[int, int]] | None:
+    try:
+        return picture(now)
+    except ValueError:  # a head that cannot be shown: the paragraph says why
+        return None
 
 
 def _is_inside(selection: Any, shape: tuple[int, int]) -> bool:

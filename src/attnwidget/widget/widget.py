@@ -17,6 +17,7 @@ from attnwidget.sources.outputs import read_outputs
 from attnwidget.sources.picking import pick
 from attnwidget.widget.bundle import built
 from attnwidget.widget.field import Field
+from attnwidget.widget.figures import FigureMethods
 from attnwidget.widget.keywords import with_hints
 from attnwidget.widget.live import Growing
 from attnwidget.widget.mirror import SessionMirror
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from attnwidget.widget.keywords import SentenceSettings, Settings
 
 
-class AttentionWidget(SessionMirror):
+class AttentionWidget(FigureMethods, SessionMirror):
     """Self-attention of a sentence, live: click a cell, and that query no longer sees that key.
 
     Parameters
