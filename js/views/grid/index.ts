@@ -42,7 +42,8 @@ function createGrid(parent: HTMLElement, card: Card): void {
   let { stack } = store.shown;
   let width = 0;
   let version = 0;
-  root.append(controls.element, series.element, status, list, large.element);
+  const line = h("div", { class: "aw-grid-line" }, series.element, status);
+  root.append(controls.element, line, list, large.element);
   parent.append(root);
 
   function renew() {
@@ -82,7 +83,7 @@ function createGrid(parent: HTMLElement, card: Card): void {
     list.scrollLeft = (store.kept.get("grid scroll") as number | undefined) ?? 0;
     root.dataset.heads = String(selected.length);
     const count = `${selected.length} of ${all.length} heads`;
-    text(status, all.length ? `${count}, coloured by √weight, up to the largest of each head` : "");
+    text(status, `${count}, coloured by √weight, up to the largest of each head`);
   }
 
   const isCurrent = (head: Head) =>
