@@ -28,6 +28,9 @@ PAGE_CONFIG = {
     "disabledExtensions": {
         "@jupyterlab/apputils-extension:announcements": True,
         "@jupyterlab/extensionmanager-extension": True,
+        # Buttons of Notebook and of Voilà in JupyterLab.
+        "@jupyter-notebook/lab-extension": True,
+        "@voila-dashboards/jupyterlab-preview": True,
     },
 }
 

@@ -161,6 +161,8 @@ def test_a_stop_keeps_the_layers_that_came_and_the_kernel_answers_meanwhile(lab,
     expect(progress).to_contain_text("2 of 6 layers")
     expect(root.locator(".aw-thumb")).to_have_count(24)
     expect(root.locator(".aw-heads-grid")).to_have_attribute("aria-busy", "true")
+    first = root.locator(".aw-thumb").first
+    while_computing = first.bounding_box()
     # The third layer is being computed: a cell runs, and a trait is set.
     assert notebook.run_cell("w.layer = 4; print(w.layer)") == "4"
     expect(root).to_have_attribute("data-layer", "4")
@@ -177,6 +179,7 @@ def test_a_stop_keeps_the_layers_that_came_and_the_kernel_answers_meanwhile(lab,
     root.get_by_role("button", name="Go on").click()
     expect(root.locator(".aw-heads-grid")).to_have_attribute("data-heads", "72")
     expect(root.locator(".aw-heads-grid")).to_have_attribute("aria-busy", "false")
+    assert first.bounding_box() == while_computing
     expect(progress).to_be_hidden()
     rows = np.arange(maps.shape[2])
     root.get_by_label("statistic", exact=True).select_option("diagonal")
