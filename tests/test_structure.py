@@ -35,7 +35,8 @@ ARROWS = {
     "bertviz": {"maths", "sources"},
     "session": {"maths", "sources", "lessons", "bertviz"},
     "wire": {"maths", "sources", "lessons", "bertviz", "session"},
-    "widget": {"maths", "sources", "capture", "lessons", "bertviz", "session", "wire"},
+    "export": {"maths", "sources", "lessons", "bertviz", "session", "wire"},
+    "widget": {"maths", "sources", "capture", "lessons", "bertviz", "session", "wire", "export"},
     "": {"maths", "widget"},
 }
 

@@ -1,0 +1,1 @@
+"""A widget as a file: a page without Python, a module, figures."""
