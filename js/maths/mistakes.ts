@@ -23,7 +23,7 @@ export interface MistakenMaps {
 export function failure(name: string, { n, nK, dK }: Pick<Inputs, "n" | "nK" | "dK">): string {
   if (name === "keepdims" && n !== nK && n !== 1) {
     if (nK === 1) return `weights: got shape (${n}, ${n}), want (${n}, 1)`;
-    return `operands could not be broadcast together with shapes (${n},${nK}) (${n},)`;
+    return `operands could not be broadcast together with shapes (${n},${nK}) (${n},) `;
   }
   if (name === "not-transposed" && nK !== dK) {
     return (

@@ -35,9 +35,11 @@ const readMasks = ({ stacks }: SavedFile, read: ReadArray): ReadonlyMap<string, 
   );
 
 /** The place that is shown where `next` is asked for, as Python's `show`; null where this page lacks it. */
-function placeIn({ layers }: SavedFile, heads: Heads, next: Place): Place | null {
+function placeIn({ layers }: SavedFile, heads: Heads, now: Place, next: Place): Place | null {
   const ofStack = layers.filter(({ stack }) => stack === next.stack);
-  const layer = ofStack.find(({ index }) => index === next.layer) ?? ofStack[0];
+  const named = ofStack.find(({ index }) => index === next.layer);
+  // Another stack has other layers, so the layer of this stack may be none of them.
+  const layer = named ?? (next.stack === now.stack ? undefined : ofStack[0]);
   if (!layer) return null;
   const at = { ...next, layer: layer.index, head: Math.min(next.head, layer.n_heads - 1) };
   return heads.has(at) ? at : null;
@@ -174,7 +176,7 @@ export function createSession(file: SavedFile, read: ReadArray) {
     },
     /** Show another head; false where this page does not have it. */
     show(next: Place): boolean {
-      const at = placeIn(file, heads, next);
+      const at = placeIn(file, heads, place, next);
       if (!at) return false;
       if (JSON.stringify(at) !== JSON.stringify(place)) {
         place = at;

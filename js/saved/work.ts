@@ -33,6 +33,9 @@ export function maskOf(work: Work, { stack }: Place, { locked }: Head): Uint8Arr
   return locked ? own.map((masked, at) => masked | locked[at]) : own.slice();
 }
 
+/** The presets and their parameters as a text, in the order of their names. */
+const namesOf = (presets: Presets) => JSON.stringify(Object.entries(presets).sort());
+
 /** The work with cells painted, none of which the model itself masks. */
 export function painted(work: Work, place: Place, head: Head, command: Omit<Paint, "do">): Work {
   const { on, off, presets, shape } = command;
@@ -45,8 +48,8 @@ export function painted(work: Work, place: Place, head: Head, command: Omit<Pain
   ] as const) {
     for (const cell of cells(runs)) if (!head.locked?.[cell]) own[cell] = value;
   }
-  const isSame = own.every((value, at) => value === before.own[at]) && !presets;
-  if (isSame) return work;
+  const isOther = presets && namesOf(presets) !== namesOf(before.presets);
+  if (!isOther && own.every((value, at) => value === before.own[at])) return work;
   const mask = { own, presets: presets ?? before.presets };
   return { ...work, masks: new Map(work.masks).set(place.stack, mask) };
 }
