@@ -10,7 +10,7 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 STATIC = Path("src/attnwidget/static")
-BUILT = ("widget.js", "widget.css", "bertviz_libs.js")
+BUILT = ("widget.js", "page.js", "widget.css", "bertviz_libs.js")
 
 
 class BundleHook(BuildHookInterface):

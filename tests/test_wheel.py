@@ -28,7 +28,7 @@ def wheel(tmp_path_factory) -> Path:
 
 def test_it_holds_the_bundle_and_nothing_else(wheel):
     names = set(zipfile.ZipFile(wheel).namelist())
-    for name in ("widget.js", "widget.css", "bertviz_libs.js"):
+    for name in ("widget.js", "page.js", "widget.css", "bertviz_libs.js"):
         assert zipfile.ZipFile(wheel).getinfo(f"attnwidget/static/{name}").file_size > 1000
     assert "attnwidget/py.typed" in names
     assert "attnwidget/bertviz/page.html" in names

@@ -29,7 +29,7 @@ _COMPUTED = ("scores", "mask", "attention", "output")
 _OF_SENTENCE = ("embeddings", "key_embeddings", "W_q", "W_k", "W_v")
 _OF_STACK = (
     "tokens", "key_tokens", "special", "sentence_b_start", "merge", "hide_special", "subtitle",
-    "overridden",
+    "overridden", "generation",
 )  # fmt: skip
 # A weight that differs by more is stored with all its digits.
 _TOLERANCE = 1e-3
