@@ -92,11 +92,12 @@ def test_the_first_screen_has_the_moving_picture_then_a_line_then_a_model():
     assert places == sorted(places)
 
 
-def test_the_code_for_a_sentence_runs():
+def test_the_code_for_a_sentence_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # the code writes a page and a module
     before_models = README[: README.index("\n## Models")]
     blocks = re.findall(r"^```python\n(.*?)^```$", before_models, re.M | re.S)
     blocks = [block for block in blocks if "from_model" not in block]
-    assert len(blocks) == 5
+    assert len(blocks) == 6
     scope = {
         "my_embeddings": np.random.default_rng(0).normal(size=(6, 4)),
         "my_attention": lambda Q, K: Q @ K.T,
@@ -109,6 +110,7 @@ def test_the_code_for_a_sentence_runs():
     assert w.view == "steps"
     assert w.attention.shape == (2, 6, 6)
     assert w.report.kind == "check"
+    assert {path.name for path in tmp_path.iterdir()} == {"attention.html", "lab.mjs"}
 
 
 def test_the_table_of_traits_names_what_a_widget_has():
