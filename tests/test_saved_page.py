@@ -281,7 +281,9 @@ def test_layers_far_from_the_head_on_screen_are_left_out_and_named(node, bert):
     layers = [layer["index"] for layer in state.content["layers"]]
     assert layers == [0, 1]
     both = Both(node, bert, atol=2e-3, budget=whole - 1)
-    assert "Not in this page: layer 2; they need Python." in both.page["plain"]["notice"]
+    assert (
+        "Not in this page, because they need more bytes: layer 2." in both.page["plain"]["notice"]
+    )
     page = node.say(page="page", name="set", **{"with": ["layer", 2]})
     assert page["plain"]["layer"] == 1
     assert page["plain"]["error"] == "Layer 2, head 2 is not saved in this page; it needs Python"

@@ -43,7 +43,7 @@ export function isLive(model: AnyModel<never>): boolean {
 const isSaved = (model: AnyModel<never>): boolean => (model as { saved?: unknown }).saved === true;
 
 /** Why a control of a saved page is disabled. */
-export const needsPython = (what: string) => `needs Python: ${what}`;
+export const needsPython = (what: string) => `Needs Python: ${what}`;
 
 export type Waiting = ReturnType<typeof createWaiting>;
 

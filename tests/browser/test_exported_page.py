@@ -132,7 +132,7 @@ def test_temperature_and_scale_are_the_pages_the_rest_needs_python(opened):
     shows(card, flow(scale=1)["attention"])
     for name in ("sentence", "d_model", "d_k", "d_v", "heads", "seed", "weights", "positions"):
         expect(card.root.locator(".aw-fields").get_by_label(name, exact=True)).to_be_disabled()
-    words = "needs Python: another sentence, other sizes, a seed, weights, positions."
+    words = "Needs Python: another sentence, other sizes, a seed, weights, positions."
     expect(card.root.locator(".aw-experiments")).to_contain_text(words)
     expect(opened.page.locator("body > footer")).to_contain_text("need Python")
 

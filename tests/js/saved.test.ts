@@ -133,7 +133,7 @@ describe("what a saved page lacks", () => {
     expect(acks).toEqual({ other: 1 });
     expect(refused.other).toEqual({ 1: "seed: it needs Python; this page was saved without it" });
     expect([model.get("revision"), root.dataset.pending]).toEqual([1, "0"]);
-    expect($(".aw-field-seed").title).toContain("needs Python");
+    expect($(".aw-field-seed").title).toContain("Needs Python");
   });
 
   it("is a layer that the file has not: the picker goes back", async () => {

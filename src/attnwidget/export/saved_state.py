@@ -40,7 +40,7 @@ class SavedState:
     """The state for a page, as JSON has it, and what the page lacks.
 
     `error` is the largest difference between a weight of the page and the weight in Python;
-    `missing` are the names of the layers that are not in the page.
+    `missing` names the layers that are not in the page, by stack.
     """
 
     content: dict[str, Any]
@@ -101,7 +101,7 @@ class _Writer:
             if i == 0:
                 self._add_shown_head(layer)
             # Of the layer on screen, a head is there.
-            self._missing = [_name(each, self._now) for each, _ in waiting[max(i, 1) :]]
+            self._missing = _names([each for each, _ in waiting[max(i, 1) :]], self._now)
             return
 
     def state(self) -> SavedState:
@@ -208,7 +208,9 @@ class _Writer:
         """Return a notice with what a reader of the page has to know of the numbers."""
         facts = []
         if self._missing:
-            facts.append(f"Not in this page: {_joined(self._missing)}; they need Python.")
+            facts.append(
+                f"Not in this page, because they need more bytes: {', '.join(self._missing)}."
+            )
         shown = stack_layers(self._now.source)
         if len(self._layers) == 1 and len(self._stacks) == 1 and not _is_stacked(self._now):
             (stack,) = self._stacks.values()
@@ -319,15 +321,16 @@ def _bound(error: float) -> str:
     return f"{error:.1g}"
 
 
-def _name(layer: Layer, now: Snapshot) -> str:
-    own = layer.stack == now.source.stack
-    return f"layer {layer.index}" if own else f"{layer.stack} layer {layer.index}"
-
-
-def _joined(names: Sequence[str]) -> str:
-    most = 12
-    rest = [f"{len(names) - most} more"] if len(names) > most else []
-    return ", ".join([*names[:most], *rest])
+def _names(layers: Sequence[Layer], now: Snapshot) -> list[str]:
+    """Return the layers by stack, such as "layers 0 to 3" or "encoder layers 1, 4"."""
+    names = []
+    for stack in dict.fromkeys(layer.stack for layer in layers):
+        at = sorted(layer.index for layer in layers if layer.stack == stack)
+        is_row = len(at) > 2 and at == list(range(at[0], at[-1] + 1))
+        numbers = f"{at[0]} to {at[-1]}" if is_row else ", ".join(map(str, at))
+        noun = "layer" if len(at) == 1 else "layers"
+        names.append(f"{'' if stack == now.source.stack else f'{stack} '}{noun} {numbers}")
+    return names
 
 
 def _mistakes() -> list[dict[str, str]]:
