@@ -14,8 +14,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from models import ENCODERS, tokenizer
+from architectures import ARCHITECTURES
+from models import DECODERS, ENCODERS, tokenizer
 from test_page_property import Node
+from word_tokenizers import bert as bert_of_words
+from word_tokenizers import word_piece
 
 from attnwidget import AttentionWidget, causal_mask
 from attnwidget.export.saved_state import saved_state
@@ -303,8 +306,6 @@ def test_given_weights_and_their_rows(node):
 
 
 def test_a_causal_model_keeps_what_it_masks_itself(node, model):
-    from models import DECODERS
-
     w = AttentionWidget.from_model(DECODERS["gpt2"](), model[1], "the cat sat on")
     both = Both(node, w, atol=2e-3)
     both.do("paint", [1, 4, 6], True)  # (0, 1) and (1, 2) are the model's own
@@ -317,3 +318,45 @@ def test_a_causal_model_keeps_what_it_masks_itself(node, model):
 def test_a_mask_of_the_beginning_is_there(node):
     both = Both(node, AttentionWidget("a b c d", mask=causal_mask(4), n_heads=2, d_model=4))
     assert both.page["plain"]["presets"] == {"causal": True}
+
+
+@pytest.mark.parametrize("name", ["bart", "t5"])
+def test_every_stack_of_an_encoder_decoder_is_there(node, name):
+    model = ARCHITECTURES[name].make()
+    both = Both(node, AttentionWidget.from_model(model, inputs=ARCHITECTURES[name].inputs()), 2e-3)
+    both.do("paint", [1, 2], True)
+    both.do("set", "stack", "cross")
+    both.do("paint", [3, 1], True)
+    both.do("set", "layer", 1)
+    both.do("set", "stack", "decoder")
+    both.do("set", "stack", "encoder")
+    both.do("undo")
+    both.do("undo")
+
+
+def test_the_column_of_a_sink_is_there(node):
+    model = ARCHITECTURES["gpt-oss"].make()
+    w = AttentionWidget.from_model(model, inputs=ARCHITECTURES["gpt-oss"].inputs())
+    both = Both(node, w, 2e-3)
+    n_q, n_k = w.mask.shape
+    assert n_k == n_q + 1
+    both.do("paint", [(n_q - 1) * n_k], True)
+    both.do("set", "layer", 1)
+    asked = {"type": "grid", "stack": w.stack, "part": 0}
+    found = node.say(page="page", name="question", **{"with": [asked]})
+    assert found["content"]["shape"][2:] == [n_q, n_q]
+
+
+def test_words_and_means_are_saved_as_they_are_shown(node):
+    w, _ = bert_of_words(word_piece(), "unwanted running cat the cats")
+    w.merge = "words"
+    both = Both(node, w, 2e-3)
+    both.do("paint", [1], True)
+    both.do("set", "layer", 1)
+    page = node.say(page="page", name="set", **{"with": ["merge", "tokens"]})
+    assert page["plain"]["error"] == "This map is not saved in this page; it needs Python"
+    w.merge = "tokens"
+    w.stack = "mean over heads"
+    both = Both(node, w, 2e-3)
+    both.do("set", "layer", 1 - w.layer)
+    both.do("paint", [2, 2], True)

@@ -30,6 +30,8 @@ export interface SavedStack {
   stack: string;
   traits: Partial<Traits>;
   own: Placed;
+  /** How many keys there are without the column of a sink. */
+  keys: number;
   presets: Presets;
   heads: SavedHead[];
 }

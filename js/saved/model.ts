@@ -39,7 +39,7 @@ function answerTo(session: Session, file: SavedFile, question: Question): Answer
   const layers: LayerInfo[] = file.layers.filter((layer) => layer.stack === stack);
   if (!saved || !layers.length) return null;
   const own = { ...file.traits, ...saved.traits } as unknown as Traits;
-  const keys = (own.key_tokens ?? own.tokens).length;
+  const { keys } = saved;
   if (question.type === "grid") {
     return gridAnswer(session, { stack, tokens: own.tokens, keys, layers });
   }

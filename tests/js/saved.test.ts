@@ -43,7 +43,7 @@ function fileOf(more: Partial<Traits> = {}): SavedFile {
     ...{ format: 1, css: "", original: {}, mistakes: [], notices: ["as saved", "edited"] },
     traits: { ...Object.fromEntries(plain), tokens, key_tokens },
     layers: [info(0), info(1)],
-    stacks: [{ stack: "cross", traits: { tokens, key_tokens }, own, presets: {}, heads }],
+    stacks: [{ stack: "cross", traits: { tokens, key_tokens }, own, keys: 3, presets: {}, heads }],
     chunks: [{ isPacked: false, data: btoa(String.fromCharCode(...bytes)) }],
   };
 }

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from attnwidget.export.chunks import Chunks, rounded
-from attnwidget.lessons.mistakes import MISTAKES
+from attnwidget.export.words import bound, layer_names, mistake_words
 from attnwidget.maths.attention import scores, softmax
 from attnwidget.session.commands import Reset, Set
 from attnwidget.sources.api import stack_layers
@@ -95,14 +95,20 @@ class _Writer:
     def add_layers(self) -> None:
         """Add the layers, the nearest first, until one does not fit."""
         waiting = list(self._views())
-        for i, (layer, heads) in enumerate(waiting):
-            if self._add(layer, heads):
+        layers = [layer for layer, _ in waiting]
+        for i, (layer, view) in enumerate(waiting):
+            # The page has to have room for the names of the layers that may not fit.
+            self._missing = self._names(layers[i + 1 :])
+            if self._add(layer, view):
                 continue
             if i == 0:
                 self._add_shown_head(layer)
-            # Of the layer on screen, a head is there.
-            self._missing = _names([each for each, _ in waiting[max(i, 1) :]], self._now)
+            else:
+                self._missing = self._names(layers[i:])
             return
+
+    def _names(self, layers: Sequence[Layer]) -> list[str]:
+        return layer_names(layers, self._now.source.stack)
 
     def state(self) -> SavedState:
         """Return the state with what was added."""
@@ -171,6 +177,8 @@ class _Writer:
                 "stack": name,
                 "traits": {key: _json(SCHEMA[key].packed(view)) for key in _OF_STACK},
                 "own": self._chunks.place(view.own),
+                # Without the column of a sink.
+                "keys": view.source.weights(view.layer, view.head, [0]).shape[-1],
                 "presets": dict(view.presets),
                 "heads": [],
             }
@@ -217,7 +225,7 @@ class _Writer:
             if len(stack["heads"]) == 1 and shown[0].n_heads > 1:
                 facts.append("The other heads of the layer are not in this page.")
         if self._is_rounded:
-            facts.append(f"Weights are right to {_bound(self._error)} in this page.")
+            facts.append(f"Weights are right to {bound(self._error)} in this page.")
         # The line on the card is short, and what is missing is not seen elsewhere.
         return " ".join([*facts, notice]).strip()
 
@@ -238,7 +246,7 @@ class _Writer:
             "format": 1,
             "traits": traits,
             "original": self._original(),
-            "mistakes": _mistakes() if now.inputs.Q is not None else [],
+            "mistakes": mistake_words() if now.inputs.Q is not None else [],
             "css": "",
         }
 
@@ -310,42 +318,6 @@ def _rounding_error(view: Snapshot, kept: Mapping[str, NDArray]) -> float:
         logits = scores(Q, K, scale=inputs.scale, softcap=inputs.softcap, bias=bias)
     weights = softmax(logits, inputs.locked, temperature=inputs.temperature)
     return float(np.abs(weights - right).max(initial=0))
-
-
-def _bound(error: float) -> str:
-    """Return the smallest power of ten times 1, 2 or 5 that is not below an error."""
-    for power in range(-7, 1):
-        for factor in (1, 2, 5):
-            if error <= factor * 10.0**power:
-                return f"{factor * 10.0**power:.7f}".rstrip("0").rstrip(".")
-    return f"{error:.1g}"
-
-
-def _names(layers: Sequence[Layer], now: Snapshot) -> list[str]:
-    """Return the layers by stack, such as "layers 0 to 3" or "encoder layers 1, 4"."""
-    names = []
-    for stack in dict.fromkeys(layer.stack for layer in layers):
-        at = sorted(layer.index for layer in layers if layer.stack == stack)
-        is_row = len(at) > 2 and at == list(range(at[0], at[-1] + 1))
-        numbers = f"{at[0]} to {at[-1]}" if is_row else ", ".join(map(str, at))
-        noun = "layer" if len(at) == 1 else "layers"
-        names.append(f"{'' if stack == now.source.stack else f'{stack} '}{noun} {numbers}")
-    return names
-
-
-def _mistakes() -> list[dict[str, str]]:
-    """Return the words about each mistake, from which the page makes its report."""
-    return [
-        {
-            "name": mistake.name,
-            "what": mistake.what,
-            "rest": f"What breaks: {mistake.breaks}. {mistake.mend}",
-            "step": mistake.step,
-            "wrong": mistake.wrong,
-            "right": mistake.right,
-        }
-        for mistake in MISTAKES.values()
-    ]
 
 
 def _json(value: Any) -> Any:
