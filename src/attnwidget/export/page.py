@@ -36,13 +36,15 @@ _PAGE = """<!DOCTYPE html>
 <style>
 body {{ margin: 16px; background: #fff; color: #5f6068; font: 13px/1.5 system-ui, sans-serif }}
 main > .aw-root, footer {{ margin-inline: auto }}
+h1 {{ position: absolute; width: 1px; height: 1px; margin: 0; overflow: hidden;
+  clip-path: inset(50%); white-space: nowrap }}
 footer {{ max-width: 1120px; margin-top: 12px }}
 @media (prefers-color-scheme: dark) {{ body {{ background: #17181c; color: #a0a1ab }} }}
 @media (max-width: 520px) {{ body {{ margin: 8px }} }}
 </style>
 </head>
 <body>
-<main id="attention"></main>
+<main id="attention"><h1>{title}</h1></main>
 <noscript>This page draws its maps with JavaScript, which is switched off here.</noscript>
 <footer>This page works without Python and without a network. Edits stay in this page until it is
 closed or loaded again. {needs}: <code>pip install attnwidget</code>.</footer>
