@@ -10,7 +10,8 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 STATIC = Path("src/attnwidget/static")
-BUILT = ("widget.js", "widget.css", "bertviz_libs.js")
+NOTEBOOK = "notebooks/self_attention_lab.ipynb"
+BUILT = ("widget.js", "page.js", "widget.css", "bertviz_libs.js")
 
 
 class BundleHook(BuildHookInterface):
@@ -18,6 +19,9 @@ class BundleHook(BuildHookInterface):
         root = Path(self.root)
         if not is_current(root):
             build(root)
+        if self.target_name == "wheel" and version == "standard":
+            # `attnwidget lab` opens the notebook; an editable install reads it where it is.
+            build_data["force_include"][str(root / NOTEBOOK)] = f"attnwidget/{NOTEBOOK}"
 
 
 def is_current(root: Path) -> bool:

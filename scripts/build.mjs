@@ -11,7 +11,11 @@ const isPlain = process.argv.includes("--plain");
 // widget.js has the code compressed, because a notebook stores widget.js once for each widget, and
 // the compressed code has about half of the bytes. The first widget of a page unpacks the code. The
 // others use the same module, found by the digest of the code.
-function packed(code) {
+//
+// page.js is the same for a page without Python: widget.js and the page's own authority. Python puts
+// the state after the code, so page.js gives its function under the name "openSaved".
+function packed(code, name) {
+  const local = name === "default" ? "widget" : name;
   const digest = createHash("sha256").update(code).digest("hex").slice(0, 16);
   return `// attnwidget, compressed. The source: js/ in the project's repository.
 const key = Symbol.for("attnwidget ${digest}");
@@ -21,26 +25,25 @@ const unpack = async () => {
   const blob = new Blob([await new Response(code).text()], { type: "text/javascript" });
   const url = URL.createObjectURL(blob);
   try {
-    return (await import(url)).default;
+    return (await import(url)).${name};
   } finally {
     URL.revokeObjectURL(url);
   }
 };
 const packed = "${gzipSync(code, { level: 9 }).toString("base64")}";
 globalThis[key] ??= unpack();
-let widget;
+let ${local};
 try {
-  widget = await globalThis[key];
+  ${local} = await globalThis[key];
 } catch (error) {
   delete globalThis[key];
   throw error;
 }
-export default widget;
-`;
+${name === "default" ? "export default widget;\n" : ""}`;
 }
 
 const { outputFiles } = await build({
-  entryPoints: { widget: "js/entry/widget.ts" },
+  entryPoints: { widget: "js/entry/widget.ts", page: "js/entry/page.ts" },
   outdir: out,
   bundle: true,
   minify: !isPlain,
@@ -51,16 +54,20 @@ const { outputFiles } = await build({
   charset: "utf8",
   write: false,
 });
-const code = outputFiles[0].text;
-const bundle = isPlain ? code : packed(code);
 await mkdir(out, { recursive: true });
-await writeFile(`${out}/widget.js`, bundle);
+const kB = (text) => `${(Buffer.byteLength(text) / 1000).toFixed(1)} kB`;
+for (const { path, text } of outputFiles) {
+  const isPage = path.endsWith("page.js");
+  // The code of a page is not imported: what it exports is not a module's.
+  const plain = isPage ? text.replace(/export \{\s*openSaved\s*\};?\s*$/, "") : text;
+  const bundle = isPlain ? plain : packed(text, isPage ? "openSaved" : "default");
+  const file = `${out}/${isPage ? "page" : "widget"}.js`;
+  await writeFile(file, bundle);
+  console.log(`${file}  ${kB(bundle)}, unpacked ${kB(text)}`);
+}
 await build({ entryPoints: { widget: "js/style.css" }, outdir: out, bundle: true, minify: true });
 
 // Not in the bundle: read by Python when a BertViz document is made. BertViz wants d3 version 5.
 const libraries = ["node_modules/jquery/dist/jquery.min.js", "node_modules/d3/dist/d3.min.js"];
 const sources = await Promise.all(libraries.map((path) => readFile(path, "utf8")));
 await writeFile(`${out}/bertviz_libs.js`, sources.join("\n;\n"));
-
-const kB = (text) => `${(Buffer.byteLength(text) / 1000).toFixed(1)} kB`;
-console.log(`${out}/widget.js  ${kB(bundle)}, unpacked ${kB(code)}`);

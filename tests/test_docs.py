@@ -93,7 +93,7 @@ def test_the_first_screen_has_the_moving_picture_then_a_line_then_a_model():
 
 
 def test_the_code_for_a_sentence_runs(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+    monkeypatch.chdir(tmp_path)  # the code writes files
     before_models = README[: README.index("\n## Models")]
     blocks = re.findall(r"^```python\n(.*?)^```$", before_models, re.M | re.S)
     blocks = [block for block in blocks if "from_model" not in block]
@@ -110,7 +110,8 @@ def test_the_code_for_a_sentence_runs(tmp_path, monkeypatch):
     assert w.view == "steps"
     assert w.attention.shape == (2, 6, 6)
     assert w.report.kind == "check"
-    assert {path.name for path in tmp_path.iterdir()} == {"attention.svg", "attention.pdf"}
+    files = {"attention.svg", "attention.pdf", "attention.html", "lab.mjs"}
+    assert {path.name for path in tmp_path.iterdir()} == files
 
 
 def test_the_table_of_traits_names_what_a_widget_has():

@@ -39,7 +39,7 @@ ARROWS = {
     "wire": {"maths", "sources", "lessons", "bertviz", "session"},
     "export": {"maths", "sources", "lessons", "bertviz", "session", "wire"},
     "widget": {"maths", "sources", "capture", "lessons", "bertviz", "session", "wire", "export"},
-    "": {"maths", "widget"},
+    "": {"maths", "widget", "capture", "cli"},
 }
 
 

@@ -29,11 +29,36 @@ def wheel(tmp_path_factory) -> Path:
 def test_it_holds_the_bundle_and_nothing_else(wheel):
     names = set(zipfile.ZipFile(wheel).namelist())
     assert "attnwidget/export/glyphs.npz" in names
-    for name in ("widget.js", "widget.css", "bertviz_libs.js"):
+    for name in ("widget.js", "page.js", "widget.css", "bertviz_libs.js"):
         assert zipfile.ZipFile(wheel).getinfo(f"attnwidget/static/{name}").file_size > 1000
     assert "attnwidget/py.typed" in names
     assert "attnwidget/bertviz/page.html" in names
+    assert "attnwidget/notebooks/self_attention_lab.ipynb" in names
     assert {name.split("/")[0].split("-")[0] for name in names} == {"attnwidget"}
+
+
+def test_the_command_and_its_notebook_are_installed(wheel, tmp_path):
+    pip("install", str(wheel), "--no-deps", "--target", str(tmp_path / "site"))
+    # A stand-in for JupyterLab, which writes down what it was asked to open.
+    lab = tmp_path / "lab" / "jupyterlab"
+    lab.mkdir(parents=True)
+    (lab / "__init__.py").touch()
+    (lab / "__main__.py").write_text("import sys; print('opens', *sys.argv[1:])")
+    work = tmp_path / "work"
+    work.mkdir()
+    command = tmp_path / "site" / "bin" / "attnwidget"
+    paths = os.pathsep.join([str(tmp_path / "site"), str(tmp_path / "lab")])
+    done = subprocess.run(
+        [sys.executable, str(command), "lab", "--no-browser"],
+        env=os.environ | {"PYTHONPATH": paths},
+        cwd=work,
+        capture_output=True,
+        text=True,
+    )
+    copy = work / "self_attention_lab.ipynb"
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"opens {copy} --no-browser" in done.stdout
+    assert copy.read_bytes() == (ROOT / "notebooks" / copy.name).read_bytes()
 
 
 def test_the_bundle_is_small(wheel):

@@ -1,6 +1,7 @@
 /** The panel of experiments: sentence, sizes, weights, positions, temperature and scale. */
 import { number } from "../explain/numbers";
 import type { Store } from "../state/store";
+import { needsPython } from "../state/waiting";
 import { h, text } from "../ui/dom";
 import {
   choiceField,
@@ -18,13 +19,16 @@ import { createReplaced, originWords } from "./given";
 import type { Env } from "./view";
 
 export function createExperiments(parent: HTMLElement, store: Store, env: Env): void {
-  const fields = [
+  const drawn = [
     sentenceField(store, env, "tokens"),
     sentenceField(store, env, "key_tokens"),
     ...SIZES.map((name) => numberField(store, env, name)),
     numberField(store, env, "seed", seedButton(store, env)),
     choiceField(store, env, "init", INITS),
     choiceField(store, env, "positional", POSITIONS),
+  ];
+  const fields = [
+    ...drawn,
     temperatureField(store, env),
     scaleField(store, env),
     resetField(store, env),
@@ -35,6 +39,10 @@ export function createExperiments(parent: HTMLElement, store: Store, env: Env): 
     h("summary", {}, h("b", {}, "Experiment"), summary),
     h("div", { class: "aw-fields" }, ...fields.map(({ element }) => element)),
   );
+  if (store.saved) {
+    for (const { element } of drawn) lock(element);
+    panel.append(h("p", { class: "aw-where" }, `${UNSAVED}.`));
+  }
   parent.append(panel);
   createReplaced(parent, store, env);
 
@@ -47,6 +55,16 @@ export function createExperiments(parent: HTMLElement, store: Store, env: Env): 
   }
   store.subscribe(update, env.signal);
   update();
+}
+
+const UNSAVED = needsPython("another sentence, other sizes, a seed, weights, positions");
+
+/** Disable a field of a saved page, because only Python draws other numbers. */
+function lock(element: HTMLElement): void {
+  element.title = UNSAVED;
+  for (const input of element.querySelectorAll<HTMLInputElement>("input, select, button")) {
+    input.disabled = true;
+  }
 }
 
 /** The settings in one line. */

@@ -1,6 +1,7 @@
 /** Choose whether a row of the map is a token or a word, and whether special tokens are hidden. */
 
 import type { Store } from "../state/store";
+import { needsPython } from "../state/waiting";
 import { disable, onPress } from "../ui/button";
 import { h } from "../ui/dom";
 import type { Scope } from "../ui/scope";
@@ -33,11 +34,13 @@ export function createRegroup(store: Store, scope: Scope) {
       const [merging, hidden] = [store.get("merge"), store.get("hide_special")];
       element.hidden = merging === null && hidden === null && !isModel;
       merge.set(merging);
-      const noWords = merging === null ? "the tokens of this map do not belong to words" : "";
+      const python = store.saved ? needsPython("other rows and columns of the map") : "";
+      const noWords = merging === null ? "the tokens of this map do not belong to words" : python;
       merge.offer(["tokens", "words"], () => noWords);
       special.setAttribute("aria-pressed", String(hidden === true));
       const noSpecial = "this map has no special tokens";
-      disable(special, hidden === null, hidden === null ? noSpecial : HIDE);
+      const reason = hidden === null ? noSpecial : python;
+      disable(special, reason !== "", reason || HIDE);
     },
   };
 }

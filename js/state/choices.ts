@@ -57,6 +57,8 @@ export function createChoices({ mirror, replay, waiting, shown, setTrait, refuse
   }
 
   return {
+    /** Whether this is a saved page, which keeps its edits itself and has no Python. */
+    saved: waiting.saved,
     /** Why the last choice was not taken; empty where it was. */
     get refusal() {
       // Python says the refusal of a command in `error` too; a field says the refusal of its value.

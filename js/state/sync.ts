@@ -30,7 +30,7 @@ export interface Sync<S, C> {
 }
 
 export function createSync<S extends { revision: number }, C extends { replaces?: string }>(
-  transport: Pick<Transport<S, C>, "push" | "onState" | "resync">,
+  transport: Transport<S, C>,
   reduce: (state: S, command: C) => S,
   opened: S,
   client: string,

@@ -39,6 +39,12 @@ export function isLive(model: AnyModel<never>): boolean {
   return kernel !== null && !ENDED.includes(kernel?.status ?? "");
 }
 
+/** Whether the model is a page that was saved and answers itself, without Python. */
+const isSaved = (model: AnyModel<never>): boolean => (model as { saved?: unknown }).saved === true;
+
+/** Why a control of a saved page is disabled. */
+export const needsPython = (what: string) => `Needs Python: ${what}`;
+
 export type Waiting = ReturnType<typeof createWaiting>;
 
 export function createWaiting(
@@ -89,6 +95,7 @@ export function createWaiting(
   });
 
   return {
+    saved: isSaved(model),
     get live() {
       look();
       return live;

@@ -37,6 +37,4 @@ export interface Transport<S, C> {
   onState(hear: (down: Down<S>) => boolean): void;
   /** Ask for the whole state, because a message was missed. */
   resync(): void;
-  /** Ask a question that changes nothing. */
-  ask(question: object, until: AbortSignal): Promise<Answer>;
 }

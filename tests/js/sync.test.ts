@@ -1,7 +1,6 @@
 /** Pages and an authority over a network that loses, delays, doubles and reorders messages. */
 import { describe, expect, it } from "vitest";
 import { createSync } from "../../js/state/sync";
-import { createFrozen, keyOf } from "../../js/wire/frozen";
 import type { Down, Transport, Up } from "../../js/wire/transport";
 
 interface State {
@@ -75,7 +74,7 @@ function authority(tell: (down: Down<State>) => void) {
 
 function open(client: string, up: (message: Up<Command> | "resync") => void) {
   let hear: (down: Down<State>) => boolean = () => false;
-  const transport: Pick<Transport<State, Command>, "push" | "onState" | "resync"> = {
+  const transport: Transport<State, Command> = {
     push: up,
     resync: () => up("resync"),
     onState(listener) {
@@ -125,6 +124,9 @@ function run(seed: number, hear = (page: Page, down: Down<State>) => page.hear(d
   }
   return { python, pages };
 }
+
+/** Cells as a text, in the order of their names. */
+const keyOf = (cells: object) => JSON.stringify(Object.entries(cells).sort());
 
 describe("two pages and Python", () => {
   it("are equal after the last answer, whatever the network did", () => {
@@ -199,39 +201,5 @@ describe("a page", () => {
     hear(down({ from: null, apply: () => ({ revision: 5, cells: { z: 1 } }) }));
     hear(down({ from: 1, apply: () => ({ revision: 2, cells: {} }) })); // late
     expect([sync.state, sent]).toEqual([{ revision: 5, cells: { z: 1 } }, ["resync"]]);
-  });
-});
-
-describe("a saved page", () => {
-  const words = (command: Command) => `The cell ${command.cell}`;
-  const rules = { reduce, isComputed: (c: Command) => c.value < 5, inWords: words };
-
-  it("does what it computes, and refuses the rest in words", async () => {
-    const sync = createSync(createFrozen(OPENED, rules), reduce, OPENED, "a");
-    sync.do({ cell: "x", value: 1 });
-    sync.do({ cell: "y", value: 7 });
-    expect(sync.state.cells).toEqual({ x: 1, y: 7 });
-    await Promise.resolve();
-    expect([sync.state.cells, sync.pending]).toEqual([{ x: 1 }, []]);
-    expect(sync.refused?.words).toBe("The cell y needs Python; this is a page that was saved");
-  });
-
-  it("is one state for two views", async () => {
-    const transport = createFrozen(OPENED, rules);
-    const [a, b] = ["a", "b"].map((name) => createSync(transport, reduce, OPENED, name));
-    a!.do({ cell: "x", value: 1 });
-    b!.do({ cell: "x", value: 2 });
-    await Promise.resolve();
-    expect(a!.state).toEqual(b!.state);
-    expect(a!.state.cells).toEqual({ x: 2 });
-  });
-
-  it("answers what was saved with it", async () => {
-    const answer = { content: { n_k: 3 }, buffers: [] };
-    const saved = new Map([[keyOf({ type: "lines", layer: 2 }), answer]]);
-    const { ask } = createFrozen(OPENED, rules, saved);
-    const { signal } = new AbortController();
-    expect(await ask({ layer: 2, type: "lines" }, signal)).toBe(answer);
-    await expect(ask({ layer: 3, type: "lines" }, signal)).rejects.toThrow("was not saved");
   });
 });

@@ -1,5 +1,6 @@
 /** The three views of BertViz, as documents from Python. */
 import type { Card, View } from "../../card/view";
+import { needsPython } from "../../state/waiting";
 import { type BertvizKind, createBertvizView } from "./frame";
 
 export const views = {
@@ -18,7 +19,11 @@ function view(kind: BertvizKind, label: string): View {
     parts: [],
     // Python lists the views only for models; a program can still set the view of a sentence by name.
     unavailable: (store) =>
-      store.get("bertviz_views").includes(name) ? "" : "BertViz does not draw this map",
+      store.get("bertviz_views").includes(name)
+        ? ""
+        : store.saved
+          ? needsPython("a view of BertViz")
+          : "BertViz does not draw this map",
     mount: (host, card) => mountView(host, card, kind),
   };
 }

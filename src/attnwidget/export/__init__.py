@@ -1,1 +1,1 @@
-"""Figures of a state: SVG, PDF and PNG, drawn without a browser and without Jupyter."""
+"""A state as a file, without Jupyter: figures, a page without Python, a module."""

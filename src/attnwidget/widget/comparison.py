@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import traitlets
 
@@ -111,6 +111,14 @@ class AttentionComparison(StoreWidget):
         aligned = self.store.now.aligned
         difference: NDArray = aligned.b - aligned.a
         return difference
+
+    def save_html(self, path: object, **options: object) -> NoReturn:
+        """Refuse: a comparison asks Python for the maps of each layer and head."""
+        del path, options
+        raise NotImplementedError(
+            "save_html: a comparison has no page without Python; save each of the two widgets "
+            "with its own save_html"
+        )
 
     def close(self) -> None:
         """Stop following the two widgets."""

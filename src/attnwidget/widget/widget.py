@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import traitlets
 
+from attnwidget.export.page import MAX_BYTES, save_html, save_module
 from attnwidget.session.commands import REDO, UNDO, Reset, Set, Toggle
 from attnwidget.session.session import Session
 from attnwidget.sources.given import GivenSource
@@ -25,7 +26,9 @@ from attnwidget.widget.progress import progress
 from attnwidget.wire.schema import SCHEMA
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable, Iterable, Mapping
+    from pathlib import Path
     from threading import Event
 
     from numpy.typing import ArrayLike, NDArray
@@ -541,6 +544,41 @@ class AttentionWidget(FigureMethods, SessionMirror):
 
         now = self.store.now
         return bertviz_document(now.source, kind, now.layer, now.head, options)
+
+    def save_html(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        title: str | None = None,
+        max_bytes: int = MAX_BYTES,
+    ) -> Path:
+        """Write the card as one HTML file that needs no Python and no network; return its path.
+
+        The page opens from disk. Masks, numbers, presets, undo, mistakes, Steps and every own view
+        work in it, and the edits are kept until it is closed. Another sentence, other sizes and
+        seeds, and BertViz's views need Python, and the page says so. Of a model, all captured
+        heads are in the file, rounded to 65,536 steps an array; the page states the error of a
+        weight. If they need more than `max_bytes`, the layers nearest to the layer on screen
+        are in the file, and the page names the others. `title` is the title of the page.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For another `max_bytes` than a number of bytes that the head on screen fits in, and
+            while a text is being generated.
+        OSError
+            For a path that cannot be written. Nothing is written then.
+        """
+        return save_html(self.store.now, path, title=title, max_bytes=max_bytes)
+
+    def save_module(self, path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES) -> Path:
+        """Write the card as an ES module that any web page and MyST can host; return its path.
+
+        The module exports anywidget's `render` with the state inside: ``import lab from
+        "./lab.mjs"; lab.render({ el })``. The model of a host is not read. The module has what the
+        page of `save_html` has, and raises the same errors.
+        """
+        return save_module(self.store.now, path, max_bytes=max_bytes)
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Set a trait; any other public name is a slip. A subclass has attributes of its own."""
