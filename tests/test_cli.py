@@ -52,6 +52,16 @@ def test_a_sentence_is_written_as_a_page(tmp_path):
     assert (tmp_path / "page.html").read_bytes() == (tmp_path / "wanted.html").read_bytes()
 
 
+def test_figures_are_written_beside_each_other(tmp_path):
+    starts = {"svg": b"<svg", "pdf": b"%PDF", "png": b"\x89PNG"}
+    options = [part for kind in starts for part in (f"--{kind}", str(tmp_path / f"map.{kind}"))]
+    done = command("The cat sat", *options)
+    assert (done.returncode, done.stderr) == (0, "")
+    for kind, start in starts.items():
+        assert (tmp_path / f"map.{kind}").read_bytes().startswith(start)
+    assert ">cat</text>" in (tmp_path / "map.svg").read_text()
+
+
 def test_a_module_is_told_by_its_name(tmp_path):
     assert command("a b", "-o", "lab.mjs", cwd=tmp_path).returncode == 0
     assert "export default { render };" in (tmp_path / "lab.mjs").read_text(encoding="utf-8")

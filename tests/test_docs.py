@@ -97,7 +97,7 @@ def test_the_code_for_a_sentence_runs(tmp_path, monkeypatch):
     before_models = README[: README.index("\n## Models")]
     blocks = re.findall(r"^```python\n(.*?)^```$", before_models, re.M | re.S)
     blocks = [block for block in blocks if "from_model" not in block]
-    assert len(blocks) == 6
+    assert len(blocks) == 7
     scope = {
         "my_embeddings": np.random.default_rng(0).normal(size=(6, 4)),
         "my_attention": lambda Q, K: Q @ K.T,
