@@ -53,7 +53,7 @@ def test_a_sentence_is_written_as_a_page(tmp_path):
 
 
 def test_figures_are_written_beside_each_other(tmp_path):
-    starts = {"svg": b"<svg", "pdf": b"%PDF", "png": b"\x89PNG"}
+    starts = {"svg": b"<?xml", "pdf": b"%PDF", "png": b"\x89PNG"}
     options = [part for kind in starts for part in (f"--{kind}", str(tmp_path / f"map.{kind}"))]
     done = command("The cat sat", *options)
     assert (done.returncode, done.stderr) == (0, "")
