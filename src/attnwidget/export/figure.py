@@ -38,6 +38,8 @@ UNITS = {"mm": 1.0, "in": 25.4}
 # In millimetres; a poster is smaller.
 _WIDEST = 2000.0
 _LARGEST_SCALE = 20.0
+# Of a picture that the card saves, as of `save_png`.
+_SCALE = 2.0
 _SUFFIXES = (".svg", ".pdf", ".png")
 
 
@@ -152,3 +154,14 @@ def save_png(
     if not 0.25 <= factor <= _LARGEST_SCALE:
         raise ValueError(f"scale: got {factor:g}, want 0.25 to {_LARGEST_SCALE:g}")
     return written(target, png(figure(now, view, **options), factor))
+
+
+def figure_file(now: Snapshot, kind: str) -> bytes:
+    """Return the view on screen as the bytes of a file: "svg", "pdf" or "png"."""
+    choice("kind", kind, ("svg", "pdf", "png"))
+    file = io.BytesIO()
+    if kind == "png":
+        save_png(now, file, None, _SCALE)
+    else:
+        {"svg": save_svg, "pdf": save_pdf}[kind](now, file, None)
+    return file.getvalue()
