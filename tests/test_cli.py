@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
 from importlib.resources import files
@@ -207,3 +208,49 @@ def test_a_failure_has_status_1_and_no_traceback(arguments, words, tmp_path):
     assert done.stderr.startswith("attnwidget: ")
     assert "Traceback" not in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("suffix", ["svg", "PDF", "png"])
+def test_a_page_is_not_written_under_the_name_of_a_figure(suffix, tmp_path):
+    done = command("a b", "-o", f"map.{suffix}", cwd=tmp_path)
+    assert done.returncode == 2
+    assert f"for a figure use --{suffix.lower()} FILE" in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_page_that_fails_leaves_no_folder(browser):
+    environment, _ = browser
+    folder = Path(environment["TMPDIR"])
+    before = set(folder.iterdir())
+    assert command("a b", "--max-bytes", "9", **environment).returncode == 1
+    assert set(folder.iterdir()) == before
+
+
+def test_options_of_a_page_are_refused_for_the_lab():
+    assert "--view: it needs a TEXT" in command("lab", "--view", "steps").stderr
+
+
+def test_an_interrupt_lets_jupyterlab_end_by_itself(tmp_path):
+    (tmp_path / "jupyterlab.py").write_text(
+        "import signal, sys\n"
+        "def end(*_):\n"
+        "    print('ended', flush=True)\n"
+        "    sys.exit(0)\n"
+        "signal.signal(signal.SIGINT, end)\n"
+        "print('started', flush=True)\n"
+        "while True:\n"
+        "    signal.pause()\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-m", "attnwidget", "lab"],
+        env=os.environ | {"PYTHONPATH": f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}"},
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    lines = iter(process.stdout.readline, "")
+    assert any(line == "started\n" for line in lines)
+    os.killpg(process.pid, signal.SIGINT)
+    assert "ended\n" in list(lines)
+    assert process.wait(10) == 0

@@ -101,9 +101,12 @@ def test_text_cannot_leave_its_element(tmp_path):
 def test_the_module_has_the_same_state(widget, tmp_path):
     page = saved(widget, tmp_path)
     text = widget.save_module(tmp_path / "lab.mjs").read_text(encoding="utf-8")
-    (literal,) = re.findall(r"^const state = JSON\.parse\((.*)\);$", text, re.M)
-    state = json.loads(json.loads(literal))
-    assert state.pop("css").startswith(".aw-root")
+    (literal,) = re.findall(r"^const state = (\{.*\});$", text, re.M)
+    assert literal.isascii()
+    state = json.loads(literal)
+    (css,) = re.findall(r"^state\.css = (.*);$", text, re.M)
+    assert json.loads(css).startswith(".aw-root")
+    state.pop("css")
     assert state == {k: v for k, v in page.state().items() if k != "css"}
     assert text.endswith(
         "export const render = ({ el, signal }) => openSaved({ el, signal }, state);\n"
@@ -150,6 +153,25 @@ def test_the_least_bytes_hold_the_head_on_screen_and_no_less(bert, tmp_path):
     assert any("other heads of the layer are not" in each for each in page.state()["notices"])
     with pytest.raises(ValueError, match="which the head on screen needs"):
         bert.save_html(tmp_path / "none.html", max_bytes=least - 1)
+
+
+def test_a_module_has_at_most_its_bytes(tmp_path):
+    widget = AttentionWidget('"quoted" "é" "日本" \\ "')
+    path = tmp_path / "lab.mjs"
+    size = widget.save_module(path).stat().st_size
+    assert widget.save_module(path, max_bytes=size + 2000).stat().st_size == size
+    with pytest.raises(ValueError, match="max_bytes") as error:
+        widget.save_module(path, max_bytes=size - 20_000)
+    least = int(re.search(r"at least ([\d,]+)", str(error.value))[1].replace(",", ""))
+    assert widget.save_module(path, max_bytes=least).stat().st_size <= least
+
+
+def test_a_link_is_followed(widget, tmp_path):
+    (tmp_path / "real.html").write_text("before")
+    (tmp_path / "link.html").symlink_to(tmp_path / "real.html")
+    widget.save_html(tmp_path / "link.html")
+    assert (tmp_path / "link.html").is_symlink()
+    assert (tmp_path / "real.html").read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
 
 
 @pytest.mark.parametrize("budget", [True, 1.5e6, "1 MB", None])

@@ -91,7 +91,7 @@ def test_the_neuron_view_has_the_numbers_of_a_query():
     p = np.exp(scores[:2]) / np.exp(scores[:2]).sum()
     words = texts(svg)
     assert {"query b", "q·k ÷ √2", "masked"} <= {*words}
-    assert {f"{number:.2f}".replace("-", "−") for number in scores} <= {*words}
+    assert {f"{number:.3f}".replace("-", "−") for number in scores} <= {*words}
     assert {f"{number:.3f}" for number in p} <= {*words}
     assert {"5.00", "1.00", "10.00"} <= {*words}
     strips = groups(svg)

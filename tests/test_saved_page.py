@@ -233,8 +233,27 @@ def test_every_head_of_a_model_is_there_within_the_stated_error(node, bert):
             found, _ = both.array("attention")
             right = bert.weights(layer, head)
             assert np.abs(found - right).max() <= state.error + 1e-7
-    stated = float(re.search(r"right to ([\d.]+) in this page", both.page["plain"]["notice"])[1])
+    stated = float(re.search(r"by at most ([\d.]+)\.", both.page["plain"]["notice"])[1])
     assert state.error <= stated <= 3 * state.error
+
+
+def test_a_masked_key_with_nearly_all_weight_leaves_the_others_right(node):
+    row = [1 - 3e-6, 1e-6, 2e-6]
+    given = np.array([[row, row[::-1]]] * 2)  # two layers, so that the page rounds
+    both = Both(node, AttentionWidget.from_arrays(given, ["a", "b"], list("xyz")))
+    both.do("paint", [0], True)
+    np.testing.assert_allclose(both.array("attention")[0][0], [0, 1 / 3, 2 / 3], atol=1e-5)
+
+
+def test_the_stated_error_holds_under_a_mask(node, bert):
+    state = saved_state(bert.store.now, 10**8)
+    both = Both(node, bert, atol=2e-3)
+    strongest = np.argsort(bert.attention, axis=1)[:, ::-1]
+    n_k = bert.attention.shape[1]
+    for place in range(4):
+        both.do("paint", [q * n_k + int(k) for q, k in enumerate(strongest[:, place])], True)
+        found, wanted = both.array("attention")
+        assert np.abs(found - wanted).max() <= state.error + 1e-7
 
 
 def test_a_mask_by_hand_stays_on_every_head_and_numbers_on_theirs(node, bert):

@@ -40,7 +40,7 @@ export function createFigureMenu(store: Store, scope: Scope) {
     /** `reason` says why the view on screen has no figure; "" if the view has a figure. */
     update(reason: string) {
       disable(button, reason !== "", reason || LABEL);
-      button.toggleAttribute("disabled", reason !== "");
+      button.disabled = reason !== "";
     },
   };
 }

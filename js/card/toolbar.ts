@@ -1,6 +1,7 @@
 /** The head of the card. Each control keeps its place in every view and state: a control without a use is disabled. */
 
 import type { Store } from "../state/store";
+import { needsPython } from "../state/waiting";
 import { h, text } from "../ui/dom";
 import { createFigureMenu } from "./figure-menu";
 import { createPickers } from "./pickers";
@@ -43,9 +44,14 @@ export function createToolbar(parent: HTMLElement, store: Store, every: Views, e
     presets.update(reason);
     regroup.update(model);
     undo.update(reason);
-    const hasFigure = !store.get("view").startsWith("bertviz");
-    figures.update(hasFigure ? "" : "BertViz's own views have no figure");
+    figures.update(withoutFigure(store));
   }
   store.subscribe(update, env.signal);
   update();
+}
+
+/** Why the view on screen cannot be saved as a figure; "" if it can be saved. */
+function withoutFigure(store: Store): string {
+  if (store.saved) return needsPython("figures");
+  return store.get("view").startsWith("bertviz") ? "BertViz's own views have no figure" : "";
 }

@@ -20,7 +20,7 @@ export function parseRgba(text: string): Rgba | null {
   return [channel(red), channel(green), channel(blue), alpha ?? 1];
 }
 
-/** Null for a text that is no colour. */
+/** Null for no text. A text that is no colour is transparent black. */
 export function rgbaOf(text: string): Rgba | null {
   return text ? (parseRgba(text) ?? paintedColor(text)) : null;
 }

@@ -36,6 +36,7 @@ export default () => {
   let store: Store | undefined;
   const life = ({ signal }: Pick<Host, "signal">) => {
     const controller = new AbortController();
+    if (signal?.aborted) controller.abort();
     signal?.addEventListener("abort", () => controller.abort());
     return controller;
   };

@@ -10,6 +10,7 @@ import sys
 import tempfile
 import webbrowser
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -71,7 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     for kind in _FIGURES:
         parser.add_argument(f"--{kind}", metavar="FILE", help=f"write the figure as {kind.upper()}")
     parser.add_argument("--model", metavar="NAME", help="a model's folder, or its name at the hub")
-    parser.add_argument("--view", choices=_VIEWS, default="heatmap", help="what is shown first")
+    parser.add_argument("--view", choices=_VIEWS, help="what is shown first (heatmap)")
     parser.add_argument("--layer", type=int, metavar="N", help="the layer of the model")
     parser.add_argument("--head", type=int, metavar="N", help="the head of the model")
     parser.add_argument("--title", metavar="TEXT", help="the title of the map and of the page")
@@ -89,7 +90,7 @@ def _check(
         parser.error(f"unknown: {' '.join(extra)}")
     given = [
         name
-        for name in ("output", "model", "layer", "head", "title", "max_bytes", *_FIGURES)
+        for name in ("output", "model", "view", "layer", "head", "title", "max_bytes", *_FIGURES)
         if getattr(options, name) is not None
     ]
     if is_lab and given:
@@ -97,6 +98,12 @@ def _check(
     for name in ("layer", "head"):
         if getattr(options, name) is not None and options.model is None:
             parser.error(f"--{name}: it needs --model")
+    suffix = Path(options.output or "").suffix.lower()
+    if suffix[1:] in _FIGURES:
+        parser.error(f"--output: it writes a page; for a figure use --{suffix[1:]} FILE")
+    has_figure = any(getattr(options, kind) for kind in _FIGURES)
+    if options.max_bytes is not None and has_figure and options.output is None:
+        parser.error("--max-bytes: it is about the page; add --output FILE")
     if options.text is not None and not options.text.strip():
         parser.error("TEXT: it is empty")
 
@@ -111,19 +118,18 @@ def _run(options: argparse.Namespace, extra: Sequence[str]) -> int:
         _say_written(Path(path))
     size = {} if options.max_bytes is None else {"max_bytes": options.max_bytes}
     if options.output is not None:
-        is_module = Path(options.output).suffix in {".mjs", ".js"}
+        is_module = Path(options.output).suffix.lower() in {".mjs", ".js"}
         save: Any = widget.save_module if is_module else widget.save_html
         _say_written(save(options.output, **size))
     elif not figures:
-        folder = Path(tempfile.mkdtemp(prefix="attnwidget-"))
-        _open(widget.save_html(folder / "attention.html", **size))
+        _open(_temporary_page(widget, size))
     return 0
 
 
 def _widget(options: argparse.Namespace) -> AttentionWidget:
     from attnwidget import AttentionWidget
 
-    look: dict[str, Any] = {"view": options.view, "title": options.title}
+    look: dict[str, Any] = {"view": options.view or "heatmap", "title": options.title}
     if options.model is None:
         text = DEMO if options.text in {None, "demo"} else options.text
         return AttentionWidget(text, **look)
@@ -137,6 +143,16 @@ def _widget(options: argparse.Namespace) -> AttentionWidget:
     )
 
 
+def _temporary_page(widget: AttentionWidget, size: dict[str, Any]) -> Path:
+    """Write a page for the browser; it stays, because the browser reads it after the command."""
+    folder = Path(tempfile.mkdtemp(prefix="attnwidget-"))
+    try:
+        return widget.save_html(folder / "attention.html", **size)
+    except BaseException:
+        folder.rmdir()
+        raise
+
+
 def has_jupyterlab() -> bool:
     """Whether JupyterLab is installed beside this package."""
     return importlib.util.find_spec("jupyterlab") is not None
@@ -148,8 +164,12 @@ def open_lab(extra: Sequence[str] = ()) -> int:
         raise RuntimeError(
             "the lab needs JupyterLab: pip install jupyterlab (or try: attnwidget demo)"
         )
-    done = subprocess.run([sys.executable, "-m", "jupyterlab", str(_notebook()), *extra])
-    return 0 if done.returncode == 0 else 1
+    lab = subprocess.Popen([sys.executable, "-m", "jupyterlab", str(_notebook()), *extra])
+    while lab.returncode is None:
+        # JupyterLab has the interrupt too, asks whether to end, and ends its kernels.
+        with suppress(KeyboardInterrupt):
+            lab.wait()
+    return 0 if lab.returncode == 0 else 1
 
 
 def _notebook() -> Path:

@@ -38,6 +38,7 @@ UNITS = {"mm": 1.0, "in": 25.4}
 # In millimetres; a poster is smaller.
 _WIDEST = 2000.0
 _LARGEST_SCALE = 20.0
+_MOST_PIXELS = 2e8
 # Of a picture that the card saves, as of `save_png`.
 _SCALE = 2.0
 _SUFFIXES = (".svg", ".pdf", ".png")
@@ -153,7 +154,14 @@ def save_png(
     factor = number("scale", scale)
     if not 0.25 <= factor <= _LARGEST_SCALE:
         raise ValueError(f"scale: got {factor:g}, want 0.25 to {_LARGEST_SCALE:g}")
-    return written(target, png(figure(now, view, **options), factor))
+    scene = figure(now, view, **options)
+    pixels = scene.width * scene.height * (96 * factor / UNITS["in"]) ** 2
+    if pixels > _MOST_PIXELS:
+        raise ValueError(
+            f"scale: got {factor:g}, which makes {pixels / 1e6:,.0f} million pixels; want at most "
+            f"{_MOST_PIXELS / 1e6:,.0f} million: take a smaller scale or width"
+        )
+    return written(target, png(scene, factor))
 
 
 def figure_file(now: Snapshot, kind: str) -> bytes:

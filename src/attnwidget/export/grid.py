@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from attnwidget.session.snapshot import Snapshot
 
 _LARGEST, _TALLEST, _GAP = 60.0, 235.0, 1.2
+# A map with more queries for each key than this is drawn less high.
+_STEEPEST = 8.0
 # The width of a small map that has room for a number below.
 _ROOM_FOR_NUMBER = 7.0
 _BAR_ROOM = 11.0
@@ -56,7 +58,9 @@ def grid(now: Snapshot, style: Style) -> Scene:
     heads = _heads(now)
     if len(heads) < 2:
         raise ValueError("view: 'grid' shows several maps, and a single map needs no overview")
-    frame = Frame(now, style, place_of(now, mistake_words(now)))
+    # The small maps of a model's heads are without the mistake.
+    has_mistake = maps_of_one_mask(now) is not None
+    frame = Frame(now, style, place_of(now, mistake_words(now) if has_mistake else ""))
     is_by_layer = now.grid_order == "layer"
     if not is_by_layer:
         heads.sort(key=lambda each: -math.inf if math.isnan(each.value) else each.value)
@@ -69,7 +73,8 @@ def grid(now: Snapshot, style: Style) -> Scene:
     columns = max(each.head for each in heads) + 1 if is_by_layer else _columns(right - left)
     columns = min(columns, len(heads)) if not is_by_layer else columns
     rows = len(layers) if is_by_layer else -(-len(heads) // columns)
-    ratio = heads[0].map.shape[0] / heads[0].map.shape[1]
+    n_q, n_k = now.shape
+    ratio = min(n_q / n_k, _STEEPEST)
     side = min(_LARGEST, (right - left + _GAP) / columns - _GAP)
     below = SMALLEST * 1.4 if side >= _ROOM_FOR_NUMBER else 0.0
     side = max(2.0, min(side, ((_TALLEST / rows) - _GAP - below) / ratio))

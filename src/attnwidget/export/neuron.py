@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,7 +24,7 @@ from attnwidget.export.metrics import label, shorten, text_width
 from attnwidget.export.quantity import attention, blank_cells, mistaken, of_head
 from attnwidget.export.ramps import hexadecimal, indices, is_light
 from attnwidget.export.scene import Box, Cells, Scene
-from attnwidget.export.words import number, two, weight
+from attnwidget.export.words import column_format, fixed, two
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -112,17 +113,24 @@ def _columns(now: Snapshot, q: int) -> list[_Column]:
     is_plain = is_right and inputs.bias is None and inputs.softcap is None
     is_usual = is_plain and abs(inputs.scale * d_k**0.5 - 1) < 1e-6
     finite = np.abs(scores[np.isfinite(scores)])
+    lengths = p * norms
     return [
         _Column(
             f"q·k ÷ √{d_k}" if is_usual else "score",
             "score",
             scores,
             float(finite.max(initial=0)),
-            number,
+            column_format(scores),
         ),
-        _Column("softmax = p", "p", p, 1.0, weight, is_weight=True),
-        _Column("‖v‖", "‖v‖", norms, float(norms.max(initial=0)), number),
-        _Column("p·‖v‖", "p·‖v‖", p * norms, float(np.nan_to_num(p * norms).max()), number),
+        _Column("softmax = p", "p", p, 1.0, partial(fixed, digits=3), is_weight=True),
+        _Column("‖v‖", "‖v‖", norms, float(norms.max(initial=0)), column_format(norms)),
+        _Column(
+            "p·‖v‖",
+            "p·‖v‖",
+            lengths,
+            float(np.nan_to_num(lengths).max()),
+            column_format(lengths),
+        ),
     ]
 
 

@@ -7,7 +7,7 @@ import hashlib
 import html
 import json
 import os
-import tempfile
+import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -58,7 +58,8 @@ const state = JSON.parse(document.getElementById("state").textContent);
 await openSaved({ el: document.getElementById("attention") }, state);
 """
 _MODULE = """
-const state = JSON.parse({state});
+const state = {state};
+state.css = {css};
 export const render = ({{ el, signal }}) => openSaved({{ el, signal }}, state);
 export default {{ render }};
 """
@@ -98,9 +99,8 @@ def page(state: str, title: str, now: Snapshot) -> str:
 
 def module(state: str) -> str:
     """Return the module of a state in JSON: anywidget's `render`, with its stylesheet inside."""
-    content = {**json.loads(state), "css": _built("widget.css")}
-    text = json.dumps(json.dumps(content, separators=(",", ":")))
-    return _built("page.js") + _MODULE.format(state=text)
+    # JSON in ASCII is JavaScript.
+    return _built("page.js") + _MODULE.format(state=state, css=json.dumps(_built("widget.css")))
 
 
 def _write(
@@ -122,23 +122,20 @@ def _write(
             "which the head on screen needs"
         ) from None
     data = build(state.text()).encode("utf-8", "replace")
+    real = target.resolve()
+    if real.exists() and not real.is_file():
+        real.write_bytes(data)  # such as /dev/stdout, which no file may replace
+        return target
     # A file that is written in part would take the place of a whole one.
-    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    temporary = real.parent / f".attnwidget-{secrets.token_hex(8)}"
     try:
-        with os.fdopen(handle, "wb") as file:
+        with temporary.open("xb") as file:
             file.write(data)
-        os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, target)
+        os.replace(temporary, real)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
     return target
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def _title(now: Snapshot) -> str:

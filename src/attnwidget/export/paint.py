@@ -81,7 +81,10 @@ def painted(scene: Scene) -> Figure:
     """Return a scene as a figure of matplotlib, in the size of the scene."""
     from matplotlib.figure import Figure
 
-    figure = Figure((scene.width / _INCH, scene.height / _INCH), facecolor=scene.background)
+    size = scene.width / _INCH, scene.height / _INCH
+    # The settings of a user's style change nothing here: the scene says where everything is.
+    figure = Figure(size, facecolor=scene.background)
+    figure.set_layout_engine("none")
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set_axis_off()
     axes.set_xlim(0, scene.width)
@@ -137,7 +140,8 @@ def _cells(item: Cells, axes: Axes, common: dict[str, Any], fonts: list[str]) ->
     if item.is_image:
         limits = axes.get_xlim(), axes.get_ylim()
         extent = (item.x, right, bottom, item.y)
-        axes.imshow(item.colors, extent=extent, interpolation="none", aspect="auto", **common)
+        style: dict[str, Any] = {"interpolation": "none", "aspect": "auto"}
+        axes.imshow(item.colors, extent=extent, origin="upper", **style, **common)
         axes.set_xlim(limits[0])
         axes.set_ylim(limits[1])
         return

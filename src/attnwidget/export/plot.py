@@ -58,7 +58,9 @@ def plot(
     colors = PALETTES[palette]
     if axes is None:
         axes = Figure(layout="constrained").add_subplot()
-    axes.imshow(colored(drawn, colors, now.cmap), interpolation="nearest", aspect="equal")
+    axes.imshow(
+        colored(drawn, colors, now.cmap), interpolation="nearest", aspect="equal", origin="upper"
+    )
     _draw_hatching(axes, drawn, colors)
     _label(axes, Tokens(now, colors), drawn.data.shape)
     if title is None:

@@ -11,7 +11,7 @@ import numpy as np
 
 from attnwidget.export.chunks import Chunks, rounded
 from attnwidget.export.page_words import bound, layer_names, mistake_words
-from attnwidget.maths.attention import scores, softmax
+from attnwidget.maths.attention import scores
 from attnwidget.session.commands import Reset, Set
 from attnwidget.sources.api import stack_layers
 from attnwidget.wire.pack import pack_layers
@@ -192,13 +192,17 @@ class _Writer:
         kept = {name: array for name, array in arrays.items() if array is not None}
         is_rounded, error = self._is_rounded, 0.0
         if is_rounded:
-            error = _rounding_error(view, kept)
+            error = _rounding_error(view)
             is_rounded = error <= _TOLERANCE
         self._error = max(self._error, error if is_rounded else 0.0)
         return {
             "layer": view.layer,
             "head": view.head,
-            "arrays": {k: self._chunks.place(a, rounded=is_rounded) for k, a in kept.items()},
+            # Given weights are exact, because a mask may divide small weights by a small sum.
+            "arrays": {
+                k: self._chunks.place(a, rounded=is_rounded and k != "weights")
+                for k, a in kept.items()
+            },
             "softcap": inputs.softcap,
             "scale": float(inputs.scale),
             "temperature": float(inputs.temperature),
@@ -225,7 +229,9 @@ class _Writer:
             if len(stack["heads"]) == 1 and shown[0].n_heads > 1:
                 facts.append("The other heads of the layer are not in this page.")
         if self._is_rounded:
-            facts.append(f"Weights are right to {bound(self._error)} in this page.")
+            facts.append(
+                f"Weights in this page differ from Python's by at most {bound(self._error)}."
+            )
         # The line on the card is short, and what is missing is not seen elsewhere.
         return " ".join([*facts, notice]).strip()
 
@@ -303,12 +309,17 @@ def _is_stacked(now: Snapshot) -> bool:
     return now.inputs.Q is not None and now.inputs.Q.ndim > 2
 
 
-def _rounding_error(view: Snapshot, kept: Mapping[str, NDArray]) -> float:
-    """Return how far a weight that the page computes is from the weight in Python."""
+def _rounding_error(view: Snapshot) -> float:
+    """Return how far a weight of the page may be from the weight in Python, under any mask.
+
+    If each score of a row, divided by the temperature, differs by at most δ, then the softmax over
+    any of the keys differs by at most tanh(δ / 2). The weight of a key is the logistic function of
+    a difference: the key's score minus the log-sum-exp of the other scores. The difference changes
+    by at most 2δ, and the logistic function is steepest at 0. Given weights are not rounded.
+    """
     inputs = view.inputs
-    right = view.evolve(own=np.zeros_like(view.own)).maps.attention
     if inputs.weights is not None:
-        return float(np.abs(rounded(kept["weights"]) - right).max(initial=0))
+        return 0.0
     bias = None if inputs.bias is None else rounded(inputs.bias)
     if inputs.Q is None or inputs.K is None:
         assert bias is not None
@@ -316,8 +327,10 @@ def _rounding_error(view: Snapshot, kept: Mapping[str, NDArray]) -> float:
     else:
         Q, K = rounded(inputs.Q), rounded(inputs.K)
         logits = scores(Q, K, scale=inputs.scale, softcap=inputs.softcap, bias=bias)
-    weights = softmax(logits, inputs.locked, temperature=inputs.temperature)
-    return float(np.abs(weights - right).max(initial=0))
+    right = inputs.scores(np.float64)
+    differs = np.isfinite(right) | np.isfinite(logits)
+    most = float(np.abs(np.subtract(logits, right, where=differs, out=np.zeros(right.shape))).max())
+    return float(np.tanh(most / inputs.temperature / 2)) if inputs.temperature else 1.0
 
 
 def _json(value: Any) -> Any:

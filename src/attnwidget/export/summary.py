@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from attnwidget.export.words import fixed
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -72,7 +74,7 @@ def _weights(now: Snapshot) -> str:
     order = _largest(weights.ravel())
     queries, keys = now.source.tokens, now.source.key_tokens or now.source.tokens
     cells = [
-        f"{_name(queries[at // n_k])} → {_key(keys, at % n_k)} {weights.flat[at]:.2f}"
+        f"{_name(queries[at // n_k])} → {_key(keys, at % n_k)} {fixed(weights.flat[at], 2)}"
         for at in order
         if weights.flat[at] > 0
     ]

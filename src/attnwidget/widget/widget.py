@@ -555,11 +555,13 @@ class AttentionWidget(FigureMethods, SessionMirror):
         """Write the card as one HTML file that needs no Python and no network; return its path.
 
         The page opens from disk. Masks, numbers, presets, undo, mistakes, Steps and every own view
-        work in it, and the edits are kept until it is closed. Another sentence, other sizes and
-        seeds, and BertViz's views need Python, and the page says so. Of a model, all captured
-        heads are in the file, rounded to 65,536 steps an array; the page states the error of a
-        weight. If they need more than `max_bytes`, the layers nearest to the layer on screen
-        are in the file, and the page names the others. `title` is the title of the page.
+        work in it, and the edits are kept until it is closed or loaded again. Another sentence,
+        other sizes and seeds, figures and BertViz's views need Python, and the page says so.
+
+        Of a model, all captured heads are in the file, rounded to 65,536 steps an array. Given
+        weights are exact. The page states how far a weight may differ under any mask. If the heads
+        need more than `max_bytes`, the layers nearest to the layer on screen are in the file, and
+        the page names the others. `title` is the title of the page.
 
         Raises
         ------
