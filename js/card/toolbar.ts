@@ -1,9 +1,7 @@
 /** The head of the card. Each control keeps its place in every view and state: a control without a use is disabled. */
 
 import type { Store } from "../state/store";
-import { needsPython } from "../state/waiting";
 import { h, text } from "../ui/dom";
-import { createFigureMenu } from "./figure-menu";
 import { createPickers } from "./pickers";
 import { createPresets } from "./presets";
 import { createRegroup } from "./regroup";
@@ -23,8 +21,6 @@ export function createToolbar(parent: HTMLElement, store: Store, every: Views, e
   const presets = createPresets(store, env);
   const regroup = createRegroup(store, env);
   const undo = createUndoButtons(store, env);
-  const figures = createFigureMenu(store, env);
-  undo.element.append(figures.element);
   createStatus(titles, store, env);
   parent.append(
     h("div", { class: "aw-tools" }, titles, views.element, pickers.element),
@@ -44,14 +40,7 @@ export function createToolbar(parent: HTMLElement, store: Store, every: Views, e
     presets.update(reason);
     regroup.update(model);
     undo.update(reason);
-    figures.update(withoutFigure(store));
   }
   store.subscribe(update, env.signal);
   update();
-}
-
-/** Why the view on screen cannot be saved as a figure; "" if it can be saved. */
-function withoutFigure(store: Store): string {
-  if (store.saved) return needsPython("figures");
-  return store.get("view").startsWith("bertviz") ? "BertViz's own views have no figure" : "";
 }

@@ -72,7 +72,7 @@ export function createPlace(
   });
   for (const kind of ["focus", "blur"] as const) {
     listen(box, kind, () => {
-      isFocused = kind === "focus" && box.matches(":focus-inText");
+      isFocused = kind === "focus" && box.matches(":focus-visible");
       changed();
     });
   }
