@@ -80,9 +80,18 @@ class Desk:
         return self._server()
 
     def take(self, look: Look, *, fresh: bool) -> Seat:
-        """Hand out a page with JupyterLab loaded, never one used before if `fresh`."""
+        """Hand out a page with JupyterLab loaded, never one used before if `fresh`.
+
+        A page that was used before has the size and the media that `look` names, because a test
+        may have changed both.
+        """
         seat = None if fresh else self._idle.pop(look, None)
-        return seat or self._load(look)
+        if seat is None:
+            return self._load(look)
+        width, height = look.viewport
+        seat.page.set_viewport_size({"width": width, "height": height})
+        seat.page.emulate_media(color_scheme="null", forced_colors="null", reduced_motion="null")
+        return seat
 
     def give(self, seat: Seat, *, sound: bool) -> None:
         """Take a page back, to keep it if it is sound."""
