@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import nbformat
 from labnotebook import Notebook
+from playwright.sync_api import Error as PlaywrightError
 from watch import Watch
 
 if TYPE_CHECKING:
@@ -34,6 +35,13 @@ CHROMIUM = (
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 )
 RESTORED = "() => globalThis.jupyterapp?.restored?.then(() => true)"
+CLOSE_SIDEBARS = """() => {
+  jupyterapp.shell.collapseLeft();
+  jupyterapp.shell.collapseRight();
+}"""
+# What a failed test says of its page: the sizes decide which controls a card shows.
+SIZES = """() => `window ${innerWidth} x ${innerHeight}, cards ${
+  [...document.querySelectorAll('.aw-root')].map(card => card.clientWidth)}`"""
 
 
 def launch(playwright: Playwright) -> Browser:
@@ -83,14 +91,18 @@ class Desk:
         """Hand out a page with JupyterLab loaded, never one used before if `fresh`.
 
         A page that was used before has the size and the media that `look` names, because a test
-        may have changed both.
+        may have changed both. The sidebars are closed, because cards are narrower beside a sidebar.
         """
         seat = None if fresh else self._idle.pop(look, None)
         if seat is None:
-            return self._load(look)
-        width, height = look.viewport
-        seat.page.set_viewport_size({"width": width, "height": height})
-        seat.page.emulate_media(color_scheme="null", forced_colors="null", reduced_motion="null")
+            seat = self._load(look)
+        else:
+            width, height = look.viewport
+            seat.page.set_viewport_size({"width": width, "height": height})
+            seat.page.emulate_media(
+                color_scheme="null", forced_colors="null", reduced_motion="null"
+            )
+        seat.page.evaluate(CLOSE_SIDEBARS)
         return seat
 
     def give(self, seat: Seat, *, sound: bool) -> None:
@@ -204,8 +216,9 @@ class Lab:
         return [problem for watch in self._watches() for problem in watch.drain()]
 
     def console(self) -> str:
-        """Return the recent console of every open page."""
-        return "\n".join(line for watch in self._watches() for line in watch.console)
+        """Return the recent console of every open page, and the sizes of its cards."""
+        lines = [line for watch in self._watches() for line in watch.console]
+        return "\n".join([*lines, *(_sizes(seat.page) for seat, _ in self._open)])
 
     def close(self) -> None:
         """Close the notebooks with their kernels; raise what went wrong and nobody reported."""
@@ -229,3 +242,10 @@ class Lab:
 
     def _watches(self) -> list[Watch]:
         return [seat.watch for seat, _ in self._open] + [watch for _, watch in self._plain]
+
+
+def _sizes(page: Page) -> str:
+    try:
+        return str(page.evaluate(SIZES))
+    except PlaywrightError as error:
+        return f"the page does not say its sizes: {error}"

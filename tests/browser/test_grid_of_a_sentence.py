@@ -80,3 +80,11 @@ def test_the_mask_and_the_mistake_are_in_every_head(opened):
     expect(view.root.get_by_label("mistake", exact=True)).to_have_value("wrong-axis")
     view.root.get_by_label("undo (Ctrl+Z)").click()
     opened.run_until("print(w.mask.any())", "False")
+
+
+def test_the_large_map_ends_inside_of_the_card(opened):
+    view = MapView(opened)
+    large, foot = view.root.locator(".aw-grid-large"), view.root.locator(".aw-foot")
+    expect(large).to_be_visible()
+    panel, below = large.bounding_box(), foot.bounding_box()
+    assert panel["y"] + panel["height"] <= below["y"]

@@ -127,6 +127,8 @@ export function createLarge(root: HTMLElement, store: Store) {
       const top = button.getBoundingClientRect().top - root.getBoundingClientRect().top;
       const lowest = list.offsetTop + list.offsetHeight - element.offsetHeight;
       element.style.top = `${Math.max(list.offsetTop, Math.min(top, lowest))}px`;
+      // The card of a few heads gets the room that the panel needs.
+      root.style.minHeight = `${list.offsetTop + element.offsetHeight}px`;
     },
   };
 }

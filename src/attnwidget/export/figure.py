@@ -39,6 +39,8 @@ UNITS = {"mm": 1.0, "in": 25.4}
 _WIDEST = 2000.0
 _LARGEST_SCALE = 20.0
 _MOST_PIXELS = 2e8
+# Of a picture that the card saves, as of `save_png`.
+_SCALE = 2.0
 _SUFFIXES = (".svg", ".pdf", ".png")
 
 
@@ -160,3 +162,14 @@ def save_png(
             f"{_MOST_PIXELS / 1e6:,.0f} million: take a smaller scale or width"
         )
     return written(target, png(scene, factor))
+
+
+def figure_file(now: Snapshot, kind: str) -> bytes:
+    """Return the view on screen as the bytes of a file: "svg", "pdf" or "png"."""
+    choice("kind", kind, ("svg", "pdf", "png"))
+    file = io.BytesIO()
+    if kind == "png":
+        save_png(now, file, None, _SCALE)
+    else:
+        {"svg": save_svg, "pdf": save_pdf}[kind](now, file, None)
+    return file.getvalue()

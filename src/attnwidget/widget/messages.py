@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from attnwidget.bertviz.of_source import bertviz_document
+from attnwidget.export.figure import figure_file
 from attnwidget.maths.strongest import Lines
 from attnwidget.maths.thumbnails import make_grid, parts
 from attnwidget.maths.validate import index
@@ -32,7 +33,7 @@ def answer(now: Snapshot, question: dict[str, Any]) -> Message | None:
     A state and its source never change, so no lock is held while maps are computed. Raises
     TypeError or ValueError in words for whoever asked.
     """
-    answers = {"bertviz": _bertviz, "grid": _grid, "lines": _lines}
+    answers = {"bertviz": _bertviz, "figure": _figure, "grid": _grid, "lines": _lines}
     function = answers.get(question.get("type", ""))
     return None if function is None else function(now, question)
 
@@ -66,6 +67,10 @@ def _bertviz(now: Snapshot, question: dict[str, Any]) -> Message:
     kind = question.get("kind", "")
     html = bertviz_document(now.source, kind, now.layer, now.head, options)
     return {}, [html.encode()]
+
+
+def _figure(now: Snapshot, question: dict[str, Any]) -> Message:
+    return {}, [figure_file(now, question.get("kind", ""))]
 
 
 def _lines(now: Snapshot, question: dict[str, Any]) -> Message:
