@@ -1,7 +1,7 @@
 /** The menu of figures: Python draws the view on screen, and the page downloads the file or copies the picture. */
 import type { Store } from "../state/store";
 import { needsPython } from "../state/waiting";
-import { onPress } from "../ui/button";
+import { disable, iconButton, onPress } from "../ui/button";
 import { h, text } from "../ui/dom";
 import { createPopover } from "../ui/popover";
 import type { Scope } from "../ui/scope";
@@ -10,8 +10,8 @@ const LABEL = "save a figure of this view";
 const KINDS = { svg: "image/svg+xml", pdf: "application/pdf", png: "image/png" } as const;
 type Kind = keyof typeof KINDS;
 
-export function createFigureMenu(parent: HTMLElement, store: Store, scope: Scope): void {
-  const button = h("button", { class: "aw-figure-button", "aria-label": LABEL }, "figure ▾");
+export function createFigureMenu(store: Store, scope: Scope) {
+  const button = iconButton("figure", LABEL, () => {}, scope);
   const status = h("p", { role: "status" });
   const panel = h("div", { class: "aw-menu aw-figures", role: "dialog", "aria-label": "figure" });
   for (const kind of Object.keys(KINDS) as Kind[]) {
@@ -36,14 +36,20 @@ export function createFigureMenu(parent: HTMLElement, store: Store, scope: Scope
     }
   }
 
-  const update = () => {
-    const reason = store.saved ? needsPython("figures") : "";
-    button.disabled = reason !== "";
-    button.title = reason || LABEL;
+  return {
+    elements: [button, panel],
+    update() {
+      const reason = withoutFigure(store);
+      disable(button, reason !== "", reason || LABEL);
+      button.disabled = reason !== "";
+    },
   };
-  parent.append(button, panel);
-  store.subscribe(update, scope.signal);
-  update();
+}
+
+/** Why the view on screen cannot be saved as a figure; "" if the view can be saved. */
+function withoutFigure(store: Store): string {
+  if (store.saved) return needsPython("figures");
+  return store.get("view").startsWith("bertviz") ? "BertViz's own views have no figure" : "";
 }
 
 function download(file: Blob, name: string): void {

@@ -1,4 +1,4 @@
-/** The text in the foot of the card: the number of masked cells, the keyboard help and the sums of the rows. */
+/** The foot of the card: the number of masked cells, the keyboard help and the sums of the rows. */
 
 import type { Store } from "../state/store";
 import { fill, h, text } from "../ui/dom";
@@ -58,11 +58,10 @@ export function createFooter(
       [sumsOfOpenRows.length ? range : "", emptyRows ? emptyText : ""].filter(Boolean).join(" · "),
     );
   }
-  const legend = () => {
-    const view = currentView(views, store);
-    for (const part of [masked, keys, sums]) part.hidden = !view?.parts.includes("counts");
-    fill(keys, store.get("view"), () => (view?.keys ?? []).map(([name, does]) => key(name, does)));
-  };
+  const legend = () =>
+    fill(keys, store.get("view"), () =>
+      (currentView(views, store)?.keys ?? []).map(([name, does]) => key(name, does)),
+    );
   legend();
   store.subscribe((change) => {
     legend();

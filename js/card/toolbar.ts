@@ -2,6 +2,7 @@
 
 import type { Store } from "../state/store";
 import { h, text } from "../ui/dom";
+import { createFigureMenu } from "./figure-menu";
 import { createPickers } from "./pickers";
 import { createPresets } from "./presets";
 import { createRegroup } from "./regroup";
@@ -21,6 +22,8 @@ export function createToolbar(parent: HTMLElement, store: Store, every: Views, e
   const presets = createPresets(store, env);
   const regroup = createRegroup(store, env);
   const undo = createUndoButtons(store, env);
+  const figures = createFigureMenu(store, env);
+  undo.element.append(...figures.elements);
   createStatus(titles, store, env);
   parent.append(
     h("div", { class: "aw-tools" }, titles, views.element, pickers.element),
@@ -40,6 +43,7 @@ export function createToolbar(parent: HTMLElement, store: Store, every: Views, e
     presets.update(reason);
     regroup.update(model);
     undo.update(reason);
+    figures.update();
   }
   store.subscribe(update, env.signal);
   update();

@@ -15,8 +15,8 @@ export type ViewName =
   | "bertviz-model"
   | "bertviz-neuron";
 
-/** Parts of the card that a view uses: the mask's buttons, the experiments and in them the mistakes, the counts in the foot, the pickers of a layer and a head. */
-export type Part = "edits" | "lab" | "mistakes" | "counts" | "layer" | "head";
+/** Parts of the card that a view uses: the mask's buttons, the experiments and in them the mistakes, the foot, the pickers of a layer and a head. */
+export type Part = "edits" | "lab" | "mistakes" | "foot" | "layer" | "head";
 
 /** Everything that a part of the card needs besides its element and the store. */
 export interface Env extends Scope {
@@ -37,7 +37,7 @@ export interface View {
   group?: string;
   /** Arrays of the head without which the view cannot be drawn. */
   needs: readonly ("Q" | "K" | "V")[];
-  /** The parts of the card that the view uses; the counts are hidden in the other views, and the rest is disabled. A view of a group has no foot. */
+  /** The parts of the card that the view uses; the foot is hidden in the other views, and the rest is disabled. */
   parts: readonly Part[];
   /** The help in the foot: keys or gestures, each with its action. */
   keys?: readonly (readonly [key: string, does: string])[];

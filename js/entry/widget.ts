@@ -2,7 +2,6 @@
 import type { AnyModel } from "@anywidget/types";
 import { createBadge } from "../card/badge";
 import { createExperiments } from "../card/experiments";
-import { createFigureMenu } from "../card/figure-menu";
 import { createFooter } from "../card/footer";
 import { createGenerated } from "../card/generated";
 import { createMistakes } from "../card/mistakes";
@@ -147,7 +146,6 @@ function fill(
   createMistakes(lab, store, VIEWS, env);
   createReport(below, store, env);
   createFooter(foot, store, VIEWS, env);
-  createFigureMenu(foot, store, env);
 
   const badge = createBadge(store, VIEWS, env);
   let open = "";
@@ -162,7 +160,7 @@ function fill(
     ending.abort();
     ending = new AbortController();
     body.replaceChildren(badge);
-    foot.hidden = !view || view.group !== undefined;
+    foot.hidden = !view?.parts.includes("foot");
     if (view && view.name !== name) [previous, name] = [name, view.name];
     const until = scope.until(ending.signal);
     if (!view || why) body.append(h("p", { class: "aw-where" }, `${why}.`));

@@ -8,6 +8,7 @@ const PATHS = {
   next: "M6 3l5 5-5 5",
   dock: "M2.5 3.5h11v9h-11zM9.5 3.5v9",
   fold: "M4 6.5l4 4 4-4",
+  figure: "M8 2.5v7M5 7l3 3 3-3M3 13h10",
   dice: "M3 3h10v10H3zM6 6h.01M10 6h.01M8 8h.01M6 10h.01M10 10h.01",
 } as const;
 

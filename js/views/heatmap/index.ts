@@ -17,7 +17,7 @@ export const view: View = {
   name: "heatmap",
   label: "Heatmap",
   needs: [],
-  parts: ["edits", "lab", "mistakes", "counts", "layer", "head"],
+  parts: ["edits", "lab", "mistakes", "foot", "layer", "head"],
   keys: [
     ["←↑↓→", "move"],
     ["space", "mask"],

@@ -34,7 +34,7 @@ export const view: View = {
   name: "steps",
   label: "Steps",
   needs: ["Q", "K", "V"],
-  parts: ["edits", "lab", "mistakes", "counts", "layer", "head"],
+  parts: ["edits", "lab", "mistakes", "foot", "layer", "head"],
   keys: [
     ["drag", "a number"],
     ["type", "another"],
