@@ -24,7 +24,7 @@ CELLS = st.lists(st.tuples(st.integers(0, N_Q - 1), st.integers(0, N_K - 1)), ma
 
 
 @given(
-    st.lists(st.tuples(CELLS, st.booleans()), max_size=8),
+    st.lists(st.tuples(CELLS, st.booleans(), st.booleans()), max_size=8),
     st.sampled_from([(), (3,)]),
     st.sampled_from([1.0, 0.7]),
 )
@@ -34,11 +34,13 @@ def test_a_sequence_of_masks(steps, heads, temperature):
     Q, K, V = (rng.standard_normal(shape) for shape in shapes)
     inputs = HeadInputs(Q, K, V, SCALE, temperature=temperature)
     sequence = [HeadMaps(inputs, np.zeros((N_Q, N_K), bool))]
-    for cells, is_read in steps:
+    for cells, is_read, are_rows_known in steps:
         mask = sequence[-1].mask.copy()
         for query, key in cells:
             mask[query, key] ^= True
-        before, after = sequence[-1], sequence[-1].remasked(mask)
+        touched = np.unique(np.array([query for query, _ in cells], int))
+        before = sequence[-1]
+        after = before.remasked(mask, touched if are_rows_known else None)
         differ = np.flatnonzero((before.mask != mask).any(axis=1))
         np.testing.assert_array_equal(after.rows_since(before), differ)
         np.testing.assert_array_equal(after.rows_since(sequence[0]), np.flatnonzero(mask.any(1)))

@@ -70,7 +70,7 @@ class Toggle:
             raise ValueError(f"toggle: the model itself masks ({query}, {key}); it stays masked")
         own = now.own.copy()
         own[query, key] ^= True
-        return with_mask(now, own)
+        return with_mask(now, own, among=np.array([query]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +95,8 @@ class PaintCells:
         mask = now.maps.mask.copy()
         mask.flat[self.on] = True
         mask.flat[self.off] = False
-        return with_mask(now, around_locked(now, mask), presets, self.stroke)
+        rows = np.unique(np.concatenate([self.on, self.off]) // now.shape[1])
+        return with_mask(now, around_locked(now, mask), presets, self.stroke, rows)
 
 
 @dataclass(frozen=True, eq=False)

@@ -52,12 +52,13 @@ class HeadMaps:
         """Attention · V, (n_q, d_v); None where the inputs have no V."""
         return None if self._output is None else self._output.whole
 
-    def remasked(self, mask: NDArray[np.bool_]) -> HeadMaps:
+    def remasked(self, mask: NDArray[np.bool_], among: NDArray[np.intp] | None = None) -> HeadMaps:
         """Return the maps under another mask (n_q, n_k); rows with the same mask stay as they are.
 
-        Only the rows whose mask differs are computed.
+        Only the rows whose mask differs are computed. With `among`, which is sorted, all other rows
+        have the same mask in both, and are not compared.
         """
-        rows = changed_rows(self.mask, mask)
+        rows = changed_rows(self.mask, mask, among)
         after = HeadMaps.__new__(HeadMaps)
         after.__dict__ = {**self.__dict__, "mask": _frozen(mask), "_last": (self.mask, rows)}
         if not rows.size:
@@ -97,9 +98,13 @@ class HeadMaps:
             attention[whole] = given[rows[whole]]
 
 
-def changed_rows(before: NDArray[np.bool_], after: NDArray[np.bool_]) -> NDArray[np.intp]:
-    """Return the query rows in which two masks of one shape differ."""
-    return np.flatnonzero((before != after).any(axis=1))
+def changed_rows(
+    before: NDArray[np.bool_], after: NDArray[np.bool_], among: NDArray[np.intp] | None = None
+) -> NDArray[np.intp]:
+    """Return the query rows, of the rows `among` or of all, in which two masks differ."""
+    if among is None:
+        return np.flatnonzero((before != after).any(axis=1))
+    return among[(before[among] != after[among]).any(axis=1)]
 
 
 def _frozen(array: NDArray) -> NDArray:

@@ -54,12 +54,14 @@ class Patched:
 
     def replaced(self, rows: NDArray[np.intp], values: NDArray) -> Patched:
         """Return the array with other values (..., len(rows), d) in `rows`, which are sorted."""
-        base, patched, _ = self._parts
+        base, patched, patched_values = self._parts
         all_rows = np.union1d(patched, rows)
         if all_rows.size > _MOST_ROWS:
-            after = self.whole.copy()
-            after[..., rows, :] = values
-            return Patched(after)
+            whole = base.copy()
+            if patched_values is not None:
+                whole[..., patched, :] = patched_values
+            whole[..., rows, :] = values
+            return Patched(whole)
         merged = self.take(all_rows)
         merged[..., np.searchsorted(all_rows, rows), :] = values
         return Patched(base, all_rows, merged)

@@ -92,15 +92,18 @@ class Snapshot:
     generated: Generation | None = None
     title: str = ""
 
-    def evolve(self, **changes: Any) -> Snapshot:
-        """Return the state with other fields, and with every computed value that stays the same."""
+    def evolve(self, *, among: NDArray[np.intp] | None = None, **changes: Any) -> Snapshot:
+        """Return the state with other fields, and with every computed value that stays the same.
+
+        `among` are the rows in which a new mask `own` can differ, sorted; None for all rows.
+        """
         after = replace(self, **changes)
         changed = {n for n in _FIELDS if getattr(after, n) is not getattr(self, n)}
         for name, needed in _COMPUTED.items():
             if name in self.__dict__ and not changed & needed:
                 after.__dict__[name] = self.__dict__[name]
         if "maps" in self.__dict__ and changed & _COMPUTED["maps"] == {"own"}:
-            after.__dict__["maps"] = self.maps.remasked(after._mask)
+            after.__dict__["maps"] = self.maps.remasked(after._mask, among)
         return after
 
     # The map on screen

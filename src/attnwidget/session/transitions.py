@@ -153,12 +153,17 @@ def with_mask(
     own: NDArray[np.bool_],
     presets: Mapping[str, Any] | None = None,
     stroke: Hashable = None,
+    among: NDArray[np.intp] | None = None,
 ) -> Snapshot:
-    """Return the state under another mask; edits of one `stroke` undo together."""
+    """Return the state under another mask; edits of one `stroke` undo together.
+
+    `among` are the rows in which the masks can differ, sorted; None for all rows.
+    """
     presets = now.presets if presets is None else presets
-    if np.array_equal(own, now.own) and presets == now.presets:
+    rows = slice(None) if among is None else among
+    if np.array_equal(own[rows], now.own[rows]) and presets == now.presets:
         return now
-    after = now.evolve(own=own, presets=presets)
+    after = now.evolve(own=own, presets=presets, among=among)
     is_seen = presets != now.presets or after.maps.rows_since(now.maps).size > 0
     return after.evolve(history=now.recorded(stroke)) if is_seen else after
 
