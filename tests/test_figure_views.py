@@ -73,6 +73,14 @@ def test_lines_of_a_model_follow_the_mask_of_the_shown_head():
     assert len(full[1]) == 1
 
 
+def test_lines_of_a_model_name_the_one_head_with_the_mistake():
+    w = AttentionWidget.from_model(ENCODERS["bert"](), tokenizer(), "the cat sat on", head=1)
+    w.mistake = "wrong-axis"
+    assert any("head 1 with the mistake wrong-axis" in t for t in texts(saved(w, view="lines")))
+    w.heads_on = [0]
+    assert not any("mistake" in text for text in texts(saved(w, view="lines")))
+
+
 def test_heads_on_paper_are_told_apart_by_dashes():
     w = AttentionWidget("a b c", n_heads=3, d_k=2)
     svg = saved(w, view="lines", palette="print")

@@ -38,9 +38,8 @@ def lines(now: Snapshot, style: Style) -> Scene:
     """Return the lines of a layer, of the heads that are switched on, as a figure."""
     n_heads = now.shown_layer.n_heads
     heads = tuple(range(n_heads)) if now.heads_on is None else now.heads_on
-    frame = Frame(
-        now, style, place_of(now, layer_and_head(now, has_head=False), mistake_words(now))
-    )
+    place = place_of(now, layer_and_head(now, has_head=False), _mistake(now, heads))
+    frame = Frame(now, style, place)
     tokens, palette, canvas = Tokens(now, style.palette), style.palette, frame.canvas
     n_q, n_k = now.shape
     row = min(_ROW, _TALLEST / max(n_q, n_k))
@@ -86,6 +85,14 @@ def head_color(head: int) -> str:
         return int(np.floor(255 * (lightness - a * max(-1, min(k - 3, 9 - k, 1))) + 0.5))
 
     return f"#{channel(0):02x}{channel(8):02x}{channel(4):02x}"
+
+
+def _mistake(now: Snapshot, heads: tuple[int, ...]) -> str:
+    """Return which mistake is drawn, and in which head where the others are without the mistake."""
+    words = mistake_words(now)
+    if not words or now.maps.attention.ndim > 2 or now.shown_layer.n_heads == 1:
+        return words
+    return f"head {now.head} {words}" if now.head in heads else ""
 
 
 def _weights(now: Snapshot, head: int) -> NDArray:

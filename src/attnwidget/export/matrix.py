@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from attnwidget.export.frame import LABEL, SMALL, SMALLEST
+from attnwidget.export.frame import LABEL, MARGIN, SMALL, SMALLEST
 from attnwidget.export.metrics import POINT, shorten, text_width
 from attnwidget.export.ramps import indices, is_light
 from attnwidget.export.scene import Box, Cells, Polygon, Strokes, hatching
@@ -178,7 +178,7 @@ def _draw_names(frame: Frame, matrix: Matrix) -> None:
     canvas, palette = frame.canvas, frame.style.palette
     top = matrix.y - matrix.head + LABEL * 0.6
     canvas.text(matrix.x, top, matrix.title, LABEL, palette.text, is_bold=True)
-    room = max(matrix.across + 4.5, 16.0)
+    room = min(max(matrix.across + 4.5, 16.0), frame.style.width - MARGIN - matrix.x)
     note = shorten(matrix.note, room, SMALL)
     canvas.text(matrix.x, top + LABEL * 1.1, note, SMALL, palette.muted)
     (w, h), step = matrix.cell, max(1, int(np.ceil(SMALL / matrix.cell[1])))
