@@ -236,7 +236,7 @@ def holds(widget):
 
 
 @pytest.mark.parametrize("name", SOURCES)
-@settings(max_examples=120, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_an_arbitrary_message_changes_nothing_unless_it_is_a_command(name, data):
     widget = SOURCES[name]()
@@ -256,7 +256,7 @@ def test_an_arbitrary_message_changes_nothing_unless_it_is_a_command(name, data)
 
 
 @pytest.mark.parametrize("name", [each for each in SOURCES if each != "comparison"])
-@settings(max_examples=60, suppress_health_check=list(HealthCheck))
+@settings(max_examples=30, suppress_health_check=list(HealthCheck))
 @given(question=questions, sender=st.sampled_from(["p:1", "q:77"]))
 def test_every_question_is_answered(name, question, sender):
     widget = SOURCES[name]()
