@@ -16,7 +16,7 @@ export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 export HF_HUB_OFFLINE := 1
 
-.PHONY: lab test check unit browser bench models-table pictures build format clean
+.PHONY: lab test check unit browser bench models-table pictures lite build format clean
 
 lab: $(VENV)/.installed build
 	$(PY) -m jupyterlab --LabApp.default_url=/lab/tree/$(LAB_NOTEBOOK) --ip=127.0.0.1 --port=0 $(if $(filter no,$(BROWSER)),--no-browser) $(AS_ROOT)
@@ -47,6 +47,11 @@ models-table: $(VENV)/.installed build
 # The pictures of docs/, from cards in a real JupyterLab.
 pictures: $(VENV)/.installed $(VENV)/.chromium build
 	$(PY) scripts/pictures.py
+
+# The lab for browsers without a server, in build/lite: a JupyterLite site and a page of marimo.
+lite: $(VENV)/.installed $(VENV)/.chromium build
+	$(PY) scripts/lite.py
+	$(PY) -m pytest scripts/lite_check.py
 
 build: src/attnwidget/static/widget.js
 

@@ -10,15 +10,11 @@ import numpy as np
 import pytest
 import torch
 from bertviz import head_view, model_view
+from hostile import HOSTILE
 
 from attnwidget.bertviz import maps as maps_module
 from attnwidget.bertviz import page as page_module
 from attnwidget.bertviz.document import Document, document
-
-HOSTILE = [
-    "</script>", "<img src=x onerror=alert(1)>", "", "🙂", "שלום", "a" * 300, "\u2028\u2029",
-    "<!--<script>", "PYTHON_PARAMS", "; // HACK: ", "[[libraries]]", "\ud800", '"\\n', "\n",
-]  # fmt: skip
 
 
 def maps(n_layers, n_heads, n, seed=0):

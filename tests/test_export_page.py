@@ -10,16 +10,12 @@ import re
 
 import numpy as np
 import pytest
+from hostile import HOSTILE
 from models import ENCODERS, tokenizer
 
 from attnwidget import AttentionWidget
 from attnwidget.session.session import Session
 from attnwidget.sources.generation import Generation
-
-HOSTILE = [
-    "</script><script>alert(1)</script>", "<!--", "<img src=x onerror=alert(1)>", "]]>",
-    "\u2028\u2029", "\u202emirror", "</style>", "{{7*7}}", "\ud800", "__proto__", "\x00", "&lt;",
-]  # fmt: skip
 
 
 class Elements(html.parser.HTMLParser):
@@ -86,7 +82,7 @@ def test_text_cannot_leave_its_element(tmp_path):
     widget = AttentionWidget(HOSTILE, title="<b>&</title><script>alert(2)</script>")
     page = saved(widget, tmp_path)
     assert [tag for tag, _ in page.tags].count("script") == 2
-    assert not {"img", "b"} & {tag for tag, _ in page.tags}
+    assert not {"img", "b", "svg", "iframe"} & {tag for tag, _ in page.tags}
     assert page.title == "<b>&</title><script>alert(2)</script>"
     state = page.state()
     assert state["traits"]["tokens"] == HOSTILE

@@ -22,6 +22,7 @@ from figures import (
     stops,
     texts,
 )
+from hostile import HOSTILE
 from models import ENCODERS, tokenizer
 
 from attnwidget import AttentionWidget
@@ -243,36 +244,18 @@ def test_the_print_palette_is_grey():
     assert not lines[~mask].any()
 
 
-HOSTILE = [
-    "<script>alert(1)</script>",
-    "]]>",
-    "&amp;<!--",
-    "\x00\x07\x1b[31m",
-    "a\u202eb\u2066c",
-    "\ud800",
-    "\ufffe",
-    "x" * 10_000,
-    "$x^2$",
-    "\n",
-    "  ",
-    "",
-    "猫が",
-    "שלום",
-    "e\u0301" * 300,
-]
-
-
 def test_hostile_tokens_are_text():
-    w = AttentionWidget(HOSTILE, title="<b>&\x01\ud800" + "y" * 5000)
-    svg = saved(w, caption="<i>]]>\x02</i>")
+    tokens = [*HOSTILE, "]]>", "a\u202eb\u2066c", "$x^2$", "  ", "猫が", "\ufffe"]
+    w = AttentionWidget(tokens, title="<b>&\x01\ud800" + "y" * 5000)
+    svg = saved(w, caption="<i>]]>\x02</i>", width=240)
     names = {child.tag.removeprefix(SVG) for child in svg.iter()}
     assert names <= {"svg", "title", "desc", "rect", "g", "path", "text"}
     words = texts(svg)
-    assert {"]]>", "&amp;<!--", "a·b·c", "$x^2$", "⏎", "␣␣", "∅", "猫が", "שלום"} <= {*words}
-    assert any(word.startswith("<script>al") for word in words)
+    assert {"]]>", "a·b·c", "$x^2$", "⏎", "␣␣", "∅", "猫が", "שלום"} <= {*words}
+    assert any(word.startswith("<script>gl") for word in words)
     assert max(map(len, words)) < 200
     # Every label and every line of the title is inside the figure.
-    assert float(svg.get("width").removesuffix("mm")) == 85
+    assert float(svg.get("width").removesuffix("mm")) == 240
 
 
 def test_labels_of_many_tokens_do_not_overlap():

@@ -16,6 +16,7 @@ EDGES = [0.0, 0.125, -0.125, 0.0625, 0.625, 1.005, 1e-3, 9.995, 99.995, 1e5, 123
 NUMBERS = [*EDGES, *(-each for each in EDGES), *np.random.default_rng(0).standard_normal(40)]
 NUMBERS += [each * 10.0**power for each in (1.255, 9.996, -2.5) for power in range(-9, 9)]
 TOKENS = [
+    "e" + "\u0301" * 200 + "x",
     "", " ", "   ", "\n", "a\r\nb", "\t", "\x00", "\u200b", "\u00ad", "\u061c", "\u180e", "\u2060",
     "\u2064", "\u200d", "\ufe0f", "\u200d\ufe0f", "\u0301", "e\u0301", "\ufff9", "\u202ex", "שלום",
     "猫", "👩\u200d🚀", "##ing", "\u2028",

@@ -13,7 +13,15 @@ interface Place {
 
 /** Draw the card of a saved state in `el`; the function that is returned removes the card. */
 export async function openSaved({ el, signal }: Place, file: SavedFile): Promise<() => void> {
-  const model = await createSavedModel(file);
+  let model: Awaited<ReturnType<typeof createSavedModel>>;
+  try {
+    model = await createSavedModel(file);
+  } catch (error) {
+    // The file was changed after it was saved.
+    const words = h("p", { role: "alert" }, `This page is damaged: ${(error as Error).message}.`);
+    el.append(words);
+    return () => words.remove();
+  }
   if (signal?.aborted) return () => {};
   const style = h("style", {}, file.css);
   if (file.css) el.append(style);

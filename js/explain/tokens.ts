@@ -11,22 +11,30 @@ const INVISIBLE =
 /** Joiners and variation selectors, which change the characters beside them and are invisible alone. */
 const ALONE = /^(?:\u034f|\u200c|\u200d|[\ufe00-\ufe0f])+$/;
 
+/** More marks on a letter than any language writes: a stack of them would cover other lines. */
+const STACKED = /(\p{M}{6})\p{M}+/gu;
+
 /** Replace invisible characters by symbols: the empty token, spaces, line ends, control characters. */
 export function visible(token: string): string {
   if (token === "") return "∅";
   const label = token
     .replace(/\r\n|[\n\r\u2028\u2029]/g, "⏎")
     .replace(/\t/g, "⇥")
-    .replace(INVISIBLE, "·");
+    .replace(INVISIBLE, "·")
+    .replace(STACKED, "$1");
   if (/^\s+$/u.test(label)) return "␣".repeat(label.length);
   if (ALONE.test(label)) return "·".repeat(label.length);
   // An accent without its letter stands over a circle, as in Unicode's own tables.
   return /^\p{M}/u.test(label) ? `◌${label}` : label;
 }
 
-/** A token inside other words, which a token of right-to-left letters must not reorder. */
+/** Code units of a token inside other words: a longer token would make the card higher than a screen. */
+const LONGEST = 200;
+
+/** A token inside other words, cut if it is long; right-to-left letters do not reorder the words. */
 export function inText(token: string): string {
-  const label = visible(token);
+  const start = token.length > LONGEST ? `${beginning(token, LONGEST)}…` : token;
+  const label = visible(start);
   return RIGHT_TO_LEFT.test(label) ? `\u2068${label}\u2069` : label;
 }
 
@@ -46,16 +54,16 @@ export function isSingle(text: string): boolean {
   return text.length === 1 || (text.length < 16 && graphemes(text).length === 1);
 }
 
-/** About 400 code units, and whole characters: the code unit 400 may lie inside a character. */
-function beginning(text: string): string {
-  const segments = new Intl.Segmenter().segment(text.slice(0, 800));
-  return text.slice(0, segments.containing(400)?.index || 400);
+/** About `count` code units, and whole characters: the last code unit may lie inside a character. */
+function beginning(text: string, count = 400): string {
+  const segments = new Intl.Segmenter().segment(text.slice(0, 2 * count));
+  return text.slice(0, segments.containing(count)?.index || count);
 }
 
 /** Return the longest start of `text` that fits `width`; a shortened text ends with an ellipsis. */
 export function shorten(text: string, width: number, measure: Measure): string {
-  if (measure(text) <= width) return text;
   // A label shows a few dozen characters, so a very long token is cut before it is measured.
+  if (text.length <= 800 && measure(text) <= width) return text;
   const parts = graphemes(beginning(text));
   let low = 0;
   let high = parts.length;

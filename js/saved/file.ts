@@ -65,26 +65,48 @@ export type Values = Float32Array | Int32Array | Uint8Array;
 
 const KINDS = { float32: Float32Array, int32: Int32Array, uint8: Uint8Array, uint16: Uint16Array };
 
-async function bytesOf({ isPacked, data }: SavedFile["chunks"][number]): Promise<ArrayBuffer> {
+async function bytesOf(
+  { isPacked, data }: SavedFile["chunks"][number],
+  most: number,
+): Promise<ArrayBuffer> {
   const letters = atob(data);
   // A loop, because `Uint8Array.from` calls a function for each of up to a million letters.
   const bytes = new Uint8Array(letters.length);
   for (let i = 0; i < letters.length; i++) bytes[i] = letters.charCodeAt(i);
   if (!isPacked) return bytes.buffer;
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
-  return new Response(stream).arrayBuffer();
+  return new Response(stream.pipeThrough(limited(most))).arrayBuffer();
+}
+
+/** The bytes of an unpacked chunk: a small file must not fill the memory of the browser. */
+const LARGEST = 2 ** 29;
+
+function limited(most: number) {
+  let size = 0;
+  return new TransformStream<Uint8Array, Uint8Array>({
+    transform(part, controller) {
+      size += part.byteLength;
+      if (size > most) throw new RangeError("an array of this page is too large");
+      controller.enqueue(part);
+    },
+  });
 }
 
 export type ReadArray = (placed: Placed) => Values;
 
-/** Unpack the chunks; return a function that reads an array from them. */
-export async function readChunks({ chunks }: SavedFile): Promise<ReadArray> {
-  const buffers = await Promise.all(chunks.map(bytesOf));
+/** Unpack the chunks, each of at most `most` bytes; return a function that reads an array from them. */
+export async function readChunks({ chunks }: SavedFile, most = LARGEST): Promise<ReadArray> {
+  const buffers = await Promise.all(chunks.map((chunk) => bytesOf(chunk, most)));
   return ({ chunk, at, dtype, shape, low = 0, step = 1 }) => {
     const length = shape.reduce((a, b) => a * b, 1);
     const Kind = KINDS[dtype];
+    const end = at + length * Kind?.BYTES_PER_ELEMENT;
+    // Also false where a number is missing. Nothing is allocated before the bytes are known to be there.
+    if (!(at >= 0 && end >= at && end <= buffers[chunk]?.byteLength)) {
+      throw new RangeError("an array of this page is not whole");
+    }
     // A copy: an array in the middle of a chunk need not be aligned, and the numbers may be edited.
-    const part = new Kind(buffers[chunk].slice(at, at + length * Kind.BYTES_PER_ELEMENT));
+    const part = new Kind(buffers[chunk].slice(at, end));
     if (!(part instanceof Uint16Array)) return part;
     const numbers = new Float32Array(length);
     for (let i = 0; i < length; i++) numbers[i] = low + part[i] * step;

@@ -1,7 +1,8 @@
 """The same lesson in JupyterLab, Notebook, Voilà, and marimo as an app and as an editor.
 
-In every front end a widget is displayed twice, and then a widget of two heads. Python writes the
-state that Python has in an element `output.python`, and buttons let Python set the mask.
+In every front end a widget is displayed twice, and then a widget of two heads and hostile tokens.
+Python writes the state that Python has in an element `output.python`, and buttons let Python set
+the mask.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import nbformat
+from hostile import HOSTILE, TITLE
 from labnotebook import IDLE, Notebook
 from playwright.sync_api import expect
 from watch import Watch
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from lab import Desk
     from playwright.sync_api import Page
 
+HOSTILE_CARD = f"AttentionWidget({HOSTILE!r}, title={TITLE!r}, n_heads=2)"
 STATE = (
     "f\"<output class='python'>{w.mask.nonzero()[0].size} masked, "
     'X[1, 2] = {w.embeddings[1, 2]:.2f}</output>"'
@@ -51,7 +54,7 @@ resets.on_click(reset)""",
     "w",
     "w",
     "ipywidgets.HBox([masks, resets, state])",
-    "AttentionWidget('The cat sat', n_heads=2)",
+    HOSTILE_CARD,
 )
 APP = f"""import marimo
 
@@ -99,7 +102,7 @@ def _(causal_mask, mo, w):
 
 @app.cell
 def _(AttentionWidget):
-    AttentionWidget("The cat sat", n_heads=2)
+    {HOSTILE_CARD}
     return
 
 

@@ -50,3 +50,9 @@ def test_console(lab):
     page = lab.page()
     page.set_content(HTML)
     page.evaluate("console.error('logged', 7)")
+
+
+def test_dialog(lab):
+    page = lab.page()
+    page.set_content(HTML)
+    page.evaluate("alert('hello')")

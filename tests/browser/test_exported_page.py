@@ -10,6 +10,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 import numpy as np
 import pytest
 from exported import Exported, view
+from hostile import HOSTILE
 from mapview import MapView
 from playwright.sync_api import expect
 from shown import ROUNDED, numbers, shows
@@ -18,10 +19,6 @@ from stepsview import StepsView, flow, read
 from attnwidget import AttentionWidget, causal_mask
 
 SENTENCE = "The cat sat on the mat"
-HOSTILE = [
-    "</script><script>document.title = 'ran'</script>", "<!--", "<img src=x onerror=alert(1)>",
-    "\u202emirror", "\u2028", "__proto__",
-]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -195,7 +192,8 @@ def test_hostile_text_is_text(lab, tmp_path):
     opened = Exported(lab, widget.save_html(tmp_path / "hostile.html"))
     card = MapView(opened)
     card.hover(0, 2)
-    expect(card.root.locator(".aw-inspector")).to_contain_text("<img src=x onerror=alert(1)>")
+    expect(card.root.locator(".aw-inspector")).to_contain_text(HOSTILE[2])
+    assert opened.page.evaluate("() => globalThis.ran") is None
     assert opened.page.title() == "<b>bold</b></title>"
     assert opened.page.locator("img, b:text('bold')").count() == 0
     shows(card, widget.attention)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from frontends import Lab, MarimoEdit, MarimoRun, Notebook7, Voila, open_jupyter, open_marimo
+from harmless import harmless
 from mapview import MapView
 from playwright.sync_api import expect
 from stepsview import StepsView
@@ -98,6 +99,14 @@ def test_the_grid_has_its_answer_from_python(frontend, view):
     grid = heads.root.locator(".aw-heads-grid")
     expect(grid).to_have_attribute("aria-busy", "false")
     expect(grid.get_by_role("gridcell")).to_have_count(2)
+
+
+def test_hostile_text_stays_text(frontend, view):
+    card = frontend.widget(2)
+    for name in ("Heatmap", "Steps", "Lines"):
+        card.get_by_role("radio", name=name).click()
+        expect(card).to_have_attribute("data-view", name.lower())
+        harmless(frontend.page, card)
 
 
 def test_the_theme_is_followed_while_the_page_is_open(frontend, view):

@@ -165,5 +165,6 @@ def test_every_offender_fails():
         "uncaught error: thrown in frame",
         "uncaught error: rejected",
         "console error: logged 7",
+        "dialog: hello",
     ):
         assert reason in run.stdout, run.stdout

@@ -1,4 +1,4 @@
-"""What a page may not do while a test runs: reach outside, throw, or log an error."""
+"""What a page may not do while a test runs: reach outside, open a dialog, throw, log an error."""
 
 from __future__ import annotations
 
@@ -7,7 +7,14 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from playwright.sync_api import BrowserContext, ConsoleMessage, Request, Route, WebError
+    from playwright.sync_api import (
+        BrowserContext,
+        ConsoleMessage,
+        Dialog,
+        Request,
+        Route,
+        WebError,
+    )
 
 INSIDE = re.compile(r"(https?|wss?)://127\.0\.0\.1(:\d+)?(/|$)|(data|blob|about|file):")
 OUTSIDE = re.compile(rf"^(?!{INSIDE.pattern})")
@@ -34,6 +41,7 @@ class Watch:
         context.route(OUTSIDE, self._refuse)
         context.on("request", self._request)
         context.on("page", lambda page: page.on("websocket", lambda s: self._address(s.url)))
+        context.on("dialog", self._dialog)
         context.on("weberror", self._error)
         context.on("console", self._message)
 
@@ -54,6 +62,13 @@ class Watch:
     def _address(self, url: str) -> None:
         if url and not INSIDE.match(url):
             self._problems.append(f"request beyond 127.0.0.1: {url[:200]}")
+
+    def _dialog(self, dialog: Dialog) -> None:
+        if dialog.type == "beforeunload":  # the notebook's own: a page is left with unsaved cells
+            dialog.accept()
+            return
+        self._problems.append(f"dialog: {dialog.message[:200]}")
+        dialog.dismiss()
 
     def _error(self, error: WebError) -> None:
         text = str(error.error)

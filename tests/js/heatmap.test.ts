@@ -20,6 +20,8 @@ describe("labels", () => {
     expect(visible("\u00a0\u3000")).toBe("␣␣");
     expect(visible("\u00ad\u061c\u2060")).toBe("···");
     expect(visible("\u200d\ufe0f")).toBe("··");
+    // A stack of marks would cover the lines above and below.
+    expect(visible(`e${"\u0301".repeat(200)}x`)).toBe(`e${"\u0301".repeat(6)}x`);
     expect(visible("\u0301")).toBe("◌\u0301");
     // A joiner inside a Persian word and the points of a Hebrew word belong to the word.
     expect(visible("می\u200cخواهم")).toBe("می\u200cخواهم");

@@ -47,7 +47,7 @@ class Frame:
         self.title = plain(title if style.title is None else style.title)
         self.top = MARGIN
         room = style.width - 2 * MARGIN
-        parts = lines(self.title[:2000], room, TITLE)
+        parts = lines(self.title, room, TITLE)
         if len(parts) > _TITLE_LINES:
             rest = " ".join(parts[_TITLE_LINES - 1 :])
             parts[_TITLE_LINES - 1 :] = [shorten(f"{rest}…", room, TITLE)]

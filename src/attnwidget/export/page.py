@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 # What a page has at most: 72 heads of 64 tokens fit.
 MAX_BYTES = 1_500_000
+# Characters of the title of the page, which a browser shows on a tab; the card has the whole title.
+_TITLE_LETTERS = 300
 _STATIC = Path(__file__).parents[1] / "static"
 
 _PAGE = """<!DOCTYPE html>
@@ -89,7 +91,7 @@ def page(state: str, title: str, now: Snapshot) -> str:
     )
     return _PAGE.format(
         policy=policy,
-        title=html.escape(title),
+        title=html.escape(title if len(title) <= _TITLE_LETTERS else f"{title[:_TITLE_LETTERS]}…"),
         css=_built("widget.css"),
         needs=_NEEDS_OF_SENTENCE if now.source.seed is not None else _NEEDS_OF_MAPS,
         state=state,

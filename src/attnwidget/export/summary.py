@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from attnwidget.export.words import fixed
+from attnwidget.export.words import fixed, plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _CELLS = 3
 _TOKENS = 12
 _LETTERS = 24
+_TITLE_LETTERS = 200
 
 
 def summary(now: Snapshot) -> str:
@@ -41,7 +42,9 @@ def short(now: Snapshot) -> str:
 
 
 def _title(now: Snapshot) -> str:
-    return now.title or ("Attention" if now.source.is_model else "Self-attention")
+    title = plain(now.title)
+    title = title if len(title) <= _TITLE_LETTERS else f"{title[:_TITLE_LETTERS]}…"
+    return title or ("Attention" if now.source.is_model else "Self-attention")
 
 
 def _subject(now: Snapshot) -> str:
@@ -116,7 +119,8 @@ def _key(keys: Sequence[str], at: int) -> str:
 
 def _name(token: str) -> str:
     """Return a token on a line: without line breaks and control characters, and not too long."""
-    shown = "".join(letter if letter.isprintable() else "␣" for letter in token) or "␣"
+    start = token[: _LETTERS + 1]
+    shown = "".join(letter if letter.isprintable() else "␣" for letter in start) or "␣"
     return shown if len(shown) <= _LETTERS else f"{shown[:_LETTERS]}…"
 
 

@@ -16,8 +16,12 @@ _INVISIBLE = re.compile(
 )
 # Joiners and variation selectors, which change the characters beside them and are invisible alone.
 _ALONE = re.compile("[\u034f\u200c\u200d\ufe00-\ufe0f]+")
+# Marks on a letter, more than any language writes.
+_MARKS = 6
 # Characters that XML and UTF-8 do not have.
 _FOREIGN = re.compile("[\ud800-\udfff\ufffe\uffff]")
+# Characters of a title or a caption: more than a figure has room for.
+_LONGEST = 2000
 _LINE_ENDS = re.compile("\r\n|[\n\r\u2028\u2029]")
 
 
@@ -26,7 +30,7 @@ def visible(token: str) -> str:
     if token == "":
         return "∅"
     label = _INVISIBLE.sub("·", _LINE_ENDS.sub("⏎", token).replace("\t", "⇥"))
-    label = _FOREIGN.sub("\ufffd", label)
+    label = _few_marks(_FOREIGN.sub("\ufffd", label))
     if label.isspace():
         return "␣" * len(label)
     if _ALONE.fullmatch(label):
@@ -36,9 +40,22 @@ def visible(token: str) -> str:
 
 
 def plain(text: str) -> str:
-    """Return a title or a caption without control characters, with single spaces."""
+    """Return a title or a caption without control characters, with single spaces, cut if long."""
     text = _FOREIGN.sub("\ufffd", re.sub(r"\s+", " ", text).strip())
-    return _INVISIBLE.sub("·", text)
+    text = _few_marks(_INVISIBLE.sub("·", text))
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+
+
+def _few_marks(text: str) -> str:
+    """Return a text with at most so many marks on a letter: a stack of them covers other lines."""
+    if text.isascii():
+        return text
+    kept, count = [], 0
+    for letter in text:
+        count = count + 1 if unicodedata.category(letter)[0] == "M" else 0
+        if count <= _MARKS:
+            kept.append(letter)
+    return "".join(kept)
 
 
 def characters(text: str) -> list[str]:

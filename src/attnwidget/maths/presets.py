@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 PRESETS = ("causal", "padding", "window", "prefix", "block")
 # The parameter of a preset that is switched on with True: a window's width, a prefix's length.
 DEFAULTS: Mapping[str, int] = {"window": 1, "prefix": 2}
+_LARGEST = 2**31 - 1
 PAD_TOKENS = ("[PAD]", "<pad>", "<|pad|>", "<|endoftext|>")
 
 
@@ -73,7 +74,9 @@ def fit_presets(presets: Mapping[str, Any], n_k: int) -> Mapping[str, Any]:
 
 def _parameter(name: str, value: Any, n_k: int) -> Any:
     if name in DEFAULTS:
-        return DEFAULTS[name] if value is True else size(name, value, at_least=0)
+        if value is True:
+            return DEFAULTS[name]
+        return size(name, value, at_least=0, at_most=_LARGEST, why="no text has more tokens")
     if value is True:
         return True
     if name != "padding" or isinstance(value, str) or not isinstance(value, Iterable):

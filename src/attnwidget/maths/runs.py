@@ -14,14 +14,19 @@ def runs_to_cells(runs: Iterable[int], size: int) -> NDArray[np.intp]:
     Raises
     ------
     ValueError
-        If the runs are malformed, or reach outside the `size` cells.
+        If the runs are malformed, reach outside the `size` cells, or name more than `size` cells.
     """
     flat = np.asarray(list(runs), dtype=np.int64)
+    if flat.ndim != 1:
+        raise ValueError("runs: got lists in a list, want numbers")
     if flat.size % 2:
         raise ValueError(f"runs: got {flat.size} numbers, want pairs of start and length")
     starts, lengths = flat[::2], flat[1::2]
-    if flat.size and (starts.min() < 0 or lengths.min() < 1 or (starts + lengths).max() > size):
+    if flat.size and (starts.min() < 0 or lengths.min() < 1 or (lengths > size - starts).any()):
         raise ValueError(f"runs: a run reaches outside the {size} cells of the mask")
+    # Each length is at most `size`, and so are all together: few numbers name no more cells.
+    if len(lengths) > size or lengths.sum() > size:
+        raise ValueError(f"runs: they have more cells than the {size} cells of the mask")
     parts = [np.arange(s, s + n) for s, n in zip(starts, lengths, strict=True)]
     return np.concatenate(parts) if parts else np.empty(0, dtype=np.intp)
 

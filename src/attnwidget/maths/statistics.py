@@ -192,5 +192,7 @@ def _earlier(p: NDArray[np.float64], tokens: Sequence[str]) -> NDArray[np.bool_]
             f"tokens: got {len(tokens)} for weights of {n_q} queries and {n_k} keys, want one list "
             "of tokens for both"
         )
-    _, ids = np.unique(np.asarray(tokens, dtype=object).astype(str), return_inverse=True)
+    # An array of text would be as wide as the longest token.
+    numbers: dict[str, int] = {}
+    ids = np.array([numbers.setdefault(token, len(numbers)) for token in tokens])
     return np.tri(n_q, k=-1, dtype=np.bool_) & (ids[:, None] == ids[None, :])

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -159,8 +159,9 @@ def number(name: str, value: Any, *, at_least: float = -np.inf) -> float:
     ValueError
         If `value` is NaN, infinite or too small.
     """
-    if isinstance(value, bool) or (
-        isinstance(value, str) or np.ndim(value) or not np.isrealobj(value)
+    # A list is not made into an array, which would be as wide as the longest text in the list.
+    if isinstance(value, (bool, str, Sequence, Mapping)) or (
+        np.ndim(value) or not np.isrealobj(value)
     ):
         raise TypeError(f"{name}: got {value!r}, want a number")
     try:

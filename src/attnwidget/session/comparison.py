@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from attnwidget.session.store import Change
 
 _CHOICES = {"cmap": CMAPS, "color_scale": ("unit", "map")}
+# The pages that are remembered as displaying a comparison.
+_PAGES = 64
 
 
 @dataclass(frozen=True)
@@ -137,7 +139,7 @@ class Comparison(Store[PairState]):
             now = Pick(name, value).apply(now)
         _ = now.aligned
         super().__init__(now)
-        self._pages: set[str] = set()
+        self._pages: dict[str, None] = {}
         self._is_left = self._is_closed = False
         sessions = {id(session): session for session in (a, b)}.values()
         self._ends = [session.attach(self) for session in sessions]
@@ -165,7 +167,11 @@ class Comparison(Store[PairState]):
     def display(self, page: str, is_displayed: bool) -> None:
         """Note that `page` displays the comparison, or does so no longer."""
         with self.lock:
-            (self._pages.add if is_displayed else self._pages.discard)(page)
+            self._pages.pop(page, None)
+            if is_displayed:
+                self._pages[page] = None
+            for oldest in list(self._pages)[:-_PAGES]:
+                del self._pages[oldest]
             self._is_left = not self._pages
         if is_displayed:
             self._catch_up()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
 from typing import TYPE_CHECKING
 
 from attnwidget.maths.validate import describe, size
@@ -19,8 +20,8 @@ _WHY = {
     "d_v": "a wider matrix has more columns than the card has pixels for it",
     "n_heads": "more maps side by side are too small to read",
 }
-# The largest number of cells of all maps. Scores and weights go to the page as float32, which is
-# 16 MB each for this many cells.
+# The largest number of cells of all maps, and of numbers in another array. Scores and weights go to
+# the page as float32, which is 16 MB each for this many cells.
 LARGEST_MAPS = 1 << 22
 
 _AXES = {
@@ -29,6 +30,8 @@ _AXES = {
     "d_v": {"W_v": -1, "V": -1},
 }
 EMBEDDINGS = frozenset({"embeddings", "key_embeddings"})
+# The arrays with a row for each token.
+_ROWS = ("embeddings", "key_embeddings", "Q", "K", "V")
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,14 @@ class Sizes:
                 f"tokens: {self.n_heads} maps of {self.n_q} × {self.n_k} tokens have {cells} "
                 f"cells, want at most {LARGEST_MAPS}, because more is too much to send to a page"
             )
+        # A map of few queries and many keys has few cells, but K and V have a row for each key.
+        for name in _ROWS:
+            numbers = prod(self.shape(name))
+            if numbers > LARGEST_MAPS:
+                raise ValueError(
+                    f"tokens: {name} of shape {self.shape(name)} has {numbers} numbers, want at "
+                    f"most {LARGEST_MAPS}, because more is too much to send to a page"
+                )
 
     @classmethod
     def infer(

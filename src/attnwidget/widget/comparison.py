@@ -11,6 +11,7 @@ from attnwidget.session.comparison import Comparison, Pick
 from attnwidget.session.session import Session
 from attnwidget.widget.field import Field
 from attnwidget.widget.store_widget import StoreWidget
+from attnwidget.wire.incoming import name_of
 from attnwidget.wire.pair_schema import PAIR_SCHEMA
 
 if TYPE_CHECKING:
@@ -126,9 +127,15 @@ class AttentionComparison(StoreWidget):
             self.store.close()
         super().close()
 
-    def _hear(self, _widget: object, message: dict[str, Any], _buffers: object) -> None:
-        if message.get("type") == "displayed":
-            self.store.display(str(message.get("page")), bool(message.get("on")))
+    def _hear(self, _widget: object, message: Any, _buffers: object) -> None:
+        if not isinstance(message, dict) or message.get("type") != "displayed":
+            return
+        try:
+            page = name_of(message.get("page"))
+        except ValueError as error:
+            self.error = str(error)
+        else:
+            self.store.display(page, message.get("on") is True)
 
     def setting(self, name: str, value: Any) -> Pick:
         """Return the command that sets a field."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from attnwidget.bertviz.of_source import bertviz_document
 from attnwidget.export.figure import figure_file
 from attnwidget.maths.strongest import Lines
 from attnwidget.maths.thumbnails import make_grid, parts
-from attnwidget.maths.validate import index
+from attnwidget.maths.validate import choice, index
 from attnwidget.session.every_head import maps_of_one_mask
 from attnwidget.session.size import cells
 from attnwidget.sources.api import stack_layers
@@ -27,15 +28,14 @@ if TYPE_CHECKING:
 _EARLY_BYTES = 1_000_000
 
 
-def answer(now: Snapshot, question: dict[str, Any]) -> Message | None:
-    """Return the answer to a page's `question` about the state `now`; None for no question.
+def answer(now: Snapshot, question: dict[str, Any]) -> Message:
+    """Return the answer to a page's `question` about the state `now`.
 
     A state and its source never change, so no lock is held while maps are computed. Raises
     TypeError or ValueError in words for whoever asked.
     """
-    answers = {"bertviz": _bertviz, "figure": _figure, "grid": _grid, "lines": _lines}
-    function = answers.get(question.get("type", ""))
-    return None if function is None else function(now, question)
+    kind = choice("type", question.get("type"), tuple(ANSWERS))
+    return ANSWERS[kind](now, question)
 
 
 def asks_at_once(now: Snapshot) -> bool:
@@ -101,3 +101,11 @@ def _grid(now: Snapshot, question: dict[str, Any]) -> Message:
 
     content, buffers = grid_message(make_grid(part.layers, weights, source.tokens))
     return {**content, "first": part.first, "parts": len(every)}, buffers
+
+
+ANSWERS: Mapping[str, Callable[[Snapshot, dict[str, Any]], Message]] = {
+    "bertviz": _bertviz,
+    "figure": _figure,
+    "grid": _grid,
+    "lines": _lines,
+}

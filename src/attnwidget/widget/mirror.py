@@ -11,12 +11,14 @@ import traitlets
 
 from attnwidget.export.picture import picture
 from attnwidget.export.summary import short, summary
+from attnwidget.maths.validate import index
 from attnwidget.session.commands import Set
 from attnwidget.session.size import LARGEST, cells
 from attnwidget.widget.messages import answer, asks_at_once, early_answer
 from attnwidget.widget.page_commands import PageCommands
 from attnwidget.widget.store_widget import StoreWidget
 from attnwidget.wire.commands import EDITABLE
+from attnwidget.wire.incoming import NAME, check, in_words, well_formed
 from attnwidget.wire.schema import SCHEMA
 
 if TYPE_CHECKING:
@@ -41,11 +43,11 @@ class SessionMirror(StoreWidget):
         "output_shift": attrgetter("output_shift")
     }
     _commands = traitlets.Dict().tag(sync=True, echo_update=False)
-    _change = traitlets.Any().tag(
+    _change = traitlets.Any(read_only=True).tag(
         sync=True, echo_update=False, to_json=lambda _, w: w._page.answer()
     )
     # The answer to what a page asks at once, sent before it is asked for.
-    _early_answer = traitlets.Any().tag(
+    _early_answer = traitlets.Any(read_only=True).tag(
         sync=True, echo_update=False, to_json=lambda _, w: early_answer(w.store.now)
     )
 
@@ -114,21 +116,24 @@ class SessionMirror(StoreWidget):
             names += [*EDITABLE, "scores", "mask", "attention", "output", "_change"]
         return names
 
-    def _answer(self, _widget: object, question: dict[str, Any], _buffers: object) -> None:
-        if question.get("type") == "resync":
+    def _answer(self, _widget: object, question: Any, _buffers: object) -> None:
+        # Another message is not ours: a program may listen to messages of its own with `on_msg`.
+        if not isinstance(question, dict) or "type" not in question:
+            return
+        if question["type"] == "resync":
             # A page has missed a message. Its module and stylesheet are not sent again.
             self.send_state({*self.fields(), "error", "_change"})
             return
-        reply = {"id": question.get("id")}
+        sender = question.get("id")
+        reply = {"id": sender if isinstance(sender, str) and len(sender) <= NAME else None}
         try:
-            message = answer(self.store.now, question)
+            check(question)
+            content, buffers = answer(self.store.now, question)
         except (TypeError, ValueError) as error:  # in words for whoever asked
-            self.send({**reply, "error": str(error)})
+            content, buffers = {"error": in_words(error)}, []
         except Exception as error:  # whatever else went wrong, the view that asked says it
-            self.send({**reply, "error": f"{type(error).__name__}: {error}"})
-        else:
-            if message is not None:
-                self.send({**reply, **message[0]}, message[1])
+            content, buffers = {"error": in_words(f"{type(error).__name__}: {error}")}, []
+        self.send(well_formed({**reply, **content}), buffers)
 
     def __repr__(self) -> str:
         """Return the title and the size: the arrays would fill pages."""
@@ -139,7 +144,7 @@ class SessionMirror(StoreWidget):
         bundle: tuple[dict, dict] | None = super()._repr_mimebundle_(**options)
         if bundle is not None:
             now = self.store.now
-            words = bundle[0]["text/plain"] = summary(now)
+            words = bundle[0]["text/plain"] = well_formed(summary(now))
             image = _picture(now) if self.static_picture else None
             if image is not None:
                 data, (width, height) = image
@@ -176,7 +181,7 @@ def _picture(now: Snapshot) -> tuple[bytes, tuple[int, int]] | None:
 
 def _is_inside(selection: Any, shape: tuple[int, int]) -> bool:
     try:
-        query, key = selection
-        return bool(0 <= query < shape[0] and 0 <= key < shape[1])
+        query, key = (index("selection", each, range(2**53)) for each in selection)
     except (TypeError, ValueError):
         return True  # it is refused in words
+    return query < shape[0] and key < shape[1]

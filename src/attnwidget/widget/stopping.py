@@ -36,6 +36,9 @@ def stoppable(stop: Event) -> Iterator[str]:
 
 def _set_stop(_comm: Any, message: dict[str, Any]) -> None:
     """Stop the generation that the message names; one that has ended is left as it is."""
-    stop = _running.get(message["content"]["data"].get("key", ""))
+    try:
+        stop = _running.get(message["content"]["data"]["key"])
+    except (TypeError, KeyError):  # no page of ours has sent it
+        return
     if stop is not None:
         stop.set()

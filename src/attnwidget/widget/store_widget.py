@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, ClassVar
 
-import anywidget
 import numpy as np
 import traitlets
 from traitlets import Bunch
@@ -16,12 +15,14 @@ from traitlets import Bunch
 from attnwidget.session.store import Batch, Change, Command, RefusedError, Store
 from attnwidget.session.transitions import equal
 from attnwidget.widget.field import BY, Field
+from attnwidget.widget.guard import GuardedWidget
+from attnwidget.wire.incoming import in_words
 
 # The errors of the observers that are being called, None where no change is told.
 _ERRORS: ContextVar[_Errors | None] = ContextVar("errors", default=None)
 
 
-class StoreWidget(anywidget.AnyWidget):
+class StoreWidget(GuardedWidget):
     """A widget whose fields mirror a store.
 
     `store` is there before this class's constructor runs, because that opens the comm. The message
@@ -35,7 +36,6 @@ class StoreWidget(anywidget.AnyWidget):
     _detach: Callable[[], None] | None = None
     # Events of a group whose observers wait for the end of it, None outside of groups.
     _delayed: list[Any] | None = None
-    error = traitlets.Unicode().tag(sync=True, echo_update=False)
 
     def __init__(self, store: Store[Any], **traits: Any) -> None:
         self.store = store
@@ -117,7 +117,7 @@ class StoreWidget(anywidget.AnyWidget):
                 finally:
                     self.send_fields(self._other_than(sync_data))
                 if refusal is not None:
-                    self.error = str(refusal)
+                    self.error = in_words(refusal)
                     self.send_fields(self._truth(sync_data))
                 elif before and self.error == before and "error" not in sync_data:
                     self.error = self.standing_error()  # what was refused before is past

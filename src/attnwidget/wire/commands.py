@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from attnwidget.maths.runs import runs_to_cells
 from attnwidget.maths.validate import number, size
 from attnwidget.session.commands import REDO, UNDO, DrawWeights, PaintCells, Reset, Set, SetNumber
+from attnwidget.wire.incoming import CLIENTS, COMMANDS, LARGEST_SEQ, check, in_words, name_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,7 +23,7 @@ SETTINGS = (
 )  # fmt: skip
 EDITABLE = ("embeddings", "key_embeddings", "W_q", "W_k", "W_v", "Q", "K", "V")
 # What a page's command may do to the map that it was made on.
-_ON_A_MAP = ("paint", "number", "undo", "redo", "reset")
+ON_A_MAP = ("paint", "number", "undo", "redo", "reset")
 _NO_ROWS: NDArray[np.intp] = np.empty(0, np.intp)
 
 
@@ -36,17 +37,18 @@ def command_of(
     "page". A command that was made on a map of another shape (new tokens were under way) has no
     effect. Raises ValueError where the page's command is malformed.
     """
+    check(sent)
     try:
         kind = sent["do"]
         if kind == "set":
             return _setting(sent, client), _NO_ROWS, "page"
-        if kind not in _ON_A_MAP:
-            raise ValueError(f"do: got {kind!r}, want set, {', '.join(_ON_A_MAP)}")
+        if kind not in ON_A_MAP:
+            raise ValueError(f"do: got {kind!r}, want set, {', '.join(ON_A_MAP)}")
         if tuple(sent["shape"]) != shape:
             return None, _NO_ROWS, client
         if kind == "reset":
             return Reset(), _NO_ROWS, client
-        stroke = client, int(sent.get("stroke", 0))
+        stroke = client, size("stroke", sent.get("stroke", 0), at_least=0)
         if kind == "number":
             return _number(sent, stroke), _NO_ROWS, client
         on, off = (runs_to_cells(sent[name], shape[0] * shape[1]) for name in ("on", "off"))
@@ -63,7 +65,8 @@ class CommandLog:
 
     A page sends every command that has no answer, again and again: a lost message costs nothing,
     and a command is done once. `acks` has the number of the last answered command, `refused` the
-    words for each refused command that its page may not have heard of.
+    words for each refused command that its page may not have heard of. The latest `CLIENTS` pages
+    are remembered.
     """
 
     def __init__(self) -> None:
@@ -75,42 +78,57 @@ class CommandLog:
 
         Raises ValueError for a message that cannot be read, or commands without numbers.
         """
-        if not isinstance(message, Mapping):
-            raise ValueError(f"the page sent commands that can't be read (got {message!r})")
-        client = str(message.get("client", ""))
-        last = self.acks.setdefault(client, 0)
+        commands = message.get("commands", ()) if isinstance(message, Mapping) else None
+        if not isinstance(message, Mapping) or not isinstance(commands, Sequence):
+            raise ValueError("the page sent commands that can't be read, want a list of commands")
+        client = name_of(message.get("client"))
         try:
-            numbered = [(int(sent["seq"]), sent) for sent in message.get("commands", ())]
-        except (TypeError, KeyError, OverflowError) as error:
-            raise ValueError(f"the page sent commands that can't be read ({error!r})") from None
+            numbered = [(_seq(sent["seq"]), sent) for sent in commands]
+        except (TypeError, KeyError, IndexError) as error:
+            words = in_words(repr(error))
+            raise ValueError(f"the page sent commands that can't be read ({words})") from None
+        last = self.acks.pop(client, 0)
+        self.acks[client] = last
+        for oldest in list(self.acks)[:-CLIENTS]:
+            del self.acks[oldest]
+            self.refused.pop(oldest, None)
         # The page has heard of a command that it does not send any more.
         waiting = {seq for seq, _ in numbered}
         refused = self.refused.pop(client, {})
         kept = {seq: words for seq, words in refused.items() if seq in waiting}
         if kept:
             self.refused[client] = kept
-        return client, [(seq, sent) for seq, sent in numbered if seq > last]
+        fresh = [(seq, sent) for seq, sent in numbered if seq > last]
+        if len(fresh) > COMMANDS:
+            words = f"the page sent {len(fresh):,} commands at once, want at most {COMMANDS:,}"
+            self.answer(client, max(seq for seq, _ in fresh), words)
+            raise ValueError(words)
+        return client, fresh
 
     def answer(self, client: str, seq: int, refusal: str = "") -> None:
         """Note that a command is done, void, or refused in words."""
         self.acks[client] = max(self.acks.get(client, 0), seq)
         if refusal:
-            self.refused.setdefault(client, {})[seq] = refusal
+            self.refused.setdefault(client, {})[seq] = in_words(refusal)
+
+
+def _seq(value: Any) -> int:
+    return size("seq", value, at_most=LARGEST_SEQ, why="a page counts no further")
 
 
 def _setting(sent: Mapping[str, Any], client: str) -> Command[Any]:
     name = sent["name"]
-    if name not in SETTINGS:
+    if not isinstance(name, str) or name not in SETTINGS:
         raise ValueError(f"{name}: a page can't set it, want one of {', '.join(SETTINGS)}")
     if name == "init":
         return DrawWeights(sent["value"])  # who chooses in the menu wants drawn weights
-    stroke = (client, int(sent["stroke"])) if "stroke" in sent else None
+    stroke = (client, size("stroke", sent["stroke"], at_least=0)) if "stroke" in sent else None
     return Set(name, sent["value"], stroke)
 
 
 def _number(sent: Mapping[str, Any], stroke: Any) -> SetNumber:
     name = sent["name"]
-    if name not in EDITABLE:
+    if not isinstance(name, str) or name not in EDITABLE:
         raise ValueError(f"{name}: it can't be edited, want one of {', '.join(EDITABLE)}")
     shape = tuple(size("array_shape", n, at_least=0) for n in sent["array_shape"])
     at = tuple(size(name, i, at_least=0) for i in sent["at"])
