@@ -79,7 +79,7 @@ class SessionMirror(StoreWidget):
 
     def get_state(self, key: Any = None, drop_defaults: bool = False) -> dict[str, Any]:
         """Return these traits packed, all of them where `key` is None."""
-        state: dict[str, Any] = super().get_state(key, drop_defaults)
+        state = super().get_state(key, drop_defaults)
         if "_change" in state and self.fields().keys() <= state.keys():
             state["_change"]["from"] = None  # the whole state continues no other
         return state
