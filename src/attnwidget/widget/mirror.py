@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import traitlets
 
-from attnwidget.export.picture import picture
 from attnwidget.export.summary import short, summary
 from attnwidget.session.commands import Set
 from attnwidget.session.size import LARGEST, cells
@@ -168,6 +167,9 @@ class SessionMirror(StoreWidget):
 
 
 def _picture(now: Snapshot) -> tuple[bytes, tuple[int, int]] | None:
+    # Imported by the first display, because a program may show no widget.
+    from attnwidget.export.picture import picture
+
     try:
         return picture(now)
     except ValueError:  # a head that cannot be shown: the paragraph says why
