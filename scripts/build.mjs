@@ -43,7 +43,7 @@ ${name === "default" ? "export default widget;\n" : ""}`;
 }
 
 const { outputFiles } = await build({
-  entryPoints: { widget: "js/entry/widget.ts", page: "js/entry/page.ts" },
+  entryPoints: { widget: "js/entry/anywidget.ts", page: "js/entry/page.ts" },
   outdir: out,
   bundle: true,
   minify: !isPlain,

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import copy
+import importlib.util
+import sys
 import threading
+from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -22,6 +25,7 @@ from attnwidget import AttentionWidget
 from attnwidget.capture.generate import capture_generation
 from attnwidget.capture.pieces import Pieces
 from attnwidget.sources.generation import Generation
+from attnwidget.widget import stopping
 
 SIX = {"max_new_tokens": 6, "min_new_tokens": 6, "do_sample": False}
 PROMPT = {"input_ids": torch.tensor([[5, 11, 3, 9, 2]]), "attention_mask": torch.ones(1, 5).long()}
@@ -287,6 +291,27 @@ def test_a_page_stops_the_generation_that_it_names(other: str, steps: int) -> No
     assert w.get_state("generation")["generation"]["key"] == ""
     open_comm("attnwidget.stop", {"key": text_of(w).key})  # late: nothing runs
     assert w.attention.shape == (steps + 2, steps + 2)
+
+
+def test_with_ipywidgets_7_the_kernel_names_the_manager_of_comms(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    manager = SimpleNamespace(targets={})
+    manager.register_target = manager.targets.__setitem__
+    shell = SimpleNamespace(kernel=SimpleNamespace(comm_manager=manager))
+    monkeypatch.setattr("IPython.get_ipython", lambda: shell)
+    # Colab's ipywidgets has no such module.
+    monkeypatch.setitem(sys.modules, "ipywidgets.comm", None)
+    spec = importlib.util.spec_from_file_location("stopping_of_7", stopping.__file__)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    stop = threading.Event()
+    with module.stoppable(stop) as key:
+        message = {"content": {"data": {"key": key}}}
+        manager.targets["attnwidget.stop"](None, message)
+    assert stop.is_set()
 
 
 def test_an_error_is_raised_and_stated() -> None:

@@ -13,6 +13,8 @@ export interface HostSigns {
   bodyClass: string;
   /** The classes and themes of the document and of its body. */
   rootTheme: string;
+  /** Colab names its dark theme only. */
+  isColab?: boolean;
   background?: Rgb | undefined;
   prefersDark: boolean;
 }
@@ -31,7 +33,7 @@ export function decideDark(signs: HostSigns): boolean {
   const isNamed = (name: string) =>
     [name, `${name}-theme`, `${name}-mode`, `theme-${name}`].some((word) => words.includes(word));
   if (isNamed("dark")) return true;
-  if (isNamed("light")) return false;
+  if (isNamed("light") || signs.isColab) return false;
   return signs.background ? isDark(signs.background) : signs.prefersDark;
 }
 
@@ -53,22 +55,25 @@ function hostOf(node: Node): Element | null {
   return root instanceof ShadowRoot ? root.host : null;
 }
 
-export function createTheme(el: Element, { signal, guard, guarded, listen }: Scope): Theme {
+export function createTheme(el: HTMLElement, { signal, guard, guarded, listen }: Scope): Theme {
   const { documentElement: html, body } = el.ownerDocument;
   const media = matchMedia("(prefers-color-scheme: dark)");
   const forced = forcesColors();
   const listeners = new Set<() => void>();
-  const read = () =>
-    decideDark({
+  const read = () => {
+    el.dataset.host = "jpThemeLight" in body.dataset ? "jupyter" : "";
+    return decideDark({
       forced: (forced.matches && rgbaOf(colorOn(el, "Canvas"))) || undefined,
       jupyterThemeLight: body.dataset.jpThemeLight,
       bodyClass: body.className,
       rootTheme: [html, body]
         .flatMap((node) => [node.className, ...THEMES.map((name) => node.getAttribute(name))])
         .join(" "),
+      isColab: Boolean((globalThis as { google?: { colab?: unknown } }).google?.colab),
       background: backgroundOf(el),
       prefersDark: media.matches,
     });
+  };
   let dark = read();
   let colors = readPalette(el);
   const update = () => {

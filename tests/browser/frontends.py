@@ -198,7 +198,7 @@ def open_jupyter(desk: Desk, path: str, kind: type[Frontend]) -> Frontend:
     )
     name = f"{kind.__name__.lower()}.ipynb"
     nbformat.write(book, server.root / name)
-    page, watch = _page(desk)
+    page, watch = blank_page(desk)
     page.goto(f"{server.url}/{path.format(name=name)}token={server.token}")
     frontend = kind(page, watch, server.root / name)
     if issubclass(kind, Lab):
@@ -224,7 +224,7 @@ def open_marimo(desk: Desk, mode: str, kind: type[Frontend], home: Path) -> Iter
     with (home / "log").open("wb") as log:
         process = subprocess.Popen(command, cwd=home, env=environment, stdout=log, stderr=log)
     try:
-        page, watch = _page(desk)
+        page, watch = blank_page(desk)
         _await(page, f"http://127.0.0.1:{port}", process)
         yield kind(page, watch, home / "lesson.py")
     finally:
@@ -244,6 +244,6 @@ def _await(page: Page, url: str, process: subprocess.Popen[bytes]) -> None:
     raise RuntimeError("marimo ended before its page could be opened")
 
 
-def _page(desk: Desk) -> tuple[Page, Watch]:
+def blank_page(desk: Desk) -> tuple[Page, Watch]:
     context, watch = desk.context()
     return context.new_page(), watch

@@ -199,11 +199,16 @@ class Lab:
         waits for one.)
         """
         notebook.save()
+        look = self.leave(notebook, kernel=kernel)
+        return self.open(notebook.path, fresh=True, start=not kernel, **vars(look))
+
+    def leave(self, notebook: Notebook, *, kernel: bool) -> Look:
+        """Close a notebook in its page, and leave its kernel running or not; return the look."""
         seat = next(seat for seat, each in self._open if each is notebook)
         self._open.remove((seat, notebook))
         problems = self._return(seat, notebook, shutdown=not kernel)
         assert not problems, "\n".join(problems)
-        return self.open(notebook.path, fresh=True, start=not kernel, **vars(seat.look))
+        return seat.look
 
     def page(self, **look: Any) -> Page:
         """Open an empty page without JupyterLab, watched all the same: for exported files."""

@@ -9,6 +9,7 @@ import pytest
 import torch
 from frontends import Lab, MarimoEdit, MarimoRun, Notebook7, Voila, open_jupyter, open_marimo
 from harmless import harmless
+from hosted import Colab, VSCode
 from mapview import MapView
 from playwright.sync_api import expect
 from stepsview import StepsView
@@ -19,6 +20,7 @@ JUPYTER = {
     "voila": (Voila, "voila/render/{name}?theme=light&"),
 }
 MARIMO = {"marimo-run": (MarimoRun, "run"), "marimo-edit": (MarimoEdit, "edit")}
+HOSTED = {"vscode": VSCode, "colab": Colab}
 DRAWN = np.random.RandomState(0).rand(6, 4)
 
 
@@ -34,11 +36,13 @@ def state(masked, number=DRAWN[1, 2]):
     return f"{masked} masked, X[1, 2] = {number:.2f}"
 
 
-@pytest.fixture(scope="module", params=[*JUPYTER, *MARIMO])
+@pytest.fixture(scope="module", params=[*JUPYTER, *MARIMO, *HOSTED])
 def frontend(request, desk, tmp_path_factory):
     if request.param in JUPYTER:
         kind, path = JUPYTER[request.param]
         opening = nullcontext(open_jupyter(desk, path, kind))
+    elif request.param in HOSTED:
+        opening = nullcontext(HOSTED[request.param].open(desk, request.config.rootpath))
     else:
         kind, mode = MARIMO[request.param]
         opening = open_marimo(desk, mode, kind, tmp_path_factory.mktemp("marimo"))

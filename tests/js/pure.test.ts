@@ -213,6 +213,9 @@ describe("host", () => {
     expect(decideDark({ ...signs, rootTheme: "darkroom dark-toggle auto" })).toBe(false);
     expect(decideDark({ ...signs, rootTheme: "theme-dark" })).toBe(true);
     expect(decideDark({ ...signs, rootTheme: "light-mode", background: [0, 0, 0] })).toBe(false);
+    // Colab names its dark theme and not its light theme, whatever the browser prefers.
+    expect(decideDark({ ...signs, rootTheme: "dark", isColab: true })).toBe(true);
+    expect(decideDark({ ...signs, isColab: true, prefersDark: true })).toBe(false);
   });
 
   it.each([

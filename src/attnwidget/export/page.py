@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
     from attnwidget.session.snapshot import Snapshot
 
-# What a page has at most: 72 heads of 64 tokens fit.
-MAX_BYTES = 1_500_000
 # Characters of the title of the page, which a browser shows on a tab; the card has the whole title.
 _TITLE_LETTERS = 300
 _STATIC = Path(__file__).parents[1] / "static"

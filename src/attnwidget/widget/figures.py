@@ -1,11 +1,11 @@
-"""The methods of a widget that save a view as a figure."""
+"""The methods of a widget that save a view as a figure.
+
+What draws figures is imported by the first figure, because it takes a third of the import.
+"""
 
 from __future__ import annotations
 
 from typing import IO, TYPE_CHECKING, Any
-
-from attnwidget.export import figure
-from attnwidget.export.plot import plot
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -59,8 +59,10 @@ class FigureMethods:
             For a view that the map does not have, or another argument that does not fit. No file
             is written then.
         """
+        from attnwidget.export.figure import save_svg
+
         options = _options(width, unit, palette, title, caption, colorbar)
-        return figure.save_svg(self.store.now, path, view, **options)
+        return save_svg(self.store.now, path, view, **options)
 
     def save_pdf(
         self,
@@ -85,8 +87,10 @@ class FigureMethods:
         ImportError
             Without matplotlib, which ``attnwidget[figures]`` installs.
         """
+        from attnwidget.export.figure import save_pdf
+
         options = _options(width, unit, palette, title, caption, colorbar)
-        return figure.save_pdf(self.store.now, path, view, **options)
+        return save_pdf(self.store.now, path, view, **options)
 
     def save_png(
         self,
@@ -113,8 +117,10 @@ class FigureMethods:
         ImportError
             Without matplotlib, which ``attnwidget[figures]`` installs.
         """
+        from attnwidget.export.figure import save_png
+
         options = _options(width, unit, palette, title, caption, colorbar)
-        return figure.save_png(self.store.now, path, view, scale, **options)
+        return save_png(self.store.now, path, view, scale, **options)
 
     def plot(
         self,
@@ -137,6 +143,8 @@ class FigureMethods:
         ImportError
             Without matplotlib, which ``attnwidget[figures]`` installs.
         """
+        from attnwidget.export.plot import plot
+
         return plot(self.store.now, ax, palette=palette, colorbar=colorbar, title=title)
 
 

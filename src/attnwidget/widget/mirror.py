@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import traitlets
 
-from attnwidget.export.picture import picture
 from attnwidget.export.summary import short, summary
 from attnwidget.maths.validate import index
 from attnwidget.session.commands import Set
@@ -81,7 +80,7 @@ class SessionMirror(StoreWidget):
 
     def get_state(self, key: Any = None, drop_defaults: bool = False) -> dict[str, Any]:
         """Return these traits packed, all of them where `key` is None."""
-        state: dict[str, Any] = super().get_state(key, drop_defaults)
+        state = super().get_state(key, drop_defaults)
         if "_change" in state and self.fields().keys() <= state.keys():
             state["_change"]["from"] = None  # the whole state continues no other
         return state
@@ -173,6 +172,9 @@ class SessionMirror(StoreWidget):
 
 
 def _picture(now: Snapshot) -> tuple[bytes, tuple[int, int]] | None:
+    # Imported by the first display, because a program may show no widget.
+    from attnwidget.export.picture import picture
+
     try:
         return picture(now)
     except ValueError:  # a head that cannot be shown: the paragraph says why

@@ -13,7 +13,16 @@ from contextlib import contextmanager
 from threading import Event
 from typing import Any
 
-from ipywidgets.comm import get_comm_manager
+from IPython import get_ipython
+
+try:
+    from ipywidgets.comm import get_comm_manager
+except ImportError:  # ipywidgets 7, which Colab has
+
+    def get_comm_manager() -> Any:
+        """Return the kernel's manager of comms, None outside of a kernel."""
+        return getattr(getattr(get_ipython(), "kernel", None), "comm_manager", None)
+
 
 # The page opens a comm of this name, with the key of the generation.
 _TARGET = "attnwidget.stop"

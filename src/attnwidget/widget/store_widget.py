@@ -97,6 +97,16 @@ class StoreWidget(GuardedWidget):
                 # ipywidgets notes that the name is to be sent. Nobody observes this type of event.
                 super().notify_change(Bunch(name=name, owner=self, type="sent"))
 
+    def get_state(self, key: Any = None, drop_defaults: bool = False) -> dict[str, Any]:
+        """Return these traits packed, all of them where `key` is None.
+
+        Traits with their default values are in the state too, because the page has no defaults: of
+        a state without defaults, as `ipywidgets.embed` saves it, even the module would be missing.
+        """
+        del drop_defaults
+        state: dict[str, Any] = super().get_state(key)
+        return state
+
     def send_again(self) -> None:
         """Send every field, because an interrupt may have cut a message off."""
         self.send_state()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import traitlets
 
-from attnwidget.export.page import MAX_BYTES, save_html, save_module
+from attnwidget.export import MAX_BYTES
 from attnwidget.session.commands import REDO, UNDO, Reset, Set, Toggle
 from attnwidget.session.session import Session
 from attnwidget.sources.given import GivenSource
@@ -571,6 +571,8 @@ class AttentionWidget(FigureMethods, SessionMirror):
         OSError
             For a path that cannot be written. Nothing is written then.
         """
+        from attnwidget.export.page import save_html
+
         return save_html(self.store.now, path, title=title, max_bytes=max_bytes)
 
     def save_module(self, path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES) -> Path:
@@ -580,6 +582,8 @@ class AttentionWidget(FigureMethods, SessionMirror):
         "./lab.mjs"; lab.render({ el })``. The model of a host is not read. The module has what the
         page of `save_html` has, and raises the same errors.
         """
+        from attnwidget.export.page import save_module
+
         return save_module(self.store.now, path, max_bytes=max_bytes)
 
     def __setattr__(self, name: str, value: Any) -> None:
