@@ -12,7 +12,10 @@ async function openCard(figure) {
     const place = root.appendChild(document.createElement("div"));
     figure.dataset.state = "open";
     await lab.render({ el: place });
-    place.querySelector(".aw-root [tabindex='0']")?.focus({ preventScroll: true });
+    // The button with the focus is hidden now: the next Tab goes into the card.
+    place.tabIndex = -1;
+    place.style.outline = "none";
+    place.focus({ preventScroll: true });
   } catch (reason) {
     figure.dataset.state = "failed";
     error.hidden = false;

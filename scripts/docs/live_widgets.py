@@ -5,8 +5,8 @@ A page names the variable of the widget and a caption in a comment after the cod
     <!-- live: w | Click a cell to mask it. -->
 
 The blocks of Python before the comment are run, in the order of the page. Code that a reader need
-not see stands in a comment that begins with `<!-- run`. In the place of the comment `live`, the page
-gets a picture of the widget, in light and dark colours, and a button that loads the module of
+not see stands in a comment that begins with `<!-- run`. In the place of the comment `live`, the
+page gets a picture of the widget, in light and dark colours, and a button that loads the module of
 `AttentionWidget.save_module`.
 """
 

@@ -9,16 +9,16 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Mapping
 
 _COMMENT = re.compile(r"<!--.*?-->|<svg.*?</svg>|<figure.*?</figure>", re.S)
 _LINK = re.compile(r"!?\[([^\]]*)\]\([^)]*\)")
 
 
-def llms_txt(name: str, summary: str, sections: Iterable[tuple[str, list[tuple[str, str, str]]]]) -> str:
+def llms_txt(name: str, summary: str, sections: Mapping[str, list[tuple[str, str, str]]]) -> str:
     """Return the index: of each section its pages, with title, path and text."""
     lines = [f"# {name}", "", f"> {summary}"]
-    for heading, pages in sections:
+    for heading, pages in sections.items():
         lines += ["", f"## {heading}", ""]
         for title, path, text in pages:
             said = first_sentence(text)

@@ -41,10 +41,11 @@ def diagram(source: str) -> str:
         else:
             raise ValueError(f"the diagram has a line that is not understood: {line!r}")
     places = {name: _HALF + 10 + i * _COLUMN for i, name in enumerate(names)}
-    width, height = _COLUMN * len(names) + 60, _TOP + _ROW * len(messages) + 20
+    width, height = _COLUMN * len(names) + 110, _TOP + _ROW * len(messages) + 20
     parts = [_head(names[name], x, height) for name, x in places.items()]
     for i, (sender, receiver, words) in enumerate(messages):
-        parts.append(_arrow(places[sender], places[receiver], _TOP + _ROW * (i + 0.7), words))
+        y = _TOP + _ROW * (i + 0.7)
+        parts.append(_arrow(places[sender], places[receiver], y, words, width))
     return (
         f'<svg class="sequence" viewBox="0 0 {width} {height}" role="img" '
         'aria-label="The messages of a click, in the order of the list below">'
@@ -60,12 +61,12 @@ def _head(name: str, x: float, height: int) -> str:
     return f'{line}{box}<text x="{x}" y="23" text-anchor="middle">{html.escape(name)}</text>'
 
 
-def _arrow(start: float, end: float, y: float, words: str) -> str:
+def _arrow(start: float, end: float, y: float, words: str, width: float) -> str:
     if start == end:
         path = f"M{start} {y - 8}h26v14h-22"
         return (
             f'<path class="message" d="{path}" marker-end="url(#head)"/>'
-            f"{_words(words, start + 34, y + 2, 2.4 * _COLUMN, 'start')}"
+            f"{_words(words, start + 34, y + 10, width - start - 40, 'start')}"
         )
     side = -4 if end > start else 4
     arrow = f'<path class="message" d="M{start} {y}H{end + side}" marker-end="url(#head)"/>'
