@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import inspect
 import re
-import sys
 from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
 from docs_site import ROOT, Document, built
-
-import attnwidget
-from attnwidget.export.page import MAX_BYTES
-
-sys.path.insert(0, str(ROOT / "scripts" / "docs"))
-
 from live_widgets import with_widgets
 from llms_index import first_sentence
 from page_sections import Site, section
 from sequence_diagram import diagram
+
+import attnwidget
+from attnwidget.export.page import MAX_BYTES
 
 OUTSIDE = re.compile(r"(\w+:)?//")
 IN_CSS = re.compile(r"url\(\s*[\"']?([^\"')]+)|@import\s+[\"']([^\"']+)")

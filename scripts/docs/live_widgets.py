@@ -17,13 +17,14 @@ import os
 import posixpath
 import re
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from attnwidget import AttentionWidget
 from attnwidget.export.figure import figure
-from attnwidget.export.paint import png
 from attnwidget.export.palette import PALETTES, Palette
+from attnwidget.export.scene import Cells
 from attnwidget.export.summary import summary
 from attnwidget.export.svg import svg
 
@@ -35,8 +36,8 @@ _STEP = re.compile(
     re.M | re.S,
 )
 _FOLDER = "live"
-# A grid of many heads is smaller as pixels.
-_LARGEST_SVG = 200_000
+# A poster with more cells has its cells as images, because a rectangle takes 40 bytes.
+_VECTOR_CELLS = 4_000
 
 
 def dark_palette() -> Palette:
@@ -111,8 +112,13 @@ def _saved(w: AttentionWidget, folder: Path, stem: str, up: str, caption: str) -
 def _poster(w: AttentionWidget, folder: Path, stem: str, palette: str) -> str:
     """Write the picture of a widget in these colours, and return the name of the file."""
     scene = figure(w.store.now, palette=palette)
-    drawn = svg(scene)
-    is_small = len(drawn) <= _LARGEST_SVG
-    path = folder / f"{stem}-{palette}.{'svg' if is_small else 'png'}"
-    path.write_bytes(drawn if is_small else png(scene, 2))
-    return path.name
+    grids = [item for item in scene.items if isinstance(item, Cells)]
+    if sum(grid.colors.shape[0] * grid.colors.shape[1] for grid in grids) > _VECTOR_CELLS:
+        items = tuple(
+            replace(item, is_image=True) if isinstance(item, Cells) else item
+            for item in scene.items
+        )
+        scene = replace(scene, items=items)
+    name = f"{stem}-{palette}.svg"
+    (folder / name).write_bytes(svg(scene))
+    return name

@@ -63,16 +63,21 @@ def _interface() -> Patch:
     from transformers import AttentionInterface
 
     getitem = AttentionInterface.__getitem__
-    get_interface = AttentionInterface.get_interface
 
     def heard_getitem(self: Any, name: str) -> Any:
         return _heard(getitem(self, name), False)
+
+    methods: dict[str, Any] = {"__getitem__": heard_getitem}
+    # transformers 5.0 has no `get_interface`: a model of 5.0 calls its eager function directly.
+    get_interface = getattr(AttentionInterface, "get_interface", None)
+    if get_interface is None:
+        return Patch(AttentionInterface, methods)
 
     def heard_get_interface(self: Any, name: str, default: Callable[..., Any]) -> Any:
         function = get_interface(self, name, default)
         return _heard(function, function is default)
 
-    methods = {"__getitem__": heard_getitem, "get_interface": heard_get_interface}
+    methods["get_interface"] = heard_get_interface
     return Patch(AttentionInterface, methods)
 
 
