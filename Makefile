@@ -54,7 +54,7 @@ pictures: $(VENV)/.installed $(VENV)/.chromium build
 
 # The site of docs/ in site/. Look at it with `python -m http.server -d site`.
 docs: $(VENV)/.installed build
-	$(PY) -m mkdocs build --quiet
+	NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --quiet
 
 # docs/versions.md: the tests with other versions of Python, anywidget and transformers.
 versions: $(VENV)/.installed build

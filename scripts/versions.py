@@ -1,8 +1,8 @@
 """Run the tests with other versions of Python and of the dependencies: `make versions`.
 
-Run: python scripts/versions.py [name …]. Without a name, every row of docs/versions.md is run. A row
-gets an environment of its own in build/versions, with the newest packages except those that it
-names, and writes its line of the table. A row whose Python is not on the PATH is marked so.
+Run: python scripts/versions.py [name …]. Without a name, every row of docs/versions.md is run.
+A row gets an environment of its own in build/versions, with the newest packages except those that
+the row names. It writes its line of the table. If its Python is not on the PATH, the line says so.
 """
 
 from __future__ import annotations
@@ -77,7 +77,10 @@ def imported(path: Path, seen: set[Path] | None = None) -> set[str]:
     libraries: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         names: list[str] = []
-        if isinstance(node, ast.Import):
+        if isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
+            # `files("package")` reads a package too.
+            names = [str(node.args[0].value)] if ast.unparse(node.func) == "files" else []
+        elif isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             names = [node.module or "", *(f"{node.module}.{alias.name}" for alias in node.names)]

@@ -60,7 +60,7 @@ def on_post_build(*, config: MkDocsConfig) -> None:
         for page in _pages(item):
             path, text = page.file.src_uri, page.markdown or ""
             (folder / path).write_text(as_text(text), encoding="utf-8")
-            heading = str(item.title) if item.is_section else "Start"
+            heading = str(item.title) if item.is_section else "Overview"
             sections.setdefault(heading, []).append((str(page.title), path, text))
     index = llms_txt(config.site_name, config.site_description or "", sections)
     (folder / "llms.txt").write_text(index, encoding="utf-8")

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_COMMENT = re.compile(r"<!--.*?-->|<svg.*?</svg>|<figure.*?</figure>", re.S)
+_COMMENT = re.compile(r"^(?:<!--.*?-->|<svg.*?</svg>|<figure.*?</figure>)$", re.M | re.S)
+_FENCE = re.compile(r"^```.*?^```$", re.M | re.S)
 _LINK = re.compile(r"!?\[([^\]]*)\]\([^)]*\)")
 
 
@@ -28,10 +29,10 @@ def llms_txt(name: str, summary: str, sections: Mapping[str, list[tuple[str, str
 
 def first_sentence(text: str) -> str:
     """Return the first sentence of the first paragraph of a page, without its links."""
-    for block in re.split(r"\n\s*\n", _COMMENT.sub("", text)):
+    for block in re.split(r"\n\s*\n", _FENCE.sub("", _COMMENT.sub("", text))):
         words = " ".join(_LINK.sub(r"\1", block).split())
-        if words and words[0] not in "#|`<!:-":
-            return re.split(r"(?<=[.:?]) (?=[A-Z])", words)[0]
+        if words and words[0] not in "#|!<-":
+            return re.split(r"(?<=[.:?]) (?=[A-Z])", words)[0].rstrip(":")
     return ""
 
 
