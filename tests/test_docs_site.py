@@ -173,5 +173,6 @@ def test_a_diagram_has_each_participant_and_message():
 
 
 def test_the_first_sentence_leaves_out_headings_links_code_and_comments():
-    text = "<!-- live: w | x -->\n\n# Title\n\n```\na = 1\n\nb\n```\n\n`w` and a [link](x.md) say\nmore: B.\n"
+    above = "<!-- live: w | x -->\n\n# Title\n\n```\na = 1\n\nb\n```\n\n"
+    text = above + "`w` and a [link](x.md) say\nmore: B.\n"
     assert first_sentence(text) == "`w` and a link say more"
