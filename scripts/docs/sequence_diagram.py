@@ -11,7 +11,7 @@ import re
 _PARTICIPANT = re.compile(r"participant (\w+) as (.+)")
 _MESSAGE = re.compile(r"(\w+)->>(\w+): (.+)")
 _MERMAID = re.compile(r"^```mermaid\n(.*?)^```$", re.M | re.S)
-_COLUMN, _ROW, _TOP, _HALF = 170, 44, 62, 68
+_COLUMN, _ROW, _TOP, _HALF = 170, 48, 62, 68
 _LETTER = 6.3  # the mean width of a letter
 _LINE = 15
 
@@ -41,7 +41,7 @@ def diagram(source: str) -> str:
         else:
             raise ValueError(f"the diagram has a line that is not understood: {line!r}")
     places = {name: _HALF + 10 + i * _COLUMN for i, name in enumerate(names)}
-    width, height = _COLUMN * len(names) + 110, _TOP + _ROW * len(messages) + 20
+    width, height = _COLUMN * len(names) + 190, _TOP + _ROW * len(messages) + 20
     parts = [_head(names[name], x, height) for name, x in places.items()]
     for i, (sender, receiver, words) in enumerate(messages):
         y = _TOP + _ROW * (i + 0.7)
