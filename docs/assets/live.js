@@ -25,6 +25,16 @@ async function openCard(figure) {
   }
 }
 
+// Cards read the theme of a page from this attribute of its root.
+function nameTheme() {
+  const isDark = document.body.dataset.mdColorScheme === "slate";
+  document.documentElement.dataset.theme = isDark ? "dark" : "light";
+}
+nameTheme();
+new MutationObserver(nameTheme).observe(document.body, {
+  attributeFilter: ["data-md-color-scheme"],
+});
+
 for (const figure of document.querySelectorAll(".live")) {
   for (const part of figure.querySelectorAll(".live-open, .live-posters")) {
     part.addEventListener("click", () => {
