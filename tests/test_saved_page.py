@@ -193,6 +193,19 @@ def test_the_report_of_a_mistake_is_pythons(node, name, mistake):
     assert both.page["report"] is None
 
 
+def test_the_report_on_a_function_is_saved_with_its_maps(node):
+    w = AttentionWidget("The cat sat on the mat", d_k=3)
+    w.check(lambda Q, K: np.full((len(Q), len(K)), 1 / len(K)))
+    both = Both(node, w)
+    found = both.page["report"]
+    assert (found["kind"], found["name"]) == ("check", w.report.name)
+    for each, array in {"got": np.full((6, 6), 1 / 6), "expected": w.attention}.items():
+        numbers = np.frombuffer(base64.b64decode(found[each]), "float32")
+        np.testing.assert_allclose(numbers, array.ravel(), atol=2e-6)
+    both.do("paint", [6], True)  # the report stays
+    assert both.page["report"]["message"] == w.report.message
+
+
 def test_a_head_of_a_sentence_is_a_switch(node):
     both = Both(node, sentence("heads"))
     both.do("set", "head", 2)

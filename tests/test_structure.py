@@ -9,7 +9,11 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
-import tomllib
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib  # pytest brings it along for Python 3.10
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "attnwidget"

@@ -121,3 +121,14 @@ export function packed(values: Values, shape: readonly number[]): Packed {
   const data = new DataView(buffer as ArrayBuffer, byteOffset, byteLength);
   return { data, dtype: values instanceof Int32Array ? "int32" : dtype, shape: [...shape] };
 }
+
+/** A copy of a saved value, with its arrays as the wire has them. */
+export function revive(value: unknown, read: ReadArray): unknown {
+  if (Array.isArray(value)) return value.map((part) => revive(part, read));
+  if (value === null || typeof value !== "object") return value;
+  const placed = value as Placed;
+  if (placed.dtype && placed.shape) return packed(read(placed), placed.shape);
+  return Object.fromEntries(
+    Object.entries(value).map(([name, part]) => [name, revive(part, read)]),
+  );
+}

@@ -3,7 +3,7 @@ import type { AnyModel } from "@anywidget/types";
 import type { ChangeMessage, Command, CommandsMessage, LayerInfo, Traits } from "../wire/schema";
 import type { Answer } from "../wire/transport";
 import { gridAnswer, linesAnswer } from "./answers";
-import { type Placed, packed, type ReadArray, readChunks, type SavedFile } from "./file";
+import { readChunks, revive, type SavedFile } from "./file";
 import { createSession, type Session } from "./session";
 import { EDITABLE, fitting, rowsOf, stateOf } from "./state";
 import { changedRows } from "./work";
@@ -12,17 +12,6 @@ const MAPS = ["mask", "attention", "output"] as const;
 
 /** What is not in this page, for a person who asked for it. */
 const missing = (what: string) => `${what} is not saved in this page; it needs Python`;
-
-/** A copy of a saved value, with its arrays as the wire has them. */
-function revive(value: unknown, read: ReadArray): unknown {
-  if (Array.isArray(value)) return value.map((part) => revive(part, read));
-  if (value === null || typeof value !== "object") return value;
-  const placed = value as Placed;
-  if (placed.dtype && placed.shape) return packed(read(placed), placed.shape);
-  return Object.fromEntries(
-    Object.entries(value).map(([name, part]) => [name, revive(part, read)]),
-  );
-}
 
 const isPacked = (value: unknown) => Boolean((value as { dtype?: string } | null)?.dtype);
 

@@ -4,7 +4,7 @@
  */
 import type { Flow } from "../maths/flow";
 import type { Command, Editable, SetInput, Traits } from "../wire/schema";
-import type { ReadArray, SavedFile } from "./file";
+import { type ReadArray, revive, type SavedFile } from "./file";
 import { attend, createHeads, type Heads, type Place } from "./heads";
 import { createHistory } from "./history";
 import { reportOf } from "./report";
@@ -82,7 +82,7 @@ export function createSession(file: SavedFile, read: ReadArray) {
   let work: Work = { masks: readMasks(file, read), edits: new Map() };
   const history = createHistory();
   let mistake = traits.mistake as string | null;
-  let checked = traits.report as Traits["report"];
+  let checked = revive(traits.report, read) as Traits["report"];
   let revision = traits.revision as number;
   const original = readOriginal(file, read);
   const maps = createMaps(heads);

@@ -7,15 +7,18 @@ interface unchanged.
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from attnwidget.capture.patched import Patch, patched
 
 _here = threading.local()
+_EAGER = "eager_attention_forward"
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +53,9 @@ class Listener:
 def listening(listener: Listener) -> Iterator[None]:
     """Call `listener` for each attention call that this thread makes through the interface."""
     listeners = _here.__dict__.setdefault("listeners", [])
-    with patched(_interface):
+    with ExitStack() as patches:
+        for make in (_interface, *_eager_functions()):
+            patches.enter_context(patched(make))
         listeners.append(listener)
         try:
             yield
@@ -63,17 +68,49 @@ def _interface() -> Patch:
     from transformers import AttentionInterface
 
     getitem = AttentionInterface.__getitem__
-    get_interface = AttentionInterface.get_interface
 
     def heard_getitem(self: Any, name: str) -> Any:
         return _heard(getitem(self, name), False)
+
+    methods: dict[str, Any] = {"__getitem__": heard_getitem}
+    get_interface = getattr(AttentionInterface, "get_interface", None)
+    if get_interface is None:  # transformers 5.0; see `_eager_functions`
+        return Patch(AttentionInterface, methods)
 
     def heard_get_interface(self: Any, name: str, default: Callable[..., Any]) -> Any:
         function = get_interface(self, name, default)
         return _heard(function, function is default)
 
-    methods = {"__getitem__": heard_getitem, "get_interface": heard_get_interface}
+    methods["get_interface"] = heard_get_interface
     return Patch(AttentionInterface, methods)
+
+
+def _eager_functions() -> list[Callable[[], Patch]]:
+    """Return the patches of the eager functions of the modelling files that are loaded.
+
+    A model of transformers 5.0 calls the eager function of its file directly. From 5.1 on, it asks
+    the interface for the function, and there are no such patches.
+    """
+    from transformers import AttentionInterface
+
+    if hasattr(AttentionInterface, "get_interface"):
+        return []
+    files = [name for name in sys.modules if name.startswith("transformers.models.")]
+    return [_eager_of(name) for name in files if _EAGER in vars(sys.modules[name])]
+
+
+@cache
+def _eager_of(file: str) -> Callable[[], Patch]:
+    def make() -> Patch:
+        module = sys.modules[file]
+        function = getattr(module, _EAGER)
+
+        def heard_eager(*arguments: Any, **options: Any) -> Any:
+            return _heard(function, True)(*arguments, **options)
+
+        return Patch(module, {_EAGER: heard_eager})
+
+    return make
 
 
 def _heard(function: Any, is_eager: bool) -> Any:

@@ -81,10 +81,18 @@ class AttentionWidget(FigureMethods, SessionMirror):
         What Q Kᵀ is multiplied with; 1/√d_k where None (Vaswani et al. 2017, arXiv 1706.03762).
     temperature:
         What the scores are divided by before the softmax; 0 is the argmax limit.
-    title, cmap, color_scale, quantity, view:
-        What is shown, and how: see `VIEWS`, `CMAPS`, `COLOR_SCALES`, `QUANTITIES` in
-        `attnwidget.session.settings`. The colours of "auto" go from 0 to 1 for up to 16 tokens; for
-        more tokens they show the square root, up to the maximum of the map.
+    title:
+        The title of the card.
+    cmap:
+        The colours: one of `attnwidget.session.settings.CMAPS`.
+    color_scale:
+        The numbers that the colours range over: one of `attnwidget.session.settings.COLOR_SCALES`.
+        The colours of "auto" go from 0 to 1 for up to 16 tokens; for more tokens they show the
+        square root, up to the maximum of the map.
+    quantity:
+        The quantity of the map: one of `attnwidget.session.settings.QUANTITIES`.
+    view:
+        The view on the card: one of `attnwidget.session.settings.VIEWS`.
     settings:
         Every other trait that may be set, by its name: `mistake`, `selection`, `head`, ...
 
