@@ -55,7 +55,7 @@ class Row:
 
 
 ROWS = (
-    Row("oldest", "3.10", ("anywidget==0.9.13", "ipywidgets==8.1.*", "numpy==1.24.*")),
+    Row("oldest", "3.10", ("anywidget==0.9.13", "ipywidgets==7.7.*", "numpy==1.24.*")),
     Row("Python 3.12", "3.12"),
     Row("Python 3.13", "3.13"),
     Row("Python 3.14", "3.14"),

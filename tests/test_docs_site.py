@@ -15,7 +15,7 @@ from page_sections import Site, section
 from sequence_diagram import diagram
 
 import attnwidget
-from attnwidget.export.page import MAX_BYTES
+from attnwidget.export import MAX_BYTES
 
 OUTSIDE = re.compile(r"(\w+:)?//")
 IN_CSS = re.compile(r"url\(\s*[\"']?([^\"')]+)|@import\s+[\"']([^\"']+)")
