@@ -43,7 +43,7 @@ ARROWS = {
     "wire": {"maths", "sources", "lessons", "bertviz", "session"},
     "export": {"maths", "sources", "lessons", "bertviz", "session", "wire"},
     "widget": {"maths", "sources", "capture", "lessons", "bertviz", "session", "wire", "export"},
-    "": {"maths", "widget", "capture", "cli"},
+    "": {"maths", "sources", "widget", "capture", "cli"},
 }
 
 

@@ -1,5 +1,6 @@
 """attnwidget: self-attention in a notebook cell, live."""
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from attnwidget.maths.masks import (
@@ -13,16 +14,20 @@ from attnwidget.maths.masks import (
 )
 
 if TYPE_CHECKING:
+    from attnwidget.capture.knock_out import knock_out
+    from attnwidget.sources.knockouts import KnockOut
     from attnwidget.widget.widget import AttentionWidget
 
 __version__ = "0.1.0"
 
 __all__ = [
     "AttentionWidget",
+    "KnockOut",
     "__version__",
     "as_mask",
     "block_mask",
     "causal_mask",
+    "knock_out",
     "padding_mask",
     "prefix_mask",
     "sentence_blocks",
@@ -30,10 +35,16 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    """Import the widget when it is first asked for: the maths and the session need no Jupyter."""
-    if name == "AttentionWidget":
-        from attnwidget.widget.widget import AttentionWidget
+# Imported when they are first asked for: the maths and the session need neither Jupyter nor torch.
+_LATER = {
+    "AttentionWidget": "attnwidget.widget.widget",
+    "KnockOut": "attnwidget.sources.knockouts",
+    "knock_out": "attnwidget.capture.knock_out",
+}
 
-        return AttentionWidget
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first asked for."""
+    if name in _LATER:
+        return getattr(import_module(_LATER[name]), name)
     raise AttributeError(f"module 'attnwidget' has no attribute {name!r}")

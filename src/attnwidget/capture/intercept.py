@@ -11,13 +11,15 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
 from attnwidget.capture.patched import Patch, patched
 
 _here = threading.local()
+# Of the modules whose output is edited, the functions that return the edited output.
+_editors: dict[Any, list[Callable[[Attended], Any]]] = {}
 _EAGER = "eager_attention_forward"
 
 
@@ -53,14 +55,37 @@ class Listener:
 def listening(listener: Listener) -> Iterator[None]:
     """Call `listener` for each attention call that this thread makes through the interface."""
     listeners = _here.__dict__.setdefault("listeners", [])
-    with ExitStack() as patches:
-        for make in (_interface, *_eager_functions()):
-            patches.enter_context(patched(make))
+    with _installed():
         listeners.append(listener)
         try:
             yield
         finally:
             listeners.pop()
+
+
+@contextmanager
+def editing(module: Any, edit: Callable[[Attended], Any]) -> Iterator[None]:
+    """Replace the output of each attention call of `module`, in all threads, by that of `edit`.
+
+    Listeners get the edited output.
+    """
+    with _installed():
+        editors = _editors.setdefault(module, [])
+        editors.append(edit)
+        try:
+            yield
+        finally:
+            editors.remove(edit)
+            if not editors:
+                del _editors[module]
+
+
+@contextmanager
+def _installed() -> Iterator[None]:
+    with ExitStack() as patches:
+        for make in (_interface, *_eager_functions()):
+            patches.enter_context(patched(make))
+        yield
 
 
 def _interface() -> Patch:
@@ -114,26 +139,32 @@ def _eager_of(file: str) -> Callable[[], Patch]:
 
 
 def _heard(function: Any, is_eager: bool) -> Any:
-    """Return `function`, wrapped so that each call also calls the listener of this thread."""
+    """Return `function`, wrapped so that each call also calls editors and the thread's listener."""
     listeners = _here.__dict__.get("listeners")
-    if not listeners or getattr(function, "is_heard", False):
+    if not (listeners or _editors) or getattr(function, "is_heard", False):
         return function
-    listener: Listener = listeners[-1]
+    listener: Listener | None = listeners[-1] if listeners else None
 
     def attend(
         module: Any, query: Any, key: Any, value: Any, attention_mask: Any = None,
         *more: Any, **options: Any,
     ) -> Any:  # fmt: skip
-        listener.before()
+        if listener is not None:
+            listener.before()
         try:
             output = function(module, query, key, value, attention_mask, *more, **options)
+            attended = Attended(
+                module, query, key, value, attention_mask, options, is_eager, output
+            )
+            for edit in tuple(_editors.get(module, ())):
+                attended = replace(attended, output=edit(attended))
         except BaseException:
-            listener.failed()
+            if listener is not None:
+                listener.failed()
             raise
-        listener.after(
-            Attended(module, query, key, value, attention_mask, options, is_eager, output)
-        )
-        return output
+        if listener is not None:
+            listener.after(attended)
+        return attended.output
 
     attend.is_heard = True  # type: ignore[attr-defined]
     return attend

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -68,8 +68,7 @@ def borrowed(model: PreTrainedModel) -> Iterator[dict[Any, str]]:
         if training:
             # In evaluation mode LeViT fills a cache, which it would clear at the next train().
             contexts.enter_context(_dictionaries(modules))
-        if "torch._dynamo" in sys.modules and any(map(_is_compiled, modules)):
-            contexts.enter_context(_uncompiled())
+        contexts.enter_context(uncompiled(modules))
         loans = _here.__dict__.setdefault("loans", [])
         loans.append(loan)
         try:
@@ -224,8 +223,11 @@ class _Eager:
 
 
 @contextmanager
-def _uncompiled() -> Iterator[None]:
-    """Make compiled functions run as plain Python."""
+def uncompiled(modules: Iterable[Any]) -> Iterator[None]:
+    """Make compiled functions run as plain Python, if one of `modules` is compiled."""
+    if "torch._dynamo" not in sys.modules or not any(map(_is_compiled, modules)):
+        yield
+        return
     import torch
 
     with _gate:

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 _HIDES = -1e4
 # No real score is this low, so a row of only such scores is masked as a whole.
 _NEVER = -1e30
-_VISUAL = "visual"
+# In the names of modules that call attention for each image.
+VISUAL = "visual"
 # Scores that differ from scale · Q Kᵀ by less than this (relative) have no bias.
 _ROUNDING = 2e-5
 
@@ -165,7 +166,7 @@ def one_a_layer(calls: Sequence[Call], segments: tuple[int, int, int] | None = N
     joined: list[Call] = []
     for packed in _runs(calls):
         first = packed[0]
-        if len(packed) > 1 and _VISUAL in first.module and all(map(_is_plain, packed)):
+        if len(packed) > 1 and VISUAL in first.module and all(map(_is_plain, packed)):
             of_text = segments is not None and len(packed) == segments[2]
             for call in packed[slice(*segments[:2])] if of_text and segments else packed:
                 if joined and joined[-1].turn == call.turn and joined[-1].module == call.module:
@@ -213,10 +214,7 @@ def hidden(call: Call) -> NDArray[np.bool_] | None:
     """
     _, n_q, n_k = call.shape
     if call.scores is not None:
-        # All scores of a model may be low. A masked score is far below the largest of its row.
-        top = call.scores.amax(dim=-1, keepdim=True)
-        low = (call.scores <= _HIDES) & (call.scores < top + _HIDES / 2)
-        low |= call.scores <= _NEVER
+        low = is_hidden(call.scores)
     elif call.mask is None:
         return _frozen(~np.tri(n_q, n_k, dtype=bool)) if call.causal else None
     else:
@@ -272,6 +270,13 @@ def linear(
 def is_low(mask: torch.Tensor) -> torch.Tensor:
     """Return the cells that a mask in the form of sdpa hides."""
     return mask <= _HIDES if mask.is_floating_point() else ~mask.bool()
+
+
+def is_hidden(scores: torch.Tensor) -> torch.Tensor:
+    """Return the cells of scores (..., n_k) that the model masks."""
+    # All scores of a model may be low. A masked score is far below the largest of its row.
+    top = scores.amax(dim=-1, keepdim=True)
+    return ((scores <= _HIDES) & (scores < top + _HIDES / 2)) | (scores <= _NEVER)
 
 
 def _frozen(array: NDArray[Any]) -> NDArray[Any]:
