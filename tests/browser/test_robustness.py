@@ -109,7 +109,8 @@ def test_two_browsers_on_a_kernel_show_the_same_and_lose_no_edit(view, opened, m
 
 
 def test_a_card_in_a_collapsed_output_and_a_hidden_tab_is_drawn_when_it_is_seen(view, opened):
-    command = "command => jupyterapp.commands.execute(command)"
+    # The result of a command may be a widget, which cannot be handed over.
+    command = "async command => { await jupyterapp.commands.execute(command); }"
     opened.page.evaluate("() => { jupyterapp.shell.currentWidget.content.activeCellIndex = 1; }")
     opened.page.evaluate(command, "notebook:hide-cell-outputs")
     expect(view.root).to_be_hidden()
