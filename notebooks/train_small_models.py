@@ -1,8 +1,8 @@
-"""Train the three small models of real_models.ipynb and write them to notebooks/models/.
+"""Train the small models of the notebooks and of `attnwidget.demo`, and write them to their folders.
 
-    python notebooks/train_small_models.py [repeats] [reverses] [oddone]
+    python notebooks/train_small_models.py [one_head] [four_heads] [reverses] [oddone]
 
-Each takes one or two minutes on one core and always starts from the same seed. The weights are
+Each takes one to four minutes on one core and always starts from the same seed. The weights are
 stored in half precision; the notebook reads them as float32.
 """
 
@@ -29,6 +29,7 @@ from transformers import (
 from transformers.optimization import get_cosine_schedule_with_warmup
 
 MODELS = Path(__file__).parent / "models"
+DEMO = Path(__file__).parents[1] / "src" / "attnwidget" / "demo"
 WORDS = [
     "?", "ant", "ape", "ash", "axe", "bag", "bat", "bay", "bed", "bee", "bell", "boat", "bone",
     "book", "bowl", "bread", "brick", "cake", "cat", "cave", "clock", "cloud", "coat", "cow",
@@ -79,13 +80,23 @@ def accuracy(model: PreTrainedModel, batch: Callable[[int], Batch]) -> float:
     return right / total
 
 
-def repeats() -> tuple[PreTrainedModel, Any]:
-    """GPT-2's shape, two layers of one head: words that come again and again in the same order."""
+def one_head() -> tuple[PreTrainedModel, Any]:
+    """Return the induction model of one head a layer."""
+    return induction(n_heads=1, steps=700)
+
+
+def four_heads() -> tuple[PreTrainedModel, Any]:
+    """Return the induction model of four heads a layer, several of which copy."""
+    return induction(n_heads=4, steps=2000)
+
+
+def induction(n_heads: int, steps: int) -> tuple[PreTrainedModel, Any]:
+    """GPT-2's shape, two layers: words that come again and again in the same order."""
     words = Tokenizer(models.WordLevel({word: i for i, word in enumerate(WORDS)}, unk_token="?"))
     words.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     n, size = 32, len(WORDS)
     config = GPT2Config(
-        vocab_size=size, n_positions=n, n_embd=64, n_layer=2, n_head=1,
+        vocab_size=size, n_positions=n, n_embd=64, n_layer=2, n_head=n_heads,
         resid_pdrop=0, embd_pdrop=0, attn_pdrop=0, bos_token_id=None, eos_token_id=None,
     )  # fmt: skip
     model = GPT2LMHeadModel(config)
@@ -103,7 +114,7 @@ def repeats() -> tuple[PreTrainedModel, Any]:
             labels[row, offset + period + 1 :] = ids[row, offset + period + 1 :]
         return {"input_ids": ids, "labels": labels}
 
-    train(model, batch, steps=700, warmup=100, rate=3e-3)
+    train(model, batch, steps=steps, warmup=100, rate=3e-3)
     return model, PreTrainedTokenizerFast(tokenizer_object=words, unk_token="?")
 
 
@@ -176,16 +187,20 @@ def oddone() -> tuple[PreTrainedModel, Any]:
 
 
 def main(names: list[str]) -> None:
-    known = {"repeats": repeats, "reverses": reverses, "oddone": oddone}
+    known = {
+        "one_head": (DEMO, one_head), "four_heads": (DEMO, four_heads),
+        "reverses": (MODELS, reverses), "oddone": (MODELS, oddone),
+    }  # fmt: skip
     torch.set_num_threads(1)
     for name in names or list(known):
         print(name, flush=True)
         start = time.perf_counter()
         torch.manual_seed(0)
-        model, tokenizer = known[name]()
-        model.half().save_pretrained(MODELS / name)
+        folder, make = known[name]
+        model, tokenizer = make()
+        model.half().save_pretrained(folder / name)
         if tokenizer is not None:
-            tokenizer.save_pretrained(MODELS / name)
+            tokenizer.save_pretrained(folder / name)
         print(f"  {time.perf_counter() - start:.0f} s")
 
 

@@ -6,10 +6,13 @@ from notebook_runs import Claim
 
 PRELUDE = '''
 import json
+from importlib.resources import files
 
 import numpy as np
 import torch
+from transformers import AutoModelForCausalLM
 
+demo = files("attnwidget") / "demo"
 same = np.allclose
 
 
@@ -102,7 +105,7 @@ assert key == 7
 said.append(f'Layer {layer}, head {head}: {A[layer, head, 4, 7]:.2f} to "keyboard"')
 said.append(f'{B[layer, head, 4, 7]:.2f} to "cheese"')"""),
     Claim("induction-check", "induction-question", """
-E = maps(run(eager(AutoModelForCausalLM, models / "repeats"),
+E = maps(run(eager(AutoModelForCausalLM, demo / "one_head"),
              **vocabulary(text, return_tensors="pt")).attentions)
 assert same(copying.weights(0), E[0], atol=1e-5) and same(copying.weights(1), E[1], atol=1e-5)
 rounds = [(query, query - 7) for query in range(7, 11)]
@@ -111,7 +114,7 @@ itself = np.mean([E[1, 0, query, first] for query, first in rounds])
 said = [f"with {after:.2f}", f"(*duplicate token* is {itself:.2f})",
         f"with {np.diagonal(E[0, 0], offset=-1).mean():.2f}"]"""),
     Claim("neuron-check", "neuron-question", """
-model = eager(AutoModelForCausalLM, models / "repeats")
+model = eager(AutoModelForCausalLM, demo / "one_head")
 block, taken = model.transformer.h[1], []
 block.attn.c_attn.register_forward_hook(lambda m, a, out: taken.append(out[0]))
 run(model, **vocabulary(text, return_tensors="pt"))
@@ -121,7 +124,7 @@ assert products.sum(axis=1).argmax() == 4
 said = [f"{(products[4] > 0).mean():.0%} of the 64 products",
         f"the largest makes {products[4].max() / products[4].sum():.0%} of their sum"]"""),
     Claim("edge-check", "edge-question", """
-model = eager(AutoModelForCausalLM, models / "repeats")
+model = eager(AutoModelForCausalLM, demo / "one_head")
 E = maps(run(model, **vocabulary(text, return_tensors="pt")).attentions)[1, 0, 10]
 goes = E[5] / (1 - E[4])
 whole = next_words(model, text)
@@ -134,7 +137,7 @@ assert next_words(model, text, 0, 5, [4])["key"] > 0.99
 assert np.argmax(np.delete(E, 4)) == 4 and goes > 0.5
 said = [f'{goes:.2f}, went to "rain"', f"{whole['key']:.3f}"]"""),
     Claim("writes-check", "writes-question", """
-model = eager(AutoModelForCausalLM, models / "repeats")
+model = eager(AutoModelForCausalLM, demo / "one_head")
 rounds = "ice oak pear snow jam ice oak pear snow jam ice oak pear"
 row = maps(run(model, **vocabulary(rounds, return_tensors="pt")).attentions)[1, 0, 12]
 assert row[8] > row[3] > 0.1 and row[8] + row[3] > 0.95

@@ -1,8 +1,11 @@
-"""A model and its tokenizer by name or folder, for the command line."""
+"""A model and its tokenizer, by name or folder."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def load(name: str) -> tuple[Any, Any]:
@@ -30,3 +33,24 @@ def load(name: str) -> tuple[Any, Any]:
             f"model: got {name!r}, want the folder of a model, or its name at the hub; "
             f"transformers says: {error}"
         ) from None
+
+
+def pretrained(folder: Path) -> tuple[Any, Any]:
+    """Return the language model of a folder in float32 and evaluation mode, and its tokenizer.
+
+    Raises
+    ------
+    ImportError
+        Without ``attnwidget[models]``.
+    """
+    try:
+        import torch
+        from transformers import AutoModelForCausalLM, AutoTokenizer
+    except ImportError:
+        raise ImportError(
+            'a model needs torch and transformers: pip install "attnwidget[models]"'
+        ) from None
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+    # The folder is a place on this machine, and no name.
+    model.config._name_or_path = ""
+    return model, AutoTokenizer.from_pretrained(folder)
