@@ -59,6 +59,13 @@ def test_the_single_head_needs_its_edge():
     assert chances(1, lambda q, k: [{"layer": 0, "query": k, "key": k - 1}]).mean() < 0.15
 
 
+def test_the_edge_that_the_readme_names():
+    model, tokenizer = induction_model()
+    ids = tokenizer("fox bee owl moon fox bee", return_tensors="pt").input_ids
+    with torch.no_grad(), knock_out(model, [{"layer": 1, "query": 5, "key": 2}]):
+        assert tokenizer.decode(model(ids).logits[0, -1].argmax()) != "owl"
+
+
 def test_other_edges_do_not_matter():
     assert chances(1, lambda q, k: [{"layer": 1, "query": q, "key": k + 1}]).mean() > 0.95
     assert chances(1, lambda q, k: [{"layer": 1, "query": q - 1, "key": k}]).mean() > 0.98
@@ -99,7 +106,10 @@ def test_words_and_their_tokens():
 
 @pytest.mark.parametrize(
     ("value", "error", "words"),
-    [(2, ValueError, r"n_heads: got 2, want one of \[1, 4\]"), ("1", TypeError, "n_heads: got '1'")],
+    [
+        (2, ValueError, r"n_heads: got 2, want one of \[1, 4\]"),
+        ("1", TypeError, "n_heads: got '1'"),
+    ],
 )
 def test_other_numbers_of_heads_are_refused(value, error, words):
     with pytest.raises(error, match=words):

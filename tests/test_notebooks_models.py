@@ -160,4 +160,4 @@ def test_the_script_makes_the_model_that_is_stored(name, monkeypatch):
     assert {weight.dtype.name for weight in weights} == {"float16"}
     assert sum(weight.size for weight in weights) == model.num_parameters()
     if tokenizer is not None:
-        assert tokenizer.get_vocab() == AutoTokenizer.from_pretrained(MODELS / name).get_vocab()
+        assert tokenizer.get_vocab() == AutoTokenizer.from_pretrained(folder).get_vocab()

@@ -43,6 +43,7 @@ ARROWS = {
     "wire": {"maths", "sources", "lessons", "bertviz", "session"},
     "export": {"maths", "sources", "lessons", "bertviz", "session", "wire"},
     "widget": {"maths", "sources", "capture", "lessons", "bertviz", "session", "wire", "export"},
+    "demo": {"maths", "sources", "capture"},
     "": {"maths", "sources", "widget", "capture", "cli"},
 }
 

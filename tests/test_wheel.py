@@ -32,6 +32,7 @@ def test_it_holds_the_bundle_and_nothing_else(wheel):
     for name in ("widget.js", "page.js", "widget.css", "bertviz_libs.js"):
         assert zipfile.ZipFile(wheel).getinfo(f"attnwidget/static/{name}").file_size > 1000
     assert "attnwidget/py.typed" in names
+    assert "attnwidget/demo/four_heads/model.safetensors" in names
     assert "attnwidget/bertviz/page.html" in names
     assert "attnwidget/notebooks/self_attention_lab.ipynb" in names
     assert {name.split("/")[0].split("-")[0] for name in names} == {"attnwidget"}
