@@ -286,6 +286,40 @@ def test_other_threads_run_the_edited_model():
     assert np.abs(found[0] - found[2]).max() > 1e-3
 
 
+def test_a_pass_of_another_thread_in_the_middle_of_a_pass_changes_nothing():
+    model = ARCHITECTURES["llama"].make()
+    ids = torch.tensor([[3, 4, 5, 6, 7]])
+    projection = model.model.layers[0].self_attn.q_proj
+
+    def last(between):
+        """Run the last token with a cache, and `between` after the attention module has begun."""
+        with torch.no_grad():
+            cache = model(ids[:, :4], use_cache=True).past_key_values
+            hook = projection.register_forward_pre_hook(lambda *_: between())
+            try:
+                return model(ids[:, 4:], past_key_values=cache).logits.numpy()
+            finally:
+                hook.remove()
+
+    me = threading.get_ident()
+
+    def other_pass():
+        def run():
+            with torch.no_grad():
+                model(ids[:, :3], use_cache=False)
+
+        if threading.get_ident() == me:
+            thread = threading.Thread(target=run)
+            thread.start()
+            thread.join()
+
+    plain = last(lambda: None)
+    with knock_out(model, [{"layer": 0, "query": 4, "key": 2}]):
+        alone = last(lambda: None)
+        np.testing.assert_array_equal(last(other_pass), alone)
+    assert np.abs(alone - plain).max() > 1e-4
+
+
 BAD = [
     ([{"layer": 9}], ValueError, r"knockouts\[0\].layer: got 9, want one of 0, 1"),
     ([{"head": 40}], ValueError, r"knockouts\[0\].head: got 40, want 0..\d+"),

@@ -27,23 +27,29 @@ if TYPE_CHECKING:
 _SDPA = ("query", "key", "value", "attn_mask", "dropout_p", "is_causal")
 
 
+class _Run(threading.local):
+    """What a thread knows of its run of a module, because several threads may run the model.
+
+    `cached` is the number of tokens in the cache, None without a cache. `before` is the number of
+    queries of the calls before in this run, because Qwen2-VL calls attention for each image.
+    `is_edited` says whether a call of this run was edited.
+    """
+
+    cached: int | None = None
+    before: int = 0
+    is_edited: bool = False
+
+
 @dataclass(eq=False)
 class Place:
-    """An attention module of the model, with its knock-outs.
-
-    `cached` is the number of tokens in the cache of the pass that runs, None without a cache.
-    """
+    """An attention module of the model, with its knock-outs."""
 
     module: Any
     name: str
     is_cross: bool
     number: int | None
     knockouts: list[KnockOut] = field(default_factory=list)
-    cached: int | None = None
-    # Whether the run of a module that computes attention by itself has been edited.
-    is_edited: bool = False
-    # Queries of the calls before in this run of the module: Qwen2-VL calls for each image.
-    before: int = 0
+    run: _Run = field(default_factory=_Run)
 
     def edits(self, n_q: int, n_k: int) -> Edits:
         """Return the knock-outs for a call with `n_q` queries and `n_k` keys.
@@ -53,19 +59,20 @@ class Place:
         ValueError
             If a mean over the queries is wanted, and the call has only the newest of them.
         """
-        self.is_edited = True
+        self.run.is_edited = True
+        cached = self.run.cached
         if VISUAL in self.name:
-            first_query = first_key = self.before
-            self.before += n_q
+            first_query = first_key = self.run.before
+            self.run.before += n_q
         elif self.is_cross:
             # The cache has the queries of this call already, because the decoder's own attention
             # comes first.
-            first_query, first_key = max(0, (self.cached or n_q) - n_q), 0
+            first_query, first_key = max(0, (cached or n_q) - n_q), 0
         else:
-            first_query = self.cached or 0
+            first_query = cached or 0
             # A sliding window leaves the oldest keys out.
             first_key = max(0, first_query + n_q - n_k)
-        if self.cached and first_query and any(edit.kind == "mean" for edit in self.knockouts):
+        if cached and first_query and any(edit.kind == "mean" for edit in self.knockouts):
             raise ValueError(
                 f'knockouts: the kind "mean" needs all queries of {self.name} in one pass, and the '
                 "model goes on from a cache; want use_cache=False"
@@ -77,8 +84,9 @@ class Place:
         """Edit each call of the module until the context ends."""
 
         def begin(_module: Any, args: Any, kwargs: Mapping[str, Any]) -> None:
-            self.cached = _cached((*args, *kwargs.values()), self.number or 0)
-            self.before = 0
+            self.run.cached = _cached((*args, *kwargs.values()), self.number or 0)
+            self.run.before = 0
+            self.run.is_edited = False
 
         def edit(attended: Attended) -> Any:
             check_kwargs(model, self.name, attended.options)
@@ -189,14 +197,13 @@ def _functions_edited(place: Place) -> Iterator[None]:
     here = threading.local()
 
     def enter(*_: Any) -> None:
-        place.is_edited = False
         mode = Edit()
         mode.__enter__()
         here.__dict__.setdefault("modes", []).append(mode)
 
     def leave(*_: Any) -> None:
         here.modes.pop().__exit__(None, None, None)
-        if not place.is_edited and any(edit.layer is not None for edit in place.knockouts):
+        if not place.run.is_edited and any(edit.layer is not None for edit in place.knockouts):
             raise ValueError(
                 f"knockouts: {place.name} ({type(place.module).__name__}) computed no softmax over "
                 "keys, so that its attention cannot be edited"
