@@ -33,6 +33,15 @@ START = """async path => {
   await session.kernel.info;
   session.dispose();
 }"""
+# JupyterLab's page stays for the next notebook, so the style must go with this one.
+ROOM = """width => {
+  document.querySelector('style[data-room]')?.remove();
+  if (width === null) return;
+  const style = document.createElement('style');
+  style.dataset.room = '';
+  style.textContent = `:has(> .aw-root) { width: ${width}px !important; flex: none !important }`;
+  document.head.append(style);
+}"""
 CLOSE = """async shutdown => {
   const panel = jupyterapp.shell.currentWidget;
   if (shutdown && panel.sessionContext.session) await panel.sessionContext.shutdown();
@@ -124,6 +133,7 @@ class Notebook:
 
     def close(self, *, shutdown: bool = True) -> None:
         """Shut the kernel down unless told not to, and close the notebook unsaved."""
+        self.set_room(None)
         self._ask(CLOSE, shutdown)
 
     def shutdown_kernel(self) -> None:
@@ -187,6 +197,10 @@ class Notebook:
         )
         light = json.dumps(theme == "light")
         expect(self.page.locator("body")).to_have_attribute("data-jp-theme-light", light)
+
+    def set_room(self, width: int | None) -> None:
+        """Give each card this width in CSS pixels until the notebook closes; None: all there is."""
+        self.page.evaluate(ROOM, width)
 
     def widget(self, i: int = 0, selector: str = ".aw-root", timeout: float = 15_000) -> Locator:
         """Return the i-th widget of the page once it says `data-ready="true"`."""

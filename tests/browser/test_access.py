@@ -55,9 +55,7 @@ CUT = """root => {
 @pytest.mark.parametrize(("width", "small"), [(326, True), (900, False)])
 def test_masked_cells_have_a_texture_at_every_size(lab, width, small):
     notebook = lab.notebook([CELL], viewport=(1100, 900))
-    notebook.page.add_style_tag(
-        content=f":has(> .aw-root) {{ width: {width}px !important; flex: none !important }}"
-    )
+    notebook.set_room(width)
     view = MapView(notebook)
     expect(view.root).to_have_css("width", f"{width}px")
     cell = float(view.map.get_attribute("data-cell"))
@@ -139,9 +137,7 @@ def test_nothing_moves_for_those_who_want_no_motion(lab):
 
 def test_the_chosen_words_fit_their_lists_in_a_narrow_card(lab):
     notebook = lab.notebook([MODEL, "m"], viewport=(1100, 900))
-    notebook.page.add_style_tag(
-        content=":has(> .aw-root) { width: 326px !important; flex: none !important }"
-    )
+    notebook.set_room(326)
     root = notebook.widget()
     expect(root).to_have_css("width", "326px")
     lists = root.locator(".aw-head select:visible")

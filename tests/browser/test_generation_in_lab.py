@@ -104,8 +104,7 @@ def test_the_newest_row_stays_in_view_until_the_reader_scrolls_away(lab):
 
 def test_the_newest_words_stay_in_view_until_the_reader_scrolls_back_in_the_text(lab):
     notebook, view = generating(lab, RUNNING)
-    narrow = ":has(> .aw-root) { width: 326px !important; flex: none !important }"
-    style = notebook.page.add_style_tag(content=narrow)
+    notebook.set_room(326)
     text = view.root.locator(".aw-generated-text")
     below = "text => text.scrollHeight - text.scrollTop - text.clientHeight"
     assert text.evaluate("text => text.scrollHeight > text.clientHeight")
@@ -120,7 +119,7 @@ def test_the_newest_words_stay_in_view_until_the_reader_scrolls_back_in_the_text
     assert text.evaluate("text => text.scrollTop") == 0
     view.root.get_by_role("button", name="stop").click()
     state_of(view, "stopped")
-    style.evaluate("style => style.remove()")
+    notebook.set_room(None)
 
 
 def test_the_newest_row_of_the_lines_stays_in_view(lab):

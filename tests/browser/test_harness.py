@@ -9,6 +9,7 @@ from pathlib import Path
 
 import offenders
 import pytest
+from lab import Lab
 
 HERE = Path(__file__).parent
 
@@ -137,6 +138,19 @@ def test_dark_narrow_and_dense(lab, tmp_path):
     assert 80 <= width <= 82  # an edge may fall within a device pixel
     notebook.set_theme("light")
     assert body.get_attribute("data-jp-theme-light") == "true"
+
+
+def test_the_room_of_a_notebook_ends_with_the_notebook(desk):
+    first, second = Lab(desk), Lab(desk)
+    notebook = first.notebook(["'card'"], viewport=(700, 500))
+    notebook.set_room(326)
+    page = notebook.page
+    assert page.locator("style[data-room]").count() == 1
+    first.close()
+    again = second.notebook(["'card'"], viewport=(700, 500))
+    assert again.page is page
+    assert page.locator("style[data-room]").count() == 0
+    second.close()
 
 
 def test_offences_in_jupyterlab_are_recorded(lab):

@@ -15,7 +15,6 @@ from stepsview import ask
 CELL = """from attnwidget import AttentionWidget
 w = AttentionWidget("The cat sat on the mat", n_heads=2, d_k=3, init="normal", seed=3)
 w"""
-NARROW = ":has(> .aw-root) { width: 326px !important; flex: none !important }"
 # The name of the focused control of the card, and whether its focus can be seen.
 FOCUSED = """() => {
   const element = document.activeElement;
@@ -32,7 +31,7 @@ def card(request, lab):
     theme, width = request.param
     notebook = lab.notebook([CELL], viewport=(1366, 680), theme=theme)
     if width:
-        notebook.page.add_style_tag(content=NARROW)
+        notebook.set_room(width)
     return MapView(notebook)
 
 

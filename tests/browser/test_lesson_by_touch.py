@@ -12,7 +12,6 @@ import pytest
 from mapview import MapView
 from playwright.sync_api import expect
 from stepsview import StepsView, ask
-from test_lesson_by_keyboard import NARROW
 
 CELL = """from attnwidget import AttentionWidget
 w = AttentionWidget("The cat sat on the mat", n_heads=2, d_k=3, init="normal", seed=3)
@@ -36,7 +35,7 @@ def card(request, lab):
     theme, width = request.param
     notebook = lab.notebook([CELL, *[LINES] * 5], viewport=(1366, 680), theme=theme, touch=True)
     if width:
-        notebook.page.add_style_tag(content=NARROW)
+        notebook.set_room(width)
     return MapView(notebook)
 
 

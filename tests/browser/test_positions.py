@@ -106,8 +106,7 @@ def opened(module_lab):
 
 def card(opened, i, width):
     """Give the cards this room; a card takes at most 1120 px of it, and more in Steps."""
-    style = f":has(> .aw-root) {{ width: {width}px !important; flex: none !important }}"
-    opened.page.add_style_tag(content=style)
+    opened.set_room(width)
     opened.run_cell("s.view = m.view = 'heatmap'; s.mask = m.mask = None; s.error = ''")
     view = MapView(opened, i)
     expect(view.root).to_have_attribute("data-view", "heatmap")
