@@ -74,7 +74,7 @@ def resolved(model: PreTrainedModel, knockouts: Sequence[KnockOut]) -> list[Plac
     ValueError
         If the model has no such stack, layer or head, or the attention of a layer cannot be edited.
     """
-    modules, names = _attention(model), modules_by_name(model)
+    modules, names = attention_modules(model), modules_by_name(model)
     places: dict[Any, Place] = {}
     for i, edit in enumerate(knockouts):
         name = f"knockouts[{i}]"
@@ -111,7 +111,7 @@ def _of_layer(
     return chosen
 
 
-def _attention(model: PreTrainedModel) -> list[tuple[str, int | None, Any]]:
+def attention_modules(model: PreTrainedModel) -> list[tuple[str, int | None, Any]]:
     """Return stack, layer and module of all attention, in the order of the modules."""
     names = modules_by_name(model)
     inner = list(dict.fromkeys(_innermost(model)))

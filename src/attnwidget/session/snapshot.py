@@ -12,6 +12,7 @@ import numpy as np
 from attnwidget.bertviz.of_source import bertviz_views
 from attnwidget.lessons.report import Report
 from attnwidget.maths.effects import output_shift
+from attnwidget.session.experiment import Experiment
 from attnwidget.session.history import History, Step
 from attnwidget.session.maps import HeadMaps
 from attnwidget.session.size import size_notice
@@ -67,7 +68,7 @@ class Snapshot:
     report of a checked function, `mistake` the name of a mistake that is switched on. `generated`
     is the text that a model generates, as far as the model has come. `is_large`
     says that maps of any size may go to a page. `heads_on` are the heads that the lines show, None
-    for all of them.
+    for all of them. `experiment` has the knock-outs of a model.
     """
 
     source: Source
@@ -91,6 +92,7 @@ class Snapshot:
     checked: Report | None = None
     generated: Generation | None = None
     title: str = ""
+    experiment: Experiment = field(default_factory=Experiment)
 
     def evolve(self, *, among: NDArray[np.intp] | None = None, **changes: Any) -> Snapshot:
         """Return the state with other fields, and with every computed value that stays the same.
@@ -242,7 +244,7 @@ class Snapshot:
     def step(self) -> Step:
         """Return what undo restores."""
         return Step(
-            self.source,
+            self.source.of_run(None),
             self.layer,
             self.head,
             self.presets,
@@ -250,6 +252,7 @@ class Snapshot:
             self.own.shape,
             np.packbits(self.own),
             self.selection,
+            self.experiment.knocked_out,
         )
 
     def recorded(self, stroke: Any = None) -> History:

@@ -38,7 +38,10 @@ if TYPE_CHECKING:
     from attnwidget.lessons.check import CheckResult
     from attnwidget.lessons.report import Report
     from attnwidget.sources.api import Layer
+    from attnwidget.sources.effect import Effect
     from attnwidget.sources.generation import Generation
+    from attnwidget.sources.knockouts import KnockOut
+    from attnwidget.sources.runs import RunRecord, RunState
     from attnwidget.widget.comparison import AttentionComparison
     from attnwidget.widget.keywords import SentenceSettings, Settings
 
@@ -165,6 +168,12 @@ class AttentionWidget(FigureMethods, SessionMirror):
     revision: Field[int] = Field(SCHEMA)
     history: Field[tuple[int, int]] = Field(SCHEMA)
     generation: Field[Generation | None] = Field(SCHEMA)
+    knockouts: Field[tuple[KnockOut, ...]] = Field(SCHEMA)
+    effect: Field[Effect | None] = Field(SCHEMA)
+    run_state: Field[RunState | None] = Field(SCHEMA)
+    shown_run: Field[str] = Field(SCHEMA)
+    effect_position: Field[int | None] = Field(SCHEMA)
+    runs: Field[tuple[RunRecord, ...]] = Field(SCHEMA)
     _stop_generation: Event | None = None
 
     @with_hints
