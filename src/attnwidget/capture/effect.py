@@ -189,7 +189,7 @@ def reader(
         text.tokens if text else (),
         text.special if text else (),
         _row(ids, row),
-        None if mask is None or mask.ndim != 2 else _row(mask, row) != 0,
+        _is_read(mask, row),
         getattr(words, "mask_token_id", None),
         words,
         {int(number): str(name) for number, name in names.items()},
@@ -226,6 +226,11 @@ def _row(values: Any, row: int) -> NDArray[Any] | None:
         return None
     array: NDArray[Any] = values[min(row, len(values) - 1)].cpu().numpy()
     return array
+
+
+def _is_read(mask: Any, row: int) -> NDArray[np.bool_] | None:
+    values = _row(mask, row)
+    return None if values is None else np.array(values != 0, bool)
 
 
 def _float(tensor: torch.Tensor) -> torch.Tensor:

@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from attnwidget.capture.edited_calls import Place
 from attnwidget.capture.effect import Outputs, Reader, reader
 from attnwidget.capture.knock_out import attention_modules, resolved
@@ -269,8 +271,8 @@ class ModelRunner:
             _, n_q, n_k = call.shape
             if locked is None or n_q != n_k:
                 return False
-            rows = locked if locked.ndim == 2 else locked.all(axis=0)
-            if not rows[_later(n_q)].all():
+            later = ~np.tri(n_q, dtype=bool)
+            if not locked[..., later].all():
                 return False
         return bool(found)
 
@@ -299,9 +301,3 @@ class ModelRunner:
 
 def _is_of(module: str, place: str) -> bool:
     return module == place or module.startswith(f"{place}.") or place.startswith(f"{module}.")
-
-
-def _later(n: int) -> Any:
-    import numpy as np
-
-    return np.triu_indices(n, 1)

@@ -27,10 +27,9 @@ class Reach:
 
 @dataclass(frozen=True, eq=False)
 class Effect:
-    """What knock-outs changed in the output of a model. Where an array has two rows, these are
-    before and after.
+    """What knock-outs changed in the output of a model.
 
-    `kind` says which of the arrays are filled:
+    Where an array has two rows, these are before and after. `kind` says which arrays are filled:
 
     - "tokens": a language model. `what` is "next token", "next token of the decoder" or "masked
       token". `labels` are the ten most probable tokens at `position` (by the larger of the two
