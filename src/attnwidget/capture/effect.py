@@ -160,9 +160,11 @@ class Reader:
         if self.is_read is not None and len(self.is_read) == len(a):
             kept &= self.is_read
         kept = kept if kept.any() else np.ones(len(a), bool)
-        over = f"mean over {kept.sum()} token{'s' * (kept.sum() != 1)}"
-        over += "" if kept.all() else ", without special tokens"
-        mean_a, mean_b = a[kept].mean(axis=0), b[kept].mean(axis=0)
+        count = int(kept.sum())
+        over = f"mean over {count} token{'s' * (count != 1)}"
+        over += "" if count == len(a) else ", without special tokens"
+        rows = kept.nonzero()[0].tolist()
+        mean_a, mean_b = a[rows].mean(dim=0), b[rows].mean(dim=0)
         pooled = tuple(float(part[0]) for part in _moved(mean_a[None], mean_b[None]))
         return Effect(
             "vectors", "vectors of the tokens", pooled[0], "1 - cosine", reach, cosine=cosine,
