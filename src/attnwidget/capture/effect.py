@@ -168,7 +168,8 @@ class Reader:
         pooled = tuple(float(part[0]) for part in _moved(mean_a[None], mean_b[None]))
         return Effect(
             "vectors", "vectors of the tokens", pooled[0], "1 - cosine", reach, cosine=cosine,
-            norm=norm, pooled=(pooled[0], pooled[1]), pooled_over=over, positions=len(a),
+            norm=norm, pooled=(pooled[0], pooled[1]), pooled_over=over,
+            pooled_rows=tuple(rows), positions=len(a),
         )  # fmt: skip
 
 

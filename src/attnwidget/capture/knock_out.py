@@ -66,15 +66,22 @@ def knock_out(model: PreTrainedModel, knockouts: Any) -> Iterator[None]:
         yield
 
 
-def resolved(model: PreTrainedModel, knockouts: Sequence[KnockOut]) -> list[Place]:
+def resolved(
+    model: PreTrainedModel,
+    knockouts: Sequence[KnockOut],
+    attention: list[tuple[str, int | None, Any]] | None = None,
+) -> list[Place]:
     """Return the attention modules that `knockouts` change, each with its knock-outs.
+
+    `attention` are the model's `attention_modules`, if they are known.
 
     Raises
     ------
     ValueError
         If the model has no such stack, layer or head, or the attention of a layer cannot be edited.
     """
-    modules, names = attention_modules(model), modules_by_name(model)
+    modules = attention_modules(model) if attention is None else attention
+    names = modules_by_name(model)
     places: dict[Any, Place] = {}
     for i, edit in enumerate(knockouts):
         name = f"knockouts[{i}]"

@@ -15,7 +15,7 @@ import numpy as np
 from attnwidget.capture.edited_calls import Place
 from attnwidget.capture.effect import Outputs, Reader, reader
 from attnwidget.capture.knock_out import attention_modules, resolved
-from attnwidget.capture.lend import borrowed
+from attnwidget.capture.recognise import modules_by_name
 from attnwidget.capture.records import Call
 from attnwidget.capture.restart import BUDGET, Tape
 from attnwidget.capture.run import placed, recording, settled
@@ -71,6 +71,21 @@ class ModelRunner:
         self._exact: dict[frozenset[Any], bool] = {}
 
     @property
+    def model(self) -> PreTrainedModel:
+        """The model that runs."""
+        return self._model
+
+    @property
+    def inputs(self) -> Mapping[str, Any]:
+        """The input that the model is run on."""
+        return self._reading.inputs
+
+    @property
+    def batch_index(self) -> int:
+        """The text of the batch whose maps and effects are shown."""
+        return self._row
+
+    @property
     def positions(self) -> int:
         """The number of rows of the stack whose tokens the model's output belongs to."""
         parts = [layer.stack_id.part for layer, _ in self._layer_calls]
@@ -91,7 +106,7 @@ class ModelRunner:
             )
         if records:
             self._refuse_changed()
-            resolved(self._model, records)
+            resolved(self._model, records, self._attention)
         for i, edit in enumerate(records):
             self._check_positions(f"knockouts[{i}]", edit)
         return records
@@ -126,8 +141,7 @@ class ModelRunner:
             if is_stopped():
                 raise Stopped
             base = self._base = self._base or self._without(is_stopped)
-            with borrowed(self._model):
-                places = resolved(self._model, knockouts)
+            places = resolved(self._model, knockouts, self._attention)
             for place in places:
                 place.is_of_thread = True
             layers = base.tape.before([place.module for place in places])
@@ -157,7 +171,7 @@ class ModelRunner:
         )
 
     def _without(self, is_stopped: Callable[[], bool]) -> _Base:
-        modules = [module for _, _, module in attention_modules(self._model)]
+        modules = [module for _, _, module in self._attention]
         tape = Tape(self._model, modules, self._budget)
         with tape.recording():
             outputs, _ = self._pass([], tape, [], is_stopped, {}, 0)
@@ -239,9 +253,13 @@ class ModelRunner:
         return tuple(found.values())
 
     @cached_property
+    def _attention(self) -> list[tuple[str, int | None, Any]]:
+        return attention_modules(self._model)
+
+    @cached_property
     def _names(self) -> dict[Any, str]:
-        names = {module: name for name, module in self._model.named_modules()}
-        return {m: names[m] for _, _, m in attention_modules(self._model) if m in names}
+        names = modules_by_name(self._model)
+        return {module: names[module] for _, _, module in self._attention}
 
     def _first_row(self, places: Sequence[Place]) -> tuple[Collection[str], int | None]:
         """Return the first row that can change in a causal text, and the parts of this text."""

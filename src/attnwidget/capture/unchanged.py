@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from attnwidget.capture.recognise import modules_by_name
+
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
@@ -19,32 +21,39 @@ class Weights:
 
     def __init__(self, model: PreTrainedModel) -> None:
         self._marks = _marks(model)
+        self._kinds = _kinds(model)
 
     def changed(self, model: PreTrainedModel) -> str:
         """Return what has changed since, with the remedy; "" if nothing has."""
-        now = _marks(model)
-        if now == self._marks:
+        if _marks(model) == self._marks:
             return ""
+        kinds = _kinds(model)
         words = "its weights have changed"
-        if now.keys() != self._marks.keys():
+        if kinds.keys() != self._kinds.keys():
             words = "it has other parameters"
-        else:
-            for name, (device, dtype, _, _) in now.items():
-                old_device, old_dtype = self._marks[name][:2]
-                if device != old_device:
-                    words = f"it was moved from {old_device} to {device}"
-                    break
-                if dtype != old_dtype:
-                    words = f"its weights were {old_dtype} and are {dtype}"
-                    break
+        for name, (device, dtype) in self._kinds.items():
+            now = kinds.get(name, (device, dtype))
+            if now[0] != device:
+                words = f"it was moved from {device} to {now[0]}"
+            elif now[1] != dtype:
+                words = f"its weights were {dtype} and are {now[1]}"
+            else:
+                continue
+            break
         return f"model: {words} since it was opened; {_REMEDY}"
 
 
-def _marks(model: PreTrainedModel) -> dict[str, tuple[Any, ...]]:
-    return {
-        name: (parameter.device, parameter.dtype, parameter._version, _place(parameter))
-        for name, parameter in model.named_parameters()
-    }
+def _marks(model: PreTrainedModel) -> list[tuple[int, int, int]]:
+    return [
+        (id(parameter), parameter._version, _place(parameter))
+        for module in modules_by_name(model)
+        for parameter in module._parameters.values()
+        if parameter is not None
+    ]
+
+
+def _kinds(model: PreTrainedModel) -> dict[str, tuple[Any, Any]]:
+    return {name: (p.device, p.dtype) for name, p in model.named_parameters()}
 
 
 def _place(parameter: Any) -> int:

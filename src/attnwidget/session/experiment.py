@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from attnwidget.maths.validate import choice
 from attnwidget.sources.knockouts import KnockOut, named
@@ -12,6 +14,7 @@ from attnwidget.sources.runs import Outcome, RunRecord, RunState
 
 if TYPE_CHECKING:
     from attnwidget.sources.effect import Effect
+    from attnwidget.sources.runs import Runner
 
 SHOWN_RUNS = ("before", "after")
 # So many runs are kept.
@@ -27,7 +30,7 @@ class Experiment:
     `effect_position` is where the effect is read, None for the default of the model.
     """
 
-    runner: Any = None
+    runner: Runner | None = None
     knocked_out: tuple[KnockOut, ...] = ()
     outcome: Outcome | None = None
     shown_run: str = "after"
@@ -91,10 +94,12 @@ class Experiment:
 
     def stopped(self) -> Outcome:
         """Return the outcome of a run that was stopped."""
+        assert self.runner is not None
         return Outcome(self.runner, self.knocked_out, "stopped", "The run was stopped.")
 
     def failed(self, words: str) -> Outcome:
         """Return the outcome of a run that failed."""
+        assert self.runner is not None
         return Outcome(self.runner, self.knocked_out, "failed", words)
 
     def with_record(self) -> Experiment:
@@ -109,10 +114,12 @@ class Experiment:
             effect.unit,
             outcome.seconds or 0.0,
             outcome.is_partial,
+            replace(effect, log_probabilities=np.empty(0)),
+            outcome.runner,
         )
-        known = [run.knockouts for run in self.runs]
-        if record.knockouts in known:
-            at = known.index(record.knockouts)
+        known = [(run.runner, run.knockouts) for run in self.runs]
+        if (record.runner, record.knockouts) in known:
+            at = known.index((record.runner, record.knockouts))
             runs = (*self.runs[:at], record, *self.runs[at + 1 :])
         else:
             runs = (*self.runs[1 - _MOST_RUNS :], record)

@@ -19,6 +19,10 @@ _NO_MODEL = (
     "knockouts: there is no model here that can be run again; want `mask`, which edits the map on "
     "screen, or a widget from AttentionWidget.from_model"
 )
+_GENERATED = (
+    "knockouts: the model generated this text token by token, and does not run again on it; open "
+    "the text with AttentionWidget.from_model(model, tokenizer, text)"
+)
 
 
 def checked(now: Snapshot, value: Any) -> tuple[KnockOut, ...]:
@@ -30,7 +34,7 @@ def checked(now: Snapshot, value: Any) -> tuple[KnockOut, ...]:
         return runner.checked(value)
     if isinstance(value, Sequence) and not len(value):
         return ()
-    raise ValueError(_NO_MODEL)
+    raise ValueError(_NO_MODEL if now.generated is None else _GENERATED)
 
 
 def with_knockouts(

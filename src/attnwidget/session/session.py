@@ -129,6 +129,7 @@ class Session(Store[Snapshot]):
 
     def _run(self, experiment: Experiment, is_stopped: Callable[[], bool]) -> None:
         """Run the model, and take the outcome; an error is in the state, and raised."""
+        assert experiment.runner is not None
         try:
             outcome = experiment.runner.run(experiment.knocked_out, is_stopped)
         except Stopped:

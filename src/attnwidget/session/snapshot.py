@@ -18,6 +18,7 @@ from attnwidget.session.maps import HeadMaps
 from attnwidget.session.size import size_notice
 from attnwidget.sources.api import axes, stack_layers
 from attnwidget.sources.generation import first_generated
+from attnwidget.sources.knockouts import named
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -181,7 +182,7 @@ class Snapshot:
 
     # Sentences on the map
 
-    @computed_from(*_MAP, "aside")
+    @computed_from(*_MAP, "aside", "experiment")
     def notice(self) -> str:
         """Return sentences that a reader of the map needs."""
         source, inputs = self.source, self.inputs
@@ -191,13 +192,21 @@ class Snapshot:
         elif source.is_model:
             by_hand = self.own if inputs.locked is None else self.own & ~inputs.locked
             edited = by_hand.any() or not source.is_own(self.layer, self.head)
-            words = _NOT_RE_RUN if edited else _AS_COMPUTED[self.shown_layer.proved] + _WHAT_IF
+            words = _NOT_RE_RUN if edited else self._as_computed + _WHAT_IF
             notice = f"{notice} {words}".lstrip()
         notice = f"{notice} {self._mask_elsewhere}".strip()
         layers = stack_layers(source)
         is_alone = inputs.Q is None or inputs.Q.ndim == 2
         several = len(layers) > 1 or (is_alone and layers[0].n_heads > 1)
         return f"{notice} {size_notice(inputs, several)}".strip()
+
+    @property
+    def _as_computed(self) -> str:
+        """A sentence on what is known of the weights of the layer."""
+        run = self.experiment.shown
+        if run is None:
+            return _AS_COMPUTED[self.shown_layer.proved]
+        return f"As the model computed it with knock-outs: {named(run.knockouts)}. "
 
     @property
     def _mask_elsewhere(self) -> str:

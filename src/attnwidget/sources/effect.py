@@ -41,7 +41,7 @@ class Effect:
       those of "tokens", without `loss`. `position` is None if the model has one class a text.
     - "vectors": an encoder. `cosine` (n,) is 1 - the cosine of each token's vector before and
       after, `norm` (n,) is ‖after - before‖ / ‖before‖. `pooled` has both for the mean of the
-      vectors over the tokens that `pooled_over` names.
+      vectors over the tokens `pooled_rows`, which `pooled_over` names.
     - "outputs": another model. `changes` has the largest change of each output by name.
 
     `number` is the effect in one number, in `unit`: `kl`, the pooled 1 - cosine, or the largest
@@ -67,6 +67,7 @@ class Effect:
     norm: NDArray[np.float64] = field(default_factory=_empty)
     pooled: tuple[float, float] | None = None
     pooled_over: str = ""
+    pooled_rows: tuple[int, ...] = ()
     changes: Mapping[str, float] = field(default_factory=dict)
 
     @property

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
@@ -20,6 +20,18 @@ class Stopped(Exception):  # noqa: N818
 
 class Runner(Protocol):
     """A model that can run again on the text that its maps were captured from."""
+
+    @property
+    def model(self) -> Any:
+        """The model that runs."""
+
+    @property
+    def inputs(self) -> Mapping[str, Any]:
+        """The input that the model is run on, a batch."""
+
+    @property
+    def batch_index(self) -> int:
+        """The text of the batch whose maps and effects are shown."""
 
     @property
     def positions(self) -> int:
@@ -77,11 +89,12 @@ class RunState:
     is_partial: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class RunRecord:
     """A run that was done: the knock-outs, the effect in one number with its unit, and the time.
 
-    `is_partial` says that the layers before the first edit were not computed again.
+    `is_partial` says that the layers before the first edit were not computed again. `effect` is
+    the effect without whole distributions, and `runner` has the model and the text.
     """
 
     name: str
@@ -90,3 +103,5 @@ class RunRecord:
     unit: str
     seconds: float
     is_partial: bool
+    effect: Effect = field(repr=False)
+    runner: Runner = field(repr=False)
