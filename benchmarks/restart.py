@@ -1,12 +1,13 @@
 """A run with a knock-out, from the edited layer on, beside a whole forward pass.
 
 The run is what a widget does after a click: it checks that the model is the model that was opened,
-runs the layers from the edited layer on, and records their attention for the maps. The effect is then
-read from the output, which has its own time. The whole pass is ``model(**inputs)`` without gradients. MiniLM (6 layers, the real
-weights) has an edge taken out of layer 3; the shape of GPT-2 small (12 layers, random weights) has
-an edge of the last query taken out of layer 11, so that the last position alone needs logits. They
-take turns, with 64 tokens and one thread, and the fastest of each is compared, because other
-programs share the machine. The edited output must be that of a whole pass inside ``knock_out``.
+runs the layers from the edited layer on, and records their attention for the maps. The effect is
+then read from the output, which has its own time. The whole pass is ``model(**inputs)`` without
+gradients. MiniLM (6 layers, the real weights) has an edge taken out of layer 3; the shape of GPT-2
+small (12 layers, random weights) has an edge of the last query taken out of layer 11, so that the
+last position alone needs logits. They take turns, with 64 tokens and one thread, and the fastest
+of each is compared, because other programs share the machine. The edited output must be that of a
+whole pass inside ``knock_out``.
 Wanted: at most 0.6 of a whole pass for MiniLM, at most 0.35 for the shape of GPT-2.
 Run: python benchmarks/restart.py [--runs 25]
 """

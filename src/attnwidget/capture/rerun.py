@@ -30,6 +30,7 @@ from attnwidget.sources.runs import MOST_KNOCKOUTS, Outcome, Stopped
 from attnwidget.sources.stacks import Layer, StackId
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from transformers import PreTrainedModel
 
     from attnwidget.capture.inputs import Reading
@@ -37,11 +38,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class _Base:
-    """The pass without knock-outs: what the layers and the model returned."""
+    """The pass without knock-outs: what the layers and the model returned, and the losses."""
 
     tape: Tape
     outputs: Outputs
     reader: Reader
+    losses: NDArray[np.float64]
 
 
 class ModelRunner:
@@ -158,10 +160,15 @@ class ModelRunner:
                 places, base.tape, layers, is_stopped, keep, first or 0, names
             )
             seconds = time.perf_counter() - start
+            loss = base.losses
+            if len(loss):  # the logits before the first that can change are those before
+                after = base.reader.losses(outputs)
+                kept = np.arange(len(loss)) <= outputs.first
+                loss = np.stack([loss, np.where(kept, loss, after)])
         edits = {place.name: tuple(place.knockouts) for place in places}
 
         def effect_at(position: int | None) -> Any:
-            return base.reader.effect(base.outputs, outputs, reach, position)
+            return base.reader.effect(base.outputs, outputs, loss, reach, position)
 
         return Outcome(
             self,
@@ -182,7 +189,7 @@ class ModelRunner:
         with tape.recording():
             outputs, _ = self._pass([], tape, [], is_stopped, {}, 0)
         read = reader(self._model, self._reading, outputs, self._row, self._tokenizer)
-        return _Base(tape, outputs, read)
+        return _Base(tape, outputs, read, read.losses(outputs))
 
     def _pass(
         self,
