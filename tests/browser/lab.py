@@ -156,16 +156,18 @@ class Lab:
         name: str | None = None,
         run: bool = True,
         fresh: bool = False,
+        kernel: str = "python3",
         **look: Any,
     ) -> Notebook:
         """Write a notebook of these code cells, open it, and run it all unless told not to.
 
         `look` takes theme ("light", "dark"), viewport (CSS pixels), dpr and touch.
-        `fresh` loads a page anew.
+        `fresh` loads a page anew. `kernel` may be "plain": a new Python instead of a fork of one
+        that has imported what kernels import.
         """
         book = nbformat.v4.new_notebook(
             cells=[nbformat.v4.new_code_cell(source) for source in cells],
-            metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}},
+            metadata={"kernelspec": {"name": kernel, "display_name": kernel}},
         )
         path = self._desk.server.root / f"{name or secrets.token_hex(4)}.ipynb"
         nbformat.write(book, path)
