@@ -8,7 +8,7 @@ result with changed rows. In a module that computes attention by itself, the res
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -42,7 +42,10 @@ class _Run(threading.local):
 
 @dataclass(eq=False)
 class Place:
-    """An attention module of the model, with its knock-outs."""
+    """An attention module of the model, with its knock-outs.
+
+    If `is_of_thread`, the edits hold in the thread that makes them, and in no other thread.
+    """
 
     module: Any
     name: str
@@ -50,6 +53,7 @@ class Place:
     number: int | None
     knockouts: list[KnockOut] = field(default_factory=list)
     run: _Run = field(default_factory=_Run)
+    is_of_thread: bool = False
 
     def edits(self, n_q: int, n_k: int) -> Edits:
         """Return the knock-outs for a call with `n_q` queries and `n_k` keys.
@@ -88,7 +92,14 @@ class Place:
             self.run.before = 0
             self.run.is_edited = False
 
+        me = threading.get_ident()
+
+        def is_edited() -> bool:
+            return not self.is_of_thread or threading.get_ident() == me
+
         def edit(attended: Attended) -> Any:
+            if not is_edited():
+                return attended.output
             check_kwargs(model, self.name, attended.options)
             return _edited_output(self, attended)
 
@@ -98,7 +109,7 @@ class Place:
             if always_asks_interface(self.module):
                 contexts.enter_context(editing(self.module, edit))
             else:
-                contexts.enter_context(_functions_edited(self))
+                contexts.enter_context(_functions_edited(self, is_edited))
             yield
 
 
@@ -171,8 +182,11 @@ def _scores_of(attended: Attended) -> Scores:
 
 
 @contextmanager
-def _functions_edited(place: Place) -> Iterator[None]:
-    """Edit the softmax, or torch's fused attention, of each call of the module."""
+def _functions_edited(place: Place, is_edited: Callable[[], bool]) -> Iterator[None]:
+    """Edit the softmax, or torch's fused attention, of each call of the module.
+
+    `is_edited` says whether the edits hold in the thread that asks.
+    """
     from torch.overrides import TorchFunctionMode
 
     class Edit(TorchFunctionMode):  # type: ignore[misc]
@@ -197,11 +211,15 @@ def _functions_edited(place: Place) -> Iterator[None]:
     here = threading.local()
 
     def enter(*_: Any) -> None:
+        if not is_edited():
+            return
         mode = Edit()
         mode.__enter__()
         here.__dict__.setdefault("modes", []).append(mode)
 
     def leave(*_: Any) -> None:
+        if not is_edited():
+            return
         here.modes.pop().__exit__(None, None, None)
         if not place.run.is_edited and any(edit.layer is not None for edit in place.knockouts):
             raise ValueError(

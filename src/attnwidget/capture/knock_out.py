@@ -66,15 +66,24 @@ def knock_out(model: PreTrainedModel, knockouts: Any) -> Iterator[None]:
         yield
 
 
-def resolved(model: PreTrainedModel, knockouts: Sequence[KnockOut]) -> list[Place]:
+def resolved(
+    model: PreTrainedModel,
+    knockouts: Sequence[KnockOut],
+    attention: list[tuple[str, int | None, Any]] | None = None,
+    names: dict[Any, str] | None = None,
+) -> list[Place]:
     """Return the attention modules that `knockouts` change, each with its knock-outs.
+
+    `attention` are the model's `attention_modules`, and `names` the names of all modules, if they
+    are known.
 
     Raises
     ------
     ValueError
         If the model has no such stack, layer or head, or the attention of a layer cannot be edited.
     """
-    modules, names = _attention(model), modules_by_name(model)
+    modules = attention_modules(model) if attention is None else attention
+    names = modules_by_name(model) if names is None else names
     places: dict[Any, Place] = {}
     for i, edit in enumerate(knockouts):
         name = f"knockouts[{i}]"
@@ -111,7 +120,7 @@ def _of_layer(
     return chosen
 
 
-def _attention(model: PreTrainedModel) -> list[tuple[str, int | None, Any]]:
+def attention_modules(model: PreTrainedModel) -> list[tuple[str, int | None, Any]]:
     """Return stack, layer and module of all attention, in the order of the modules."""
     names = modules_by_name(model)
     inner = list(dict.fromkeys(_innermost(model)))
