@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -45,7 +46,17 @@ class KnockOut:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the record as a dictionary, with all six entries."""
-        return dataclasses.asdict(self)
+        return {name: getattr(self, name) for name in _FIELDS}
+
+
+@dataclass(frozen=True)
+class Measured(KnockOut):
+    """A knock-out with its effect, which a scan has measured.
+
+    It stands wherever a `KnockOut` does. `effect` is the change of the scan's target.
+    """
+
+    effect: float = math.nan
 
 
 _NUMBERS = ("layer", "head", "query", "key")
