@@ -26,7 +26,7 @@ HOMES = {
     "traitlets": {"widget"},
     "IPython": {"widget"},
     "tqdm": {"widget"},
-    "torch": {"capture", "bertviz"},
+    "torch": {"capture", "bertviz", "search"},
     "transformers": {"capture", "bertviz"},
     "bertviz": {"bertviz"},
     "matplotlib": {"export"},
@@ -42,9 +42,12 @@ ARROWS = {
     "session": {"maths", "sources", "lessons", "bertviz"},
     "wire": {"maths", "sources", "lessons", "bertviz", "session"},
     "export": {"maths", "sources", "lessons", "bertviz", "session", "wire"},
-    "widget": {"maths", "sources", "capture", "lessons", "bertviz", "session", "wire", "export"},
+    "search": {"maths", "sources", "capture", "export"},
+    "widget": {
+        "maths", "sources", "capture", "lessons", "bertviz", "session", "wire", "export", "search",
+    },
     "demo": {"maths", "sources", "capture"},
-    "": {"maths", "sources", "widget", "capture", "cli"},
+    "": {"maths", "sources", "widget", "capture", "search", "cli"},
 }
 
 

@@ -15,6 +15,7 @@ from attnwidget.maths.masks import (
 
 if TYPE_CHECKING:
     from attnwidget.capture.knock_out import knock_out
+    from attnwidget.search.scan import scan
     from attnwidget.sources.knockouts import KnockOut
     from attnwidget.widget.widget import AttentionWidget
 
@@ -30,6 +31,7 @@ __all__ = [
     "knock_out",
     "padding_mask",
     "prefix_mask",
+    "scan",
     "sentence_blocks",
     "window_mask",
 ]
@@ -40,6 +42,7 @@ _LATER = {
     "AttentionWidget": "attnwidget.widget.widget",
     "KnockOut": "attnwidget.sources.knockouts",
     "knock_out": "attnwidget.capture.knock_out",
+    "scan": "attnwidget.search.scan",
 }
 
 

@@ -45,7 +45,7 @@ class Place:
     """An attention module of the model, with its knock-outs.
 
     `copies` has a list of knock-outs for each copy of the text in a batch. A single list holds for
-    every text of the batch.
+    every text of the batch. `thread` is the thread whose passes are edited, None for all threads.
     """
 
     module: Any
@@ -53,7 +53,13 @@ class Place:
     is_cross: bool
     number: int | None
     copies: list[list[KnockOut]] = field(default_factory=lambda: [[]])
+    thread: int | None = None
     run: _Run = field(default_factory=_Run)
+
+    @property
+    def is_here(self) -> bool:
+        """Whether passes of this thread are edited."""
+        return self.thread in {None, threading.get_ident()}
 
     @property
     def knockouts(self) -> list[KnockOut]:
@@ -98,6 +104,8 @@ class Place:
             self.run.is_edited = False
 
         def edit(attended: Attended) -> Any:
+            if not self.is_here:
+                return attended.output
             check_kwargs(model, self.name, attended.options)
             return _edited_output(self, attended)
 
@@ -206,11 +214,15 @@ def _functions_edited(place: Place) -> Iterator[None]:
     here = threading.local()
 
     def enter(*_: Any) -> None:
+        if not place.is_here:
+            return
         mode = Edit()
         mode.__enter__()
         here.__dict__.setdefault("modes", []).append(mode)
 
     def leave(*_: Any) -> None:
+        if not place.is_here:
+            return
         here.modes.pop().__exit__(None, None, None)
         if not place.run.is_edited and any(edit.layer is not None for edit in place.knockouts):
             raise ValueError(

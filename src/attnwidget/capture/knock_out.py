@@ -84,9 +84,11 @@ def resolved(model: PreTrainedModel, knockouts: Sequence[KnockOut]) -> list[Plac
 
 
 def resolved_for_copies(
-    model: PreTrainedModel, copies: Sequence[Sequence[KnockOut]]
+    model: PreTrainedModel, copies: Sequence[Sequence[KnockOut]], thread: int | None = None
 ) -> list[Place]:
     """Return the attention modules with the knock-outs of each copy of the text in a batch.
+
+    `thread` is the thread whose passes are edited, None for all threads.
 
     Raises
     ------
@@ -110,7 +112,7 @@ def resolved_for_copies(
             is_cross = part_of(model, names[module]) == "cross"
             if module not in places:
                 own: list[list[KnockOut]] = [[] for _ in copies]
-                places[module] = Place(module, names[module], is_cross, number, own)
+                places[module] = Place(module, names[module], is_cross, number, own, thread)
             places[module].copies[copy].append(edit)
     return list(places.values())
 

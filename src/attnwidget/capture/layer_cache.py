@@ -202,6 +202,16 @@ def repeated(tensor: Any, batch: int, copies: int) -> Any:
     return tensor.repeat(copies, *(1,) * (tensor.ndim - 1))
 
 
+def of_copy(value: Any, copy: int, copies: int) -> Any:
+    """Return the outputs of a pass of `copies` texts as those of a single text."""
+
+    def part(tensor: Any) -> Any:
+        of_each = tensor.ndim > 0 and len(tensor) == copies
+        return tensor[copy : copy + 1] if of_each else tensor
+
+    return _map(value, part) if copies > 1 else value
+
+
 def _bytes(value: Any) -> int:
     total = 0
 
