@@ -114,9 +114,7 @@ def grid_of(
     shape = [len(ranges[axis]) for axis in AXES[over]]
     knockouts: list[KnockOut | None] = []
     for place in np.ndindex(*shape):
-        free = {
-            axis: int(ranges[axis][at]) for axis, at in zip(AXES[over], place, strict=True)
-        }
+        free = {axis: int(ranges[axis][at]) for axis, at in zip(AXES[over], place, strict=True)}
         edit = KnockOut(source.stack_id.part, **{**fixed, **free}, kind=kind)
         exists = edit.layer is None or edit.head is None or edit.head < layers[edit.layer].n_heads
         knockouts.append(edit if exists else None)

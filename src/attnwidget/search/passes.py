@@ -88,9 +88,7 @@ class Passes:
     def _room(self, start: frozenset[Any]) -> int:
         return self.size if self._starts[start][0] else 1
 
-    def _measured(
-        self, start: frozenset[Any], edits: list[KnockOut]
-    ) -> NDArray[np.float64]:
+    def _measured(self, start: frozenset[Any], edits: list[KnockOut]) -> NDArray[np.float64]:
         """Return the numbers of the first of these edits, as many as a pass has."""
         if start not in self._starts:
             result = self._first(start, edits)

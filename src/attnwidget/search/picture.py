@@ -27,6 +27,7 @@ _WIDEST_LABEL = 18.0
 # Above so many cells, the file has them as an image.
 _RECTANGLES = 2_000
 _BAR, _STEPS = 40.0, 41
+_NOT_MEASURED = np.array([190, 190, 190], np.uint8)
 
 
 def picture(scan: Scan) -> bytes:
@@ -41,7 +42,9 @@ def picture(scan: Scan) -> bytes:
     top = 1.8 * _FONT + max(_label_width(label) for label in columns)
     limit = _limit(values)
     colors = palette.signed[indices(0.5 + np.nan_to_num(values) / (2 * limit))]
-    colors = np.where(np.isnan(values)[..., None], np.uint8([190, 190, 190]), colors)
+    colors = np.where(np.isnan(values)[..., None], _NOT_MEASURED, colors)
+    masked = np.atleast_2d(scan.masked)[..., None]
+    colors = np.where(masked, _rgb(palette.masked), colors)
     gap = 0.15 if cell > 2 else 0.0
     canvas.add(
         Cells(left, top, cell, cell, colors.astype(np.uint8), gap, values.size > _RECTANGLES)
@@ -86,6 +89,11 @@ def _limit(values: NDArray[np.float64]) -> float:
     """Return the effect that has the last colour, above 0."""
     finite = np.abs(values[np.isfinite(values)])
     return float(finite.max(initial=0)) or 1.0
+
+
+def _rgb(color: str) -> NDArray[np.uint8]:
+    """Return a colour "#rrggbb" as three numbers."""
+    return np.frombuffer(bytes.fromhex(color[1:]), np.uint8)
 
 
 def _shown(label: Any) -> str:

@@ -85,7 +85,7 @@ def _of_tokens(
     where = f"at position {at}"
 
     def row(outputs: Any, _copies: int) -> torch.Tensor:
-        return outputs.logits[:, place].float()  # type: ignore[no-any-return]
+        return outputs.logits[:, place].float()
 
     if isinstance(target, str) and target == "kl":
         before = logits[:, at].double().log_softmax(-1)
@@ -117,22 +117,22 @@ def _is_causal(model: PreTrainedModel) -> bool:
     return type(model).__name__.endswith(("CausalLM", "LMHeadModel", "ConditionalGeneration"))
 
 
-def _of_classes(
-    target: Any, model: PreTrainedModel, logits: torch.Tensor, position: Any
-) -> Target:
+def _of_classes(target: Any, model: PreTrainedModel, logits: torch.Tensor, position: Any) -> Target:
     if position is not None:
         raise ValueError(
             f"position: {type(model).__name__} returns classes of the whole input; want None"
         )
 
     def row(outputs: Any, _copies: int) -> torch.Tensor:
-        return outputs.logits.float()  # type: ignore[no-any-return]
+        return outputs.logits.float()
 
     if isinstance(target, str) and target == "kl":
         before = logits.double().log_softmax(-1)
         words = "KL divergence of the classes from the unedited model, in nats"
         return Target(
-            words, row, lambda read: (before.exp() * (before - read.double().log_softmax(-1))).sum(-1)
+            words,
+            row,
+            lambda read: (before.exp() * (before - read.double().log_softmax(-1))).sum(-1),
         )
     if isinstance(target, (tuple, list)):
         if len(target) != 2:
