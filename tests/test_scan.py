@@ -15,7 +15,6 @@ from hostile import HOSTILE
 from models import tokenizer
 
 from attnwidget import KnockOut, knock_out, scan
-from attnwidget.capture.layer_cache import LayerCache
 from attnwidget.demo import induction_model
 from attnwidget.search import passes
 from attnwidget.search.result import Scan
@@ -188,21 +187,21 @@ def test_models_whose_texts_cannot_be_copied():
 def test_a_restart_that_gives_other_numbers_is_not_used(monkeypatch):
     model, inputs = gpt2()
     wanted = scan(model, inputs, 5).values
-    own = LayerCache.below
-    # The first layer is never kept, but its successor returns what was kept and is not run.
-    monkeypatch.setattr(LayerCache, "below", lambda cache, modules: own(cache, modules))
-    calls = []
+    own, calls = passes.Passes._pass, []
 
-    def wrong(cache, modules):
-        for ran in cache._ran.values():
-            if ran.output is not None and not calls:
-                ran.output = torch.zeros_like(ran.output)
-        calls.append(1)
-        return own(cache, modules)
+    def wrong(self, start, copies, restarts):
+        if restarts and not calls:
+            for output in self.tape._outputs.values():
+                output[...] = 0
+            self.tape._is_intact = lambda _: True
+        calls.append((len(copies), restarts))
+        return own(self, start, copies, restarts)
 
-    monkeypatch.setattr(LayerCache, "below", wrong)
+    monkeypatch.setattr(passes.Passes, "_pass", wrong)
     np.testing.assert_allclose(scan(model, inputs, 5).values, wanted, atol=1e-5)
-    assert calls
+    # The layer 0 has no layers below. From layer 1 on, each pass is whole, with one copy.
+    assert calls[0] == (5, True)
+    assert (1, False) in calls
 
 
 def test_layers_below_do_not_run():

@@ -8,7 +8,7 @@ result with changed rows. In a module that computes attention by itself, the res
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -45,7 +45,8 @@ class Place:
     """An attention module of the model, with its knock-outs.
 
     `copies` has a list of knock-outs for each copy of the text in a batch. A single list holds for
-    every text of the batch. `thread` is the thread whose passes are edited, None for all threads.
+    every text of the batch. If `is_of_thread`, the edits hold in the thread that makes them, and in
+    no other thread.
     """
 
     module: Any
@@ -53,13 +54,8 @@ class Place:
     is_cross: bool
     number: int | None
     copies: list[list[KnockOut]] = field(default_factory=lambda: [[]])
-    thread: int | None = None
     run: _Run = field(default_factory=_Run)
-
-    @property
-    def is_here(self) -> bool:
-        """Whether passes of this thread are edited."""
-        return self.thread in {None, threading.get_ident()}
+    is_of_thread: bool = False
 
     @property
     def knockouts(self) -> list[KnockOut]:
@@ -103,8 +99,13 @@ class Place:
             self.run.before = 0
             self.run.is_edited = False
 
+        me = threading.get_ident()
+
+        def is_edited() -> bool:
+            return not self.is_of_thread or threading.get_ident() == me
+
         def edit(attended: Attended) -> Any:
-            if not self.is_here:
+            if not is_edited():
                 return attended.output
             check_kwargs(model, self.name, attended.options)
             return _edited_output(self, attended)
@@ -115,7 +116,7 @@ class Place:
             if always_asks_interface(self.module):
                 contexts.enter_context(editing(self.module, edit))
             else:
-                contexts.enter_context(_functions_edited(self))
+                contexts.enter_context(_functions_edited(self, is_edited))
             yield
 
 
@@ -188,8 +189,11 @@ def _scores_of(attended: Attended) -> Scores:
 
 
 @contextmanager
-def _functions_edited(place: Place) -> Iterator[None]:
-    """Edit the softmax, or torch's fused attention, of each call of the module."""
+def _functions_edited(place: Place, is_edited: Callable[[], bool]) -> Iterator[None]:
+    """Edit the softmax, or torch's fused attention, of each call of the module.
+
+    `is_edited` says whether the edits hold in the thread that asks.
+    """
     from torch.overrides import TorchFunctionMode
 
     class Edit(TorchFunctionMode):  # type: ignore[misc]
@@ -214,14 +218,14 @@ def _functions_edited(place: Place) -> Iterator[None]:
     here = threading.local()
 
     def enter(*_: Any) -> None:
-        if not place.is_here:
+        if not is_edited():
             return
         mode = Edit()
         mode.__enter__()
         here.__dict__.setdefault("modes", []).append(mode)
 
     def leave(*_: Any) -> None:
-        if not place.is_here:
+        if not is_edited():
             return
         here.modes.pop().__exit__(None, None, None)
         if not place.run.is_edited and any(edit.layer is not None for edit in place.knockouts):

@@ -84,18 +84,16 @@ def resolved(model: PreTrainedModel, knockouts: Sequence[KnockOut]) -> list[Plac
 
 
 def resolved_for_copies(
-    model: PreTrainedModel, copies: Sequence[Sequence[KnockOut]], thread: int | None = None
+    model: PreTrainedModel, copies: Sequence[Sequence[KnockOut]]
 ) -> list[Place]:
     """Return the attention modules with the knock-outs of each copy of the text in a batch.
-
-    `thread` is the thread whose passes are edited, None for all threads.
 
     Raises
     ------
     ValueError
         As `resolved`.
     """
-    modules, names = _attention(model), modules_by_name(model)
+    modules, names = attention_modules(model), modules_by_name(model)
     places: dict[Any, Place] = {}
     for copy, i, edit in ((c, i, e) for c, edits in enumerate(copies) for i, e in enumerate(edits)):
         name = f"knockouts[{i}]"
@@ -112,7 +110,7 @@ def resolved_for_copies(
             is_cross = part_of(model, names[module]) == "cross"
             if module not in places:
                 own: list[list[KnockOut]] = [[] for _ in copies]
-                places[module] = Place(module, names[module], is_cross, number, own, thread)
+                places[module] = Place(module, names[module], is_cross, number, own)
             places[module].copies[copy].append(edit)
     return list(places.values())
 
@@ -134,7 +132,7 @@ def _of_layer(
     return chosen
 
 
-def _attention(model: PreTrainedModel) -> list[tuple[str, int | None, Any]]:
+def attention_modules(model: PreTrainedModel) -> list[tuple[str, int | None, Any]]:
     """Return stack, layer and module of all attention, in the order of the modules."""
     names = modules_by_name(model)
     inner = list(dict.fromkeys(_innermost(model)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -10,9 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from attnwidget.capture.knock_out import editing_places, resolved, resolved_for_copies
-from attnwidget.capture.layer_cache import LayerCache, keeping_layers, repeated
+from attnwidget.capture.copies import repeated
+from attnwidget.capture.knock_out import (
+    attention_modules,
+    editing_places,
+    resolved,
+    resolved_for_copies,
+)
 from attnwidget.capture.lend import borrowed
+from attnwidget.capture.restart import BUDGET, Tape
 from attnwidget.capture.rows import batch_size
 from attnwidget.capture.run import placed
 from attnwidget.capture.supported import forward_parameters
@@ -43,7 +48,7 @@ class Passes:
 
     model: PreTrainedModel
     inputs: Mapping[str, Any]
-    cache: LayerCache
+    tape: Tape
     target: Target
     before: torch.Tensor
     size: int
@@ -145,19 +150,17 @@ class Passes:
         self, start: frozenset[Any], copies: list[list[KnockOut]], restarts: bool
     ) -> torch.Tensor:
         """Return what the target reads in a pass of copies, each with knock-outs."""
-        import torch
-
         n = len(copies)
-        inputs = {
-            name: repeated(value, 1, n) if isinstance(value, torch.Tensor) else value
-            for name, value in self.inputs.items()
-        }
-        places = resolved_for_copies(self.model, copies, threading.get_ident())
-        with editing_places(self.model, places):
-            if not restarts:
-                return self.target.read(self.model(**inputs, **self.target.options), n)
-            with self.cache.restarting(start, n):
-                return self.target.read(self.model(**inputs, **self.target.options), n)
+        inputs = repeated(self.inputs, n)
+        places = resolved_for_copies(self.model, copies)
+        for place in places:
+            place.is_of_thread = True
+        below = self.tape.before(start) if restarts else []
+        with (
+            editing_places(self.model, places),
+            self.tape.returning(below, lambda output: repeated(output, n)),
+        ):
+            return self.target.read(self.model(**inputs, **self.target.options), n)
 
     def _numbers(self, read: torch.Tensor) -> NDArray[np.float64]:
         numbers: NDArray[np.float64] = self.target.number(read).double().cpu().numpy()
@@ -188,12 +191,13 @@ def passes(
     if "use_cache" in forward_parameters(model):
         inputs["use_cache"] = False  # a layer that does not run adds no keys to a cache
     with borrowed(model), torch.no_grad():
-        with keeping_layers(model) as cache:
+        tape = Tape(model, [module for _, _, module in attention_modules(model)], BUDGET)
+        with tape.recording():
             outputs = model(**inputs)
         aim = target_of(target, model, outputs, reading, position)
         # Read as the edited passes are: with the options that leave other logits out.
         before = aim.read(model(**inputs, **aim.options) if aim.options else outputs, 1)
-        yield Passes(model, inputs, cache, aim, before, size or _default_size(inputs))
+        yield Passes(model, inputs, tape, aim, before, size or _default_size(inputs))
 
 
 def _default_size(inputs: Mapping[str, Any]) -> int:

@@ -168,14 +168,12 @@ class Scan:
 
     def _repr_mimebundle_(self, **_options: Any) -> dict[str, str]:
         """Return a coloured map with the largest effects, and the same in words."""
-        from attnwidget.search.picture import html
-
+        html = import_module("attnwidget.search.picture").html
         return {"text/plain": repr(self), "text/html": html(self)}
 
     def save_svg(self, path: Any) -> None:
         """Write the coloured map as an SVG file."""
-        from attnwidget.search.picture import picture
-
+        picture = import_module("attnwidget.search.picture").picture
         with open(path, "wb") as file:
             file.write(picture(self))
 

@@ -42,11 +42,8 @@ def scan(
 ) -> Scan:
     """Measure the effect of every knock-out of a kind on a number of the model's output.
 
-    ::
-
-        found = scan(model, "fox bee owl moon fox bee", "owl", tokenizer=tokenizer)
-        found.values      # (layers, heads): the change of the logit of "owl" by each head
-        found.top(3)      # the three heads with the largest effect, as records of knock-outs
+    ``scan(model, "fox bee owl moon fox bee", "owl", tokenizer=tokenizer).values`` is the change of
+    the logit of "owl" by each head, (layers, heads), and ``.top(3)`` has the three largest.
 
     Many knock-outs are measured in one pass, each in a copy of the text. A pass starts at the layer
     that is edited. Each number is that of a pass of its own under `knock_out`, up to rounding.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from attnwidget.capture.layer_cache import of_copy
+from attnwidget.capture.copies import of_copy
 from attnwidget.search.position import position_of
 from attnwidget.search.token import token_of
 
