@@ -241,6 +241,12 @@ export interface Traits {
   history: [number, number];
   /** The generated text; null where no text was generated. */
   generation: Generation | null;
+  /** The text, or the pair of texts, that the model has read; "" for other inputs; null without a model of text. */
+  input_text: string | [string, string] | null;
+  /** The step of a training that is on screen, null outside of a training. */
+  checkpoint: number | null;
+  /** The steps of a training whose runs are kept, in their order. */
+  checkpoints: number[];
   _commands: CommandsMessage;
   _change: ChangeMessage | null;
   /** The answer to a question that the page asks at once, sent before it is asked. */

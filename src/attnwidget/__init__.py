@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from attnwidget.capture.knock_out import knock_out
     from attnwidget.search.scan import scan
     from attnwidget.sources.knockouts import KnockOut
+    from attnwidget.widget.training import callback
     from attnwidget.widget.widget import AttentionWidget
 
 __version__ = "0.1.0"
@@ -27,6 +28,7 @@ __all__ = [
     "__version__",
     "as_mask",
     "block_mask",
+    "callback",
     "causal_mask",
     "knock_out",
     "padding_mask",
@@ -41,6 +43,7 @@ __all__ = [
 _LATER = {
     "AttentionWidget": "attnwidget.widget.widget",
     "KnockOut": "attnwidget.sources.knockouts",
+    "callback": "attnwidget.widget.training",
     "knock_out": "attnwidget.capture.knock_out",
     "scan": "attnwidget.search.scan",
 }

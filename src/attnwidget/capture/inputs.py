@@ -26,7 +26,8 @@ class Reading:
 
     `own` has the part that belongs to the text of inputs that the whole batch shares, and `row` is
     the number of the text in the batch. `tokenizer` and `tokenize`, the options of its call, are
-    kept to read another text in the same way.
+    kept to read another text in the same way. `given` is the text, or the pair of texts, that was
+    read; None for other inputs.
     """
 
     inputs: Mapping[str, Any]
@@ -35,6 +36,7 @@ class Reading:
     row: int = 0
     tokenizer: Any = None
     tokenize: Mapping[str, Any] | None = None
+    given: str | tuple[str, str] | None = None
 
 
 def read(
@@ -61,7 +63,7 @@ def read(
     if inputs is None:
         index("batch_index", batch_index, range(1))
         reading = read_text(model, tokenizer, text, tokenize)
-        return replace(reading, tokenizer=tokenizer, tokenize=tokenize)
+        return replace(reading, tokenizer=tokenizer, tokenize=tokenize, given=text)
     if tokenize is not None:
         raise TypeError("tokenize: inputs= have gone through a tokenizer; want it with a text")
     reading = read_inputs(model, tokenizer, inputs, batch_index)

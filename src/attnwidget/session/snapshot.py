@@ -67,7 +67,7 @@ class Snapshot:
     report of a checked function, `mistake` the name of a mistake that is switched on. `generated`
     is the text that a model generates, as far as the model has come. `is_large`
     says that maps of any size may go to a page. `heads_on` are the heads that the lines show, None
-    for all of them.
+    for all of them. `kept` are the runs of the steps of a training, in their order.
     """
 
     source: Source
@@ -91,6 +91,7 @@ class Snapshot:
     checked: Report | None = None
     generated: Generation | None = None
     title: str = ""
+    kept: tuple[Source, ...] = ()
 
     def evolve(self, *, among: NDArray[np.intp] | None = None, **changes: Any) -> Snapshot:
         """Return the state with other fields, and with every computed value that stays the same.
@@ -155,6 +156,11 @@ class Snapshot:
             return None
         first = first_generated(self.source, self.generated.prompt_rows)
         return replace(self.generated, first=first)
+
+    @computed_from("kept")
+    def checkpoints(self) -> tuple[int, ...]:
+        """Return the steps of a training whose runs are kept."""
+        return tuple(source.checkpoint or 0 for source in self.kept)
 
     @computed_from("source")
     def bertviz_views(self) -> tuple[str, ...]:

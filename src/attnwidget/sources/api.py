@@ -76,6 +76,14 @@ class Source(Protocol):
     def reading(self) -> Any:
         """The input that the model was run on."""
 
+    @property
+    def input_text(self) -> str | tuple[str, str] | None:
+        """The text that a model was run on, "" for other inputs; None if it reads no text."""
+
+    @property
+    def checkpoint(self) -> int | None:
+        """The step of a training at which the model was run, None outside of a training."""
+
     # The tokens of the stack shown
 
     @property

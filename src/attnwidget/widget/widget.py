@@ -22,6 +22,7 @@ from attnwidget.widget.figures import FigureMethods
 from attnwidget.widget.keywords import with_hints
 from attnwidget.widget.live import Growing
 from attnwidget.widget.mirror import SessionMirror
+from attnwidget.widget.model_methods import ModelMethods
 from attnwidget.widget.progress import progress
 from attnwidget.wire.schema import SCHEMA
 
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     from attnwidget.widget.keywords import SentenceSettings, Settings
 
 
-class AttentionWidget(FigureMethods, SessionMirror):
+class AttentionWidget(FigureMethods, ModelMethods, SessionMirror):
     """Self-attention of a sentence, live: click a cell, and that query no longer sees that key.
 
     Parameters
@@ -165,6 +166,9 @@ class AttentionWidget(FigureMethods, SessionMirror):
     revision: Field[int] = Field(SCHEMA)
     history: Field[tuple[int, int]] = Field(SCHEMA)
     generation: Field[Generation | None] = Field(SCHEMA)
+    input_text: Field[str | tuple[str, str] | None] = Field(SCHEMA)
+    checkpoint: Field[int | None] = Field(SCHEMA)
+    checkpoints: Field[tuple[int, ...]] = Field(SCHEMA)
     _stop_generation: Event | None = None
 
     @with_hints
