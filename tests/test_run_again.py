@@ -15,7 +15,6 @@ import attnwidget
 from attnwidget import AttentionWidget, KnockOut
 from attnwidget.session.store import RefusedError
 from attnwidget.sources.by_token import carried
-from attnwidget.widget.training import keep
 
 TEXT, OTHER, LONGER = "the cat sat on the mat", "a dog saw it and slept", "the dog saw a cat on it"
 
@@ -273,13 +272,13 @@ def test_a_reader_at_an_earlier_step_is_not_moved():
     w = AttentionWidget.from_model(model, tokenizer(), TEXT)
     for step in (0, 10):
         change(model)
-        keep(w, step)
+        w.keep_checkpoint(step)
     assert w.checkpoint == 10
     w.checkpoint = 0
-    keep(w, 20)
+    w.keep_checkpoint(20)
     assert (w.checkpoint, w.checkpoints) == (0, (0, 10, 20))
     w.checkpoint = 20
-    keep(w, 30)
+    w.keep_checkpoint(30)
     assert w.checkpoint == 30
 
 
@@ -289,11 +288,11 @@ def test_the_steps_kept_have_a_limit():
     size = w.store.now.source.nbytes
     assert size == 3 * 3 * 6 * 32 * 4  # q, k, v of 3 layers, 6 tokens, width 32
     for step in range(9):
-        keep(w, step, max_bytes=4 * size)
+        w.keep_checkpoint(step, max_bytes=4 * size)
         assert len(w.checkpoints) <= 4
         assert w.checkpoints[0] == 0
         assert w.checkpoints[-1] == step == w.checkpoint
-    keep(w, 9, max_bytes=1)
+    w.keep_checkpoint(9, max_bytes=1)
     assert w.checkpoints == (0, 9)
 
 
@@ -301,13 +300,26 @@ def test_what_is_no_step_is_refused():
     w = opened()
     with pytest.raises(ValueError, match=r"no step of a training is kept; want attnwidget\.callb"):
         w.checkpoint = 1
-    keep(w, 0)
-    keep(w, 50)
+    w.keep_checkpoint(0)
+    w.keep_checkpoint(50)
     with pytest.raises(ValueError, match=r"checkpoint: got 25, want one of \[0, 50\]"):
         w.checkpoint = 25
     with pytest.raises(TypeError, match="checkpoint: got 'last'"):
         w.checkpoint = "last"
+    with pytest.raises(ValueError, match="step: got -1, want at least 0"):
+        w.keep_checkpoint(-1)
     assert w.checkpoint == 50
+
+
+def test_a_second_training_leaves_the_steps_of_the_first_out():
+    w = opened()
+    for step in (0, 10, 20):
+        w.keep_checkpoint(step)
+    w.keep_checkpoint(5)
+    assert (w.checkpoint, w.checkpoints) == (5, (0, 5))
+    w.checkpoint = 0
+    w.keep_checkpoint(0)
+    assert (w.checkpoint, w.checkpoints) == (0, (0,))
 
 
 def test_a_step_with_nan_is_left_out_and_the_training_goes_on():

@@ -73,9 +73,12 @@ class KeepCheckpoint:
     def apply(self, now: Snapshot) -> Snapshot:
         """Return the state with the run; what a reader has chosen stays."""
         step = self.source.checkpoint
-        kept = [source for source in now.kept if source.checkpoint < step]
-        follows = not now.kept or now.source.checkpoint in {None, now.kept[-1].checkpoint}
-        kept = _thinned([*kept, self.source], self.max_bytes)
+        # A training that starts again has other weights at the steps that come.
+        earlier = [source for source in now.kept if source.checkpoint < step]
+        kept = _thinned([*earlier, self.source], self.max_bytes)
+        # The reader has chosen an earlier step, if the step on screen is not the newest.
+        is_chosen = now.source.checkpoint in [source.checkpoint for source in earlier]
+        follows = not is_chosen or now.source.checkpoint == now.checkpoints[-1]
         if follows:
             now = ShowRun(self.source, recorded=False).apply(now)
         return now.evolve(kept=tuple(kept))

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from attnwidget.session.rerun import ShowRun
+from attnwidget.maths.validate import size
+from attnwidget.session.rerun import KeepCheckpoint, ShowRun
 from attnwidget.sources.derived import base_of
 from attnwidget.widget.progress import counting, progress
 
 if TYPE_CHECKING:
     from attnwidget.search.result import Scan
     from attnwidget.session.snapshot import Snapshot
+
+# The runs of the steps of a training have at most so many bytes together.
+MAX_BYTES = 256_000_000
 
 
 def captured(now: Snapshot, what: str) -> Any:
@@ -109,6 +113,25 @@ class ModelMethods:
         """
         source = captured(self.store.now, "refresh")
         self.store.do(ShowRun(source.again(watch=progress)))
+
+    def keep_checkpoint(self, step: int, max_bytes: int = MAX_BYTES) -> None:
+        """Run the model again, and keep the maps as those of a step of a training.
+
+        For a training loop of your own; `attnwidget.callback` does it for transformers' Trainer.
+        `checkpoints` has the steps kept, and setting `checkpoint` shows one of them. The card shows
+        the newest step, unless an earlier step was chosen. If the steps need more than `max_bytes`,
+        every other step is left out, but not the first and the last. A smaller step than the last
+        begins another training, and later steps are left out.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For a negative step, a card without a model, or a head that computes NaN.
+        """
+        source = captured(self.store.now, "keep_checkpoint")
+        step, max_bytes = size("step", step, at_least=0), size("max_bytes", max_bytes)
+        new = source.again(watch=progress).with_checkpoint(step)
+        self.store.do(KeepCheckpoint(new, max_bytes))
 
     def scan(
         self,

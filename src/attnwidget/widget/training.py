@@ -6,14 +6,13 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from attnwidget.maths.validate import size
-from attnwidget.session.rerun import KeepCheckpoint
-from attnwidget.widget.model_methods import captured
+from attnwidget.widget.model_methods import MAX_BYTES, captured
 
 if TYPE_CHECKING:
     from attnwidget.widget.widget import AttentionWidget
 
 
-def callback(w: AttentionWidget, every: int = 50, max_bytes: int = 256_000_000) -> Any:
+def callback(w: AttentionWidget, every: int = 50, max_bytes: int = MAX_BYTES) -> Any:
     """Return a callback of transformers' Trainer by which the card follows the training.
 
     ::
@@ -39,21 +38,15 @@ def callback(w: AttentionWidget, every: int = 50, max_bytes: int = 256_000_000) 
     """
     from attnwidget.capture.training import at_steps
 
-    if not hasattr(w, "store"):
+    if not hasattr(w, "keep_checkpoint"):
         raise TypeError(f"w: got {type(w).__name__}, want an AttentionWidget")
     every, max_bytes = size("every", every), size("max_bytes", max_bytes)
     model = captured(w.store.now, "callback").model
 
     def act(step: int) -> None:
         try:
-            keep(w, step, max_bytes)
+            w.keep_checkpoint(step, max_bytes)
         except ValueError as error:
             warnings.warn(f"step {step} is not kept: {error}", stacklevel=2)
 
     return at_steps(model, every, act)
-
-
-def keep(w: AttentionWidget, step: int, max_bytes: int = 256_000_000) -> None:
-    """Run the model of a card again, and keep the maps as those of a step of a training."""
-    source = captured(w.store.now, "callback").again().with_checkpoint(step)
-    w.store.do(KeepCheckpoint(source, max_bytes))
