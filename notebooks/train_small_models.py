@@ -17,8 +17,6 @@ from typing import Any
 import torch
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, processors
 from transformers import (
-    GPT2Config,
-    GPT2LMHeadModel,
     PreTrainedModel,
     PreTrainedTokenizerFast,
     T5Config,
@@ -26,18 +24,11 @@ from transformers import (
     ViTConfig,
     ViTForImageClassification,
 )
-from transformers.optimization import get_cosine_schedule_with_warmup
+
+from attnwidget.demo.training import RATE, STEPS, WARMUP, WORDS, batch, new_model, optimised
 
 MODELS = Path(__file__).parent / "models"
 DEMO = Path(__file__).parents[1] / "src" / "attnwidget" / "demo"
-WORDS = [
-    "?", "ant", "ape", "ash", "axe", "bag", "bat", "bay", "bed", "bee", "bell", "boat", "bone",
-    "book", "bowl", "bread", "brick", "cake", "cat", "cave", "clock", "cloud", "coat", "cow",
-    "crow", "cup", "deer", "desk", "dog", "door", "drum", "duck", "egg", "elm", "fig", "fish",
-    "flag", "fly", "fog", "fox", "frog", "gate", "goat", "hat", "hill", "ice", "jam", "key", "kite",
-    "lamp", "leaf", "moon", "nest", "oak", "owl", "pear", "pig", "pond", "rain", "ring", "rose",
-    "ship", "snow", "star", "tree",
-]  # fmt: skip
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 QUADRANTS = ("top left", "top right", "bottom left", "bottom right")
 PATCH, GRID = 4, 6
@@ -48,19 +39,11 @@ Batch = dict[str, torch.Tensor]
 def train(
     model: PreTrainedModel, batch: Callable[[int], Batch], steps: int, warmup: int, rate: float
 ) -> None:
-    """AdamW on ``batch(step)``, warmed up, then down along a cosine."""
+    """Train on ``batch(step)`` as `attnwidget.demo.training` does, and print the loss."""
     model.train()
-    optimizer = torch.optim.AdamW(model.parameters(), lr=rate, weight_decay=0.01)
-    schedule = get_cosine_schedule_with_warmup(optimizer, warmup, steps)
-    for step in range(steps):
-        loss = model(**batch(step)).loss
-        optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        schedule.step()
-        if step % 100 == 99:
-            print(f"  step {step + 1}: loss {loss.item():.4f}", flush=True)
+    for step, loss in enumerate(optimised(model, batch, steps, warmup, rate), 1):
+        if step % 100 == 0:
+            print(f"  step {step}: loss {loss:.4f}", flush=True)
     model.eval()
     print(f"  right on new data: {accuracy(model, batch):.4f}")
 
@@ -82,39 +65,20 @@ def accuracy(model: PreTrainedModel, batch: Callable[[int], Batch]) -> float:
 
 def one_head() -> tuple[PreTrainedModel, Any]:
     """Return the induction model of one head a layer."""
-    return induction(n_heads=1, steps=700)
+    return induction(n_heads=1)
 
 
 def four_heads() -> tuple[PreTrainedModel, Any]:
     """Return the induction model of four heads a layer, several of which copy."""
-    return induction(n_heads=4, steps=2000)
+    return induction(n_heads=4)
 
 
-def induction(n_heads: int, steps: int) -> tuple[PreTrainedModel, Any]:
-    """GPT-2's shape, two layers: words that come again and again in the same order."""
+def induction(n_heads: int) -> tuple[PreTrainedModel, Any]:
+    """Words that come again and again in the same order, as in `attnwidget.demo.training`."""
     words = Tokenizer(models.WordLevel({word: i for i, word in enumerate(WORDS)}, unk_token="?"))
     words.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    n, size = 32, len(WORDS)
-    config = GPT2Config(
-        vocab_size=size, n_positions=n, n_embd=64, n_layer=2, n_head=n_heads,
-        resid_pdrop=0, embd_pdrop=0, attn_pdrop=0, bos_token_id=None, eos_token_id=None,
-    )  # fmt: skip
-    model = GPT2LMHeadModel(config)
-
-    def batch(_: int, count: int = 128) -> Batch:
-        ids = torch.empty(count, n, dtype=torch.long)
-        labels = torch.full((count, n), -100)
-        for row in range(count):
-            period = int(torch.randint(2, 15, ()))
-            offset = int(torch.randint(0, 4, ()))
-            before = torch.randint(1, size, (offset,))
-            again = torch.randperm(size - 1)[:period] + 1
-            ids[row] = torch.cat([before, again.repeat(n // period + 1)])[:n]
-            # The first round cannot be predicted, and neither can its end.
-            labels[row, offset + period + 1 :] = ids[row, offset + period + 1 :]
-        return {"input_ids": ids, "labels": labels}
-
-    train(model, batch, steps=steps, warmup=100, rate=3e-3)
+    model = new_model(n_heads)
+    train(model, lambda _: batch(), steps=STEPS[n_heads], warmup=WARMUP, rate=RATE)
     return model, PreTrainedTokenizerFast(tokenizer_object=words, unk_token="?")
 
 

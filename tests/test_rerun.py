@@ -209,7 +209,7 @@ def test_the_reach_holds_what_changed(name, edit, reach):
 
 def runner_of(source, **options):
     calls = source._layer_calls, source._calls
-    return ModelRunner(source.model, source.reading, 0, None, *calls, **options)
+    return ModelRunner(source.model, source.reading, *calls, **options)
 
 
 def test_a_small_budget_makes_the_run_whole():

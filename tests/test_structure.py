@@ -26,8 +26,8 @@ HOMES = {
     "traitlets": {"widget"},
     "IPython": {"widget"},
     "tqdm": {"widget"},
-    "torch": {"capture", "bertviz"},
-    "transformers": {"capture", "bertviz"},
+    "torch": {"capture", "bertviz", "search", "demo"},
+    "transformers": {"capture", "bertviz", "demo"},
     "bertviz": {"bertviz"},
     "matplotlib": {"export"},
 }
@@ -42,9 +42,20 @@ ARROWS = {
     "session": {"maths", "sources", "lessons", "bertviz"},
     "wire": {"maths", "sources", "lessons", "bertviz", "session"},
     "export": {"maths", "sources", "lessons", "bertviz", "session", "wire"},
-    "widget": {"maths", "sources", "capture", "lessons", "bertviz", "session", "wire", "export"},
+    "search": {"maths", "sources", "capture", "export"},
+    "widget": {
+        "maths",
+        "sources",
+        "capture",
+        "lessons",
+        "bertviz",
+        "session",
+        "wire",
+        "export",
+        "search",
+    },
     "demo": {"maths", "sources", "capture"},
-    "": {"maths", "sources", "widget", "capture", "cli"},
+    "": {"maths", "sources", "widget", "capture", "demo", "search", "cli"},
 }
 
 

@@ -351,6 +351,12 @@ export interface Traits {
   /** Where the effect is read; null for the default. */
   effect_position: number | null;
   runs: RunRecord[];
+  /** The text, or the pair of texts, that the model has read; "" for other inputs; null without a model of text. */
+  input_text: string | [string, string] | null;
+  /** The step of a training that is on screen, null outside of a training. */
+  checkpoint: number | null;
+  /** The steps of a training whose runs are kept, in their order. */
+  checkpoints: number[];
   _commands: CommandsMessage;
   _change: ChangeMessage | null;
   /** The answer to a question that the page asks at once, sent before it is asked. */

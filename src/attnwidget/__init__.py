@@ -15,7 +15,9 @@ from attnwidget.maths.masks import (
 
 if TYPE_CHECKING:
     from attnwidget.capture.knock_out import knock_out
+    from attnwidget.search.scan import scan
     from attnwidget.sources.knockouts import KnockOut
+    from attnwidget.widget.training import callback
     from attnwidget.widget.widget import AttentionWidget
 
 __version__ = "0.1.0"
@@ -26,10 +28,12 @@ __all__ = [
     "__version__",
     "as_mask",
     "block_mask",
+    "callback",
     "causal_mask",
     "knock_out",
     "padding_mask",
     "prefix_mask",
+    "scan",
     "sentence_blocks",
     "window_mask",
 ]
@@ -39,7 +43,9 @@ __all__ = [
 _LATER = {
     "AttentionWidget": "attnwidget.widget.widget",
     "KnockOut": "attnwidget.sources.knockouts",
+    "callback": "attnwidget.widget.training",
     "knock_out": "attnwidget.capture.knock_out",
+    "scan": "attnwidget.search.scan",
 }
 
 

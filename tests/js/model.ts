@@ -109,6 +109,7 @@ export function traitsOf(): Traits {
     },
     ...{ grid_order: "layer", grid_statistic: "entropy" },
     ...{ notice: "", error: "", revision: 1, history: [0, 0], generation: null },
+    ...{ input_text: null, checkpoint: null, checkpoints: [] },
     ...{ _commands: { client: "", commands: [] }, _change: null, _early_answer: null },
   };
 }

@@ -44,19 +44,26 @@ class _Run(threading.local):
 class Place:
     """An attention module of the model, with its knock-outs.
 
-    If `is_of_thread`, the edits hold in the thread that makes them, and in no other thread.
+    `copies` has a list of knock-outs for each copy of the text in a batch. A single list holds for
+    every text of the batch. If `is_of_thread`, the edits hold in the thread that makes them, and in
+    no other thread.
     """
 
     module: Any
     name: str
     is_cross: bool
     number: int | None
-    knockouts: list[KnockOut] = field(default_factory=list)
+    copies: list[list[KnockOut]] = field(default_factory=lambda: [[]])
     run: _Run = field(default_factory=_Run)
     is_of_thread: bool = False
 
-    def edits(self, n_q: int, n_k: int) -> Edits:
-        """Return the knock-outs for a call with `n_q` queries and `n_k` keys.
+    @property
+    def knockouts(self) -> list[KnockOut]:
+        """The knock-outs of all copies."""
+        return [edit for copy in self.copies for edit in copy]
+
+    def edits(self, n_q: int, n_k: int) -> list[Edits]:
+        """Return the knock-outs of each copy for a call with `n_q` queries and `n_k` keys.
 
         Raises
         ------
@@ -81,7 +88,7 @@ class Place:
                 f'knockouts: the kind "mean" needs all queries of {self.name} in one pass, and the '
                 "model goes on from a cache; want use_cache=False"
             )
-        return Edits(self.knockouts, first_query, first_key)
+        return [Edits(copy, first_query, first_key) for copy in self.copies]
 
     @contextmanager
     def edited(self, model: PreTrainedModel) -> Iterator[None]:
@@ -137,11 +144,11 @@ def _edited_output(place: Place, attended: Attended) -> Any:
     if rows_of is None:
         raise ValueError(f"knockouts: the output of {place.name} has an unknown layout")
 
-    def put(head: int, rows: Any, weights: Any) -> None:
-        value = attended.value[:, head * attended.value.shape[1] // h]
-        rows_of[:, head, rows] = (weights @ value.to(weights.dtype)).to(output.dtype)
+    def put(texts: slice, head: int, rows: Any, weights: Any) -> None:
+        value = attended.value[texts, head * attended.value.shape[1] // h]
+        rows_of[texts, head, rows] = (weights @ value.to(weights.dtype)).to(output.dtype)
         if maps is not None:
-            maps[:, head, rows, :n_k] = weights.to(maps.dtype)
+            maps[texts, head, rows, :n_k] = weights.to(maps.dtype)
 
     edit_rows(scores.rows, scores.shape, place.edits(n_q, n_k), output.device, scores.sink, put)
     return (output, maps, *others[1:]) if is_pair else output
@@ -251,12 +258,12 @@ def _edited_softmax(place: Place, args: Any, kwargs: Any, result: Any) -> Any:
     edited = result.clone()
     target = edited.view(-1, heads, n_q, n_k)
 
-    def rows_of(head: int, rows: Any) -> Any:
-        block = by_head[:, head, rows].float()
+    def rows_of(texts: slice, head: int, rows: Any) -> Any:
+        block = by_head[texts, head, rows].float()
         return block.masked_fill(is_hidden(block), -float("inf"))
 
-    def put(head: int, rows: Any, weights: Any) -> None:
-        target[:, head, rows] = weights.to(edited.dtype)
+    def put(texts: slice, head: int, rows: Any, weights: Any) -> None:
+        target[texts, head, rows] = weights.to(edited.dtype)
 
     shape = (len(by_head), heads, n_q, n_k)
     edit_rows(rows_of, shape, place.edits(n_q, n_k), scores.device, None, put)
@@ -274,9 +281,9 @@ def _edited_fused(place: Place, args: Any, kwargs: Any, result: Any) -> Any:
     h, n_q, n_k = scores.shape[1:]
     edited = result.clone()
 
-    def put(head: int, rows: Any, weights: Any) -> None:
-        values = value[:, head * value.shape[1] // h]
-        edited[:, head, rows] = (weights @ values.to(weights.dtype)).to(edited.dtype)
+    def put(texts: slice, head: int, rows: Any, weights: Any) -> None:
+        values = value[texts, head * value.shape[1] // h]
+        edited[texts, head, rows] = (weights @ values.to(weights.dtype)).to(edited.dtype)
 
     edit_rows(scores.rows, scores.shape, place.edits(n_q, n_k), result.device, None, put)
     return edited

@@ -47,17 +47,17 @@ def edited_inputs(
     )
     sink = shown[:, n_k:]
 
-    def rows_of(_head: int, rows: Any) -> Any:
+    def rows_of(_texts: slice, _head: int, rows: Any) -> Any:
         return shown[rows, :n_k][None]
 
-    def put(_head: int, rows: Any, edited: Any) -> None:
+    def put(_texts: slice, _head: int, rows: Any, edited: Any) -> None:
         weights[rows.numpy(), :n_k] = edited[0].numpy()
 
     alone = Edits([replace(edit, head=None) for edit in edits.knockouts])
     edit_rows(
         rows_of,
         (1, 1, n_q, n_k),
-        alone,
+        [alone],
         shown.device,
         sink[:1, 0] if sink.shape[1] and torch.isfinite(sink[:1]).all() else None,
         put,

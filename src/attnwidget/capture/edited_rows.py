@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from attnwidget.capture.records import is_low
@@ -46,13 +47,16 @@ class Scores:
         b, h, n_q, _ = self.query.shape
         return b, h, n_q, self.key.shape[2]
 
-    def rows(self, head: int, rows: torch.Tensor) -> torch.Tensor:
-        """Return the scores of some queries of a head, (b, r, n_k); -inf in masked cells."""
+    def rows(self, texts: slice, head: int, rows: torch.Tensor) -> torch.Tensor:
+        """Return the scores of some queries of a head of some `texts`, (t, r, n_k).
+
+        Masked cells have -inf.
+        """
         import torch
 
         b, h, _, n_k = self.shape
         group = head * self.key.shape[1] // h
-        q, k = self.query[:, head, rows], self.key[:, group]
+        q, k = self.query[texts, head, rows], self.key[texts, group]
         kind = torch.promote_types(q.dtype, torch.float32)
         scores = (q.to(kind) @ k.to(kind).mT) * self.scale
         if self.softcap is not None:
@@ -60,7 +64,7 @@ class Scores:
         for part in (self.bias, self.mask):
             if part is None:
                 continue
-            cells = _cells(part, b, head, rows)[..., :n_k]
+            cells = _cells(part, b, texts, head, rows)[..., :n_k]
             if cells.is_floating_point():
                 scores = scores + cells.to(kind).masked_fill(is_low(cells), -torch.inf)
             else:
@@ -71,14 +75,14 @@ class Scores:
         return scores
 
 
-def _cells(part: torch.Tensor, b: int, head: int, rows: torch.Tensor) -> torch.Tensor:
-    """Return the rows of a head of a mask, (b or 1, r or 1, n_k)."""
+def _cells(part: torch.Tensor, b: int, texts: slice, head: int, rows: torch.Tensor) -> torch.Tensor:
+    """Return the rows of a head of a mask of some `texts`, (t or 1, r or 1, n_k)."""
     import torch
 
     part = part.reshape((1,) * (4 - part.ndim) + part.shape)
     if len(part) not in {1, b}:  # fewer masks than entries serve them in turn
         part = part[torch.arange(b, device=part.device) * len(part) // b]
-    part = part[:, head if part.shape[1] > 1 else 0]
+    part = part[texts if len(part) > 1 else slice(None), head if part.shape[1] > 1 else 0]
     return part[:, rows] if part.shape[1] > 1 else part
 
 
@@ -149,41 +153,71 @@ class Edits:
         return cells
 
 
+class CopiesError(ValueError):
+    """The entries of an attention call are not copies of the text, so that none can be named."""
+
+
 def edit_rows(
-    scores: Callable[[int, torch.Tensor], torch.Tensor],
+    scores: Callable[[slice, int, torch.Tensor], torch.Tensor],
+    shape: tuple[int, int, int, int],
+    copies: Sequence[Edits],
+    device: torch.device,
+    sink: torch.Tensor | None,
+    put: Callable[[slice, int, torch.Tensor, torch.Tensor], None],
+) -> None:
+    """Call ``put(texts, head, rows, weights)`` with the weights (t, r, n_k) of rows that change.
+
+    `scores` returns the scores (t, r, n_k) of some rows of a head of some texts, and `shape` is
+    (b, h, n_q, n_k). The b entries of the call are in equal parts copies of a text, one for each
+    element of `copies`, which is the edits of the copy. A single element holds for all entries.
+
+    Raises
+    ------
+    CopiesError
+        If the number of entries is no multiple of the number of copies.
+    """
+    share, rest = divmod(shape[0], len(copies))
+    if rest:
+        raise CopiesError(f"knockouts: got {len(copies)} copies in {shape[0]} entries of a call")
+    for i, edits in enumerate(copies):
+        if edits.knockouts:
+            texts = slice(i * share, (i + 1) * share)
+            _edit_texts(scores, texts, (share, *shape[1:]), edits, device, sink, put)
+
+
+def _edit_texts(
+    scores: Callable[[slice, int, torch.Tensor], torch.Tensor],
+    texts: slice,
     shape: tuple[int, int, int, int],
     edits: Edits,
     device: torch.device,
     sink: torch.Tensor | None,
-    put: Callable[[int, torch.Tensor, torch.Tensor], None],
+    put: Callable[[slice, int, torch.Tensor, torch.Tensor], None],
 ) -> None:
-    """Call ``put(head, rows, weights)`` with the weights (b, r, n_k) of the rows that change.
-
-    `scores` returns the scores (b, r, n_k) of some rows of a head, and `shape` is (b, h, n_q, n_k).
-    """
+    """Compute the rows that change in some `texts`, whose `shape` is (t, h, n_q, n_k)."""
     import torch
 
-    b, h, n_q, n_k = shape
+    t, h, n_q, n_k = shape
     for head in edits.heads(h):
         own = edits.of_head(head)
         rows = torch.tensor(own.queries(n_q), device=device)
-        size = max(1, _BLOCK // (b * n_k))
+        size = max(1, _BLOCK // (t * n_k))
         score = None if sink is None else sink[head]
         means: torch.Tensor | None = None
         if len(rows) and any(edit.kind == "mean" for edit in own.knockouts):
-            means = _means(scores, head, shape, device, score)
+            means = _means(partial(scores, texts, head), shape, device, score)
         for block in rows.split(size) if len(rows) else ():
-            some = scores(head, block)
+            some = scores(texts, head, block)
             touched = own.touched(block, some)
             if touched.all():
-                put(head, block, _edited(some, own, block, score, means))
+                put(texts, head, block, _edited(some, own, block, score, means))
             elif touched.any():
                 part = block[touched]
-                put(head, part, _edited(some[:, touched], own, part, score, means))
+                put(texts, head, part, _edited(some[:, touched], own, part, score, means))
 
 
 def _softmax(scores: torch.Tensor, sink: torch.Tensor | None) -> torch.Tensor:
-    """Return the weights of scores (b, r, n_k); 0 in a row that sees no key."""
+    """Return the weights of scores (t, r, n_k); 0 in a row that sees no key."""
     import torch
 
     n_k = scores.shape[-1]
@@ -194,19 +228,18 @@ def _softmax(scores: torch.Tensor, sink: torch.Tensor | None) -> torch.Tensor:
 
 
 def _means(
-    scores: Callable[[int, torch.Tensor], torch.Tensor],
-    head: int,
+    scores: Callable[[torch.Tensor], torch.Tensor],
     shape: tuple[int, int, int, int],
     device: torch.device,
     sink: torch.Tensor | None,
 ) -> torch.Tensor:
-    """Return the mean weight of each key of a head, over the queries that see the key, (b, n_k)."""
+    """Return the mean weight of each key of a head, over the queries that see the key, (t, n_k)."""
     import torch
 
-    b, _, n_q, n_k = shape
-    total = count = torch.zeros((b, n_k), device=device)
-    for rows in torch.arange(n_q, device=device).split(max(1, _BLOCK // (b * n_k))):
-        block = scores(head, rows)
+    t, _, n_q, n_k = shape
+    total = count = torch.zeros((t, n_k), device=device)
+    for rows in torch.arange(n_q, device=device).split(max(1, _BLOCK // (t * n_k))):
+        block = scores(rows)
         total = total + _softmax(block, sink).sum(dim=1)
         count = count + (block > -torch.inf).sum(dim=1)
     return total / count.clamp(min=1)

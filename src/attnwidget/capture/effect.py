@@ -181,10 +181,9 @@ class Reader:
         )  # fmt: skip
 
 
-def reader(
-    model: PreTrainedModel, reading: Reading, outputs: Outputs, row: int, tokenizer: Any
-) -> Reader:
-    """Return the reader of what `model` returned for text `row` of the batch."""
+def reader(model: PreTrainedModel, reading: Reading, outputs: Outputs) -> Reader:
+    """Return the reader of what `model` returned for the text of a `reading`."""
+    row, tokenizer = reading.row, reading.tokenizer
     kind = _kind(model, outputs)
     is_decoder = kind == "next token of the decoder" or (
         kind == "vectors" and bool(getattr(model.config, "is_encoder_decoder", False))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import inspect
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from attnwidget.capture.rows import batch_size, of_codebooks, own_images
@@ -24,12 +24,19 @@ if TYPE_CHECKING:
 class Reading:
     """The inputs that the model is run on, and their texts: "source", and a decoder's "target".
 
-    `own` has the part that belongs to the text of inputs that the whole batch shares.
+    `own` has the part that belongs to the text of inputs that the whole batch shares, and `row` is
+    the number of the text in the batch. `tokenizer` and `tokenize`, the options of its call, are
+    kept to read another text in the same way. `given` is the text, or the pair of texts, that was
+    read; None for other inputs.
     """
 
     inputs: Mapping[str, Any]
     texts: Mapping[str, Text]
     own: Mapping[str, Any] = field(default_factory=dict)
+    row: int = 0
+    tokenizer: Any = None
+    tokenize: Mapping[str, Any] | None = None
+    given: str | tuple[str, str] | None = None
 
 
 def read(
@@ -55,10 +62,12 @@ def read(
         raise TypeError("text: want either a text or inputs=, and not both")
     if inputs is None:
         index("batch_index", batch_index, range(1))
-        return read_text(model, tokenizer, text, tokenize)
+        reading = read_text(model, tokenizer, text, tokenize)
+        return replace(reading, tokenizer=tokenizer, tokenize=tokenize, given=text)
     if tokenize is not None:
         raise TypeError("tokenize: inputs= have gone through a tokenizer; want it with a text")
-    return read_inputs(model, tokenizer, inputs, batch_index)
+    reading = read_inputs(model, tokenizer, inputs, batch_index)
+    return replace(reading, tokenizer=tokenizer)
 
 
 def read_text(
@@ -130,7 +139,7 @@ def read_inputs(
             texts[name] = given_text(model, words, inputs, ids, row * (len(ids) // batch))
         elif row < len(ids):
             texts[name] = given_text(model, words, inputs, ids, row)
-    return Reading(inputs, texts, own_images(model, inputs, row))
+    return Reading(inputs, texts, own_images(model, inputs, row), row)
 
 
 def read_tokens(

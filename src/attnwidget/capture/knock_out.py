@@ -58,7 +58,13 @@ def knock_out(model: PreTrainedModel, knockouts: Any) -> Iterator[None]:
         If the model has no such stack, layer or head, or the attention of a layer cannot be edited.
     """
     check_model(model)
-    places = resolved(model, check_knockouts(knockouts))
+    with editing_places(model, resolved(model, check_knockouts(knockouts))):
+        yield
+
+
+@contextmanager
+def editing_places(model: PreTrainedModel, places: Sequence[Place]) -> Iterator[None]:
+    """Edit the attention of `places` of the model until the context ends."""
     with ExitStack() as contexts:
         contexts.enter_context(uncompiled(modules_by_name(model)))
         for place in places:
@@ -82,10 +88,26 @@ def resolved(
     ValueError
         If the model has no such stack, layer or head, or the attention of a layer cannot be edited.
     """
+    return resolved_for_copies(model, [knockouts], attention, names)
+
+
+def resolved_for_copies(
+    model: PreTrainedModel,
+    copies: Sequence[Sequence[KnockOut]],
+    attention: list[tuple[str, int | None, Any]] | None = None,
+    names: dict[Any, str] | None = None,
+) -> list[Place]:
+    """Return the attention modules with the knock-outs of each copy of the text in a batch.
+
+    Raises
+    ------
+    ValueError
+        As `resolved`.
+    """
     modules = attention_modules(model) if attention is None else attention
     names = modules_by_name(model) if names is None else names
     places: dict[Any, Place] = {}
-    for i, edit in enumerate(knockouts):
+    for copy, i, edit in ((c, i, e) for c, edits in enumerate(copies) for i, e in enumerate(edits)):
         name = f"knockouts[{i}]"
         stacks = {part for part, _, _ in modules}
         if edit.stack not in {None, *stacks}:
@@ -98,8 +120,10 @@ def resolved(
         for _, number, module in found:
             _check(model, names[module], module, name, edit)
             is_cross = part_of(model, names[module]) == "cross"
-            place = places.setdefault(module, Place(module, names[module], is_cross, number))
-            place.knockouts.append(edit)
+            if module not in places:
+                own: list[list[KnockOut]] = [[] for _ in copies]
+                places[module] = Place(module, names[module], is_cross, number, own)
+            places[module].copies[copy].append(edit)
     return list(places.values())
 
 

@@ -58,14 +58,12 @@ class ModelRunner:
         self,
         model: PreTrainedModel,
         reading: Reading,
-        batch_index: int,
-        tokenizer: Any,
         layer_calls: Sequence[tuple[Layer, Call]],
         calls: StackCalls,
         budget: int = BUDGET,
     ) -> None:
         self._model, self._reading = model, reading
-        self._row, self._tokenizer = batch_index, tokenizer
+        self._row = reading.row
         self._layer_calls, self._calls = tuple(layer_calls), calls
         self._budget = budget
         self._weights = Weights(model)
@@ -188,7 +186,7 @@ class ModelRunner:
         tape = Tape(self._model, modules, self._budget)
         with tape.recording():
             outputs, _ = self._pass([], tape, [], is_stopped, {}, 0)
-        read = reader(self._model, self._reading, outputs, self._row, self._tokenizer)
+        read = reader(self._model, self._reading, outputs)
         return _Base(tape, outputs, read, read.losses(outputs))
 
     def _pass(

@@ -60,6 +60,7 @@ class ModelSource(BaseSource):
     ) -> None:
         self._model, self._reading = model, reading
         self.generation: Generation | None = None
+        self._checkpoint: int | None = None
         self.name = type(model).__name__
         self.layers = tuple(layer for layer, _ in layer_calls)
         self.stack_names = {layer.stack_id: layer.stack for layer in self.layers}
@@ -112,13 +113,86 @@ class ModelSource(BaseSource):
         """
         check_model(model)
         reading = read(model, tokenizer, text, inputs, batch_index, tokenize)
-        capture = run(model, reading.inputs, batch_index, watch)
+        return cls.of_reading(model, reading, strict=strict, watch=watch)
+
+    @classmethod
+    def of_reading(
+        cls,
+        model: PreTrainedModel,
+        reading: Reading,
+        *,
+        strict: bool = False,
+        watch: Watch = unwatched,
+    ) -> ModelSource:
+        """Run `model` once on a `reading`; see `capture`."""
+        capture = run(model, reading.inputs, reading.row, watch)
         source = cls.of_capture(model, capture, reading)
         source.check_proof(strict)
-        source._runner = ModelRunner(
-            model, reading, batch_index, tokenizer, source._layer_calls, source._calls
-        )
+        source._runner = ModelRunner(model, reading, source._layer_calls, source._calls)
         return source
+
+    def again(self, watch: Watch = unwatched) -> ModelSource:
+        """Run the model again on the same input, with its weights as they are now.
+
+        Labels stay; inputs of heads that were set by hand do not.
+        """
+        new = self.of_reading(self._model, self._reading, watch=watch)
+        same = new._labels.keys() == self._labels.keys()
+        if same and all(
+            len(new._labels[stack].tokens) == len(labels.tokens)
+            for stack, labels in self._labels.items()
+        ):
+            new._labels = self._labels
+        new.stack_id = self.stack_id if self.stack_id in new._labels else new.stack_id
+        return new
+
+    def read_again(
+        self,
+        text: Any,
+        inputs: Any,
+        *,
+        batch_index: int = 0,
+        tokenize: Mapping[str, Any] | None = None,
+        strict: bool = False,
+        watch: Watch = unwatched,
+    ) -> ModelSource:
+        """Run the model on another text or other inputs; see `capture`.
+
+        `tokenize` None are the options with which the first text was read.
+        """
+        if tokenize is None and text is not None:
+            tokenize = self._reading.tokenize
+        reading = read(self._model, self._reading.tokenizer, text, inputs, batch_index, tokenize)
+        if reading.tokenize is None:
+            reading = replace(reading, tokenize=self._reading.tokenize)
+        return self.of_reading(self._model, reading, strict=strict, watch=watch)
+
+    @property
+    def checkpoint(self) -> int | None:
+        """The step of a training at which the model was run, None outside of a training."""
+        return self._checkpoint
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes of the captured tensors."""
+        tensors = {
+            tensor.data_ptr(): tensor.numel() * tensor.element_size()
+            for call in self._calls.all
+            for tensor in (call.q, call.k, call.v, call.mask, call.position_bias, call.scores)
+            if tensor is not None
+        }
+        return sum(tensors.values())
+
+    @property
+    def input_text(self) -> str | tuple[str, str] | None:
+        """The text that the model was run on; "" for other inputs of a model that reads text.
+
+        None for a model that does not read text, or without a tokenizer.
+        """
+        reading = self._reading
+        if reading.tokenizer is None or self._model.main_input_name != "input_ids":
+            return None
+        return reading.given or ""
 
     @classmethod
     def of_capture(cls, model: PreTrainedModel, capture: Capture, reading: Reading) -> ModelSource:
@@ -256,6 +330,10 @@ class ModelSource(BaseSource):
     def with_notice(self, notice: str) -> ModelSource:
         """Return the source with another notice."""
         return self._with(_notice=notice)
+
+    def with_checkpoint(self, step: int) -> ModelSource:
+        """Return the source as that of a step of a training."""
+        return self._with(_checkpoint=step)
 
     def with_generation(self, generation: Generation) -> ModelSource:
         """Return the source with the generated text that it belongs to."""

@@ -62,6 +62,11 @@ class StackCalls:
             after._calls[place] = call, mask
         return after
 
+    @property
+    def all(self) -> list[Call]:
+        """The calls of all stacks and layers."""
+        return [call for call, _ in self._calls.values()]
+
     def of(self, stack_id: StackId, layer: int) -> tuple[Call, NDArray[np.bool_] | None]:
         """Return the call of a layer, and the model's mask (True = masked)."""
         layers = [number for call_stack_id, number in self._calls if call_stack_id == stack_id]

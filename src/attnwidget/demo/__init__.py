@@ -6,7 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from attnwidget.capture.load import pretrained
+from attnwidget.demo.training import InductionScores, induction_scores, training
 from attnwidget.maths.validate import index
+
+__all__ = ["InductionScores", "induction_model", "induction_scores", "training"]
 
 _FOLDERS = {1: "one_head", 4: "four_heads"}
 
@@ -23,7 +26,8 @@ def induction_model(n_heads: int = 1) -> tuple[Any, Any]:
         w = AttentionWidget.from_model(model, tokenizer, "fox bee owl moon fox bee", layer=1)
 
     With a single head, the prediction needs a single edge of layer 1. With four heads, another head
-    reads the same key. ``notebooks/train_small_models.py`` trains both.
+    reads the same key. `training` trains them again, and ``notebooks/train_small_models.py`` writes
+    their files.
 
     Raises
     ------

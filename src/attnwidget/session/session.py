@@ -112,11 +112,15 @@ class Session(Store[Snapshot]):
         knock-outs stop it.
         """
         every = list(errors)
+        before, after = change.before.experiment, change.after.experiment
         try:
-            if change.after.experiment is not change.before.experiment:
+            if after is not before:
                 self._follow(change.by)
-        except (Exception, KeyboardInterrupt) as error:
+        except KeyboardInterrupt as error:
             every.append(error)
+        except Exception as error:
+            # Who has not set knock-outs sees the error in the state alone.
+            every += [error] if after.knocked_out != before.knocked_out else []
         super().tell(change, every)
 
     def _follow(self, by: str) -> None:

@@ -69,7 +69,8 @@ class Snapshot:
     report of a checked function, `mistake` the name of a mistake that is switched on. `generated`
     is the text that a model generates, as far as the model has come. `is_large`
     says that maps of any size may go to a page. `heads_on` are the heads that the lines show, None
-    for all of them. `experiment` has the knock-outs of a model.
+    for all of them. `experiment` has the knock-outs of a model. `kept` are the runs of the steps of
+    a training, in their order.
     """
 
     source: Source
@@ -94,6 +95,7 @@ class Snapshot:
     generated: Generation | None = None
     title: str = ""
     experiment: Experiment = field(default_factory=Experiment)
+    kept: tuple[Source, ...] = ()
 
     def evolve(self, *, among: NDArray[np.intp] | None = None, **changes: Any) -> Snapshot:
         """Return the state with other fields, and with every computed value that stays the same.
@@ -158,6 +160,11 @@ class Snapshot:
             return None
         first = first_generated(self.source, self.generated.prompt_rows)
         return replace(self.generated, first=first)
+
+    @computed_from("kept")
+    def checkpoints(self) -> tuple[int, ...]:
+        """Return the steps of a training whose runs are kept."""
+        return tuple(source.checkpoint or 0 for source in self.kept)
 
     @computed_from("source")
     def bertviz_views(self) -> tuple[str, ...]:

@@ -81,6 +81,14 @@ class Source(Protocol):
     def runner(self) -> Runner | None:
         """The model that can run again with knock-outs; None without such a model."""
 
+    @property
+    def input_text(self) -> str | tuple[str, str] | None:
+        """The text that a model was run on, "" for other inputs; None if it reads no text."""
+
+    @property
+    def checkpoint(self) -> int | None:
+        """The step of a training at which the model was run, None outside of a training."""
+
     # The tokens of the stack shown
 
     @property

@@ -76,6 +76,16 @@ class BaseSource:
         return None
 
     @property
+    def input_text(self) -> str | tuple[str, str] | None:
+        """No model that reads a text."""
+        return None
+
+    @property
+    def checkpoint(self) -> int | None:
+        """No training."""
+        return None
+
+    @property
     def text(self) -> Text | None:
         """No text from a tokenizer."""
         return None

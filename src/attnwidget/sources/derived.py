@@ -142,6 +142,16 @@ class DerivedSource(BaseSource):
         return self.base.runner
 
     @property
+    def input_text(self) -> str | tuple[str, str] | None:
+        """The text that the base's model was run on."""
+        return self.base.input_text
+
+    @property
+    def checkpoint(self) -> int | None:
+        """The step of a training at which the base's model was run."""
+        return self.base.checkpoint
+
+    @property
     def doubt(self) -> str:
         """The base's doubt, because a map derived from wrong weights is wrong too."""
         return self.base.doubt
@@ -281,6 +291,11 @@ def regroup(source: Source, name: str, value: Any) -> Source:
             raise ValueError("merge: patches, frames and bare positions have no words")
         return derive(whole.base, whole.derivation, merging, whole.hide_special)
     return derive(whole.base, whole.derivation, whole.merging, _hide(whole.base, value))
+
+
+def base_of(source: Source) -> Source:
+    """Return the source that the maps of `source` are derived from; other sources unchanged."""
+    return source.base if isinstance(source, DerivedSource) else source
 
 
 def derived_layers(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -72,6 +73,16 @@ def named(knockouts: Sequence[KnockOut]) -> str:
     """Return a name for knock-outs: the first of them in words, and how many there are more."""
     more = f" and {len(knockouts) - 1} more" if len(knockouts) > 1 else ""
     return f"{knockouts[0]}{more}" if knockouts else "no knock-outs"
+
+
+@dataclass(frozen=True)
+class Measured(KnockOut):
+    """A knock-out with its effect, which a scan has measured.
+
+    It stands wherever a `KnockOut` does. `effect` is the change of the scan's target.
+    """
+
+    effect: float = math.nan
 
 
 _NUMBERS = ("layer", "head", "query", "key")

@@ -13,7 +13,9 @@ from attnwidget.export.summary import short, summary
 from attnwidget.maths.validate import index
 from attnwidget.session.commands import Set
 from attnwidget.session.size import LARGEST, cells
+from attnwidget.widget.long_questions import LongQuestions
 from attnwidget.widget.messages import answer, asks_at_once, early_answer
+from attnwidget.widget.model_methods import LONG
 from attnwidget.widget.page_commands import PageCommands
 from attnwidget.widget.store_widget import StoreWidget
 from attnwidget.wire.commands import EDITABLE
@@ -52,6 +54,7 @@ class SessionMirror(StoreWidget):
 
     def __init__(self, session: Session) -> None:
         self._page = PageCommands(session)
+        self._long = LongQuestions(session, lambda content: self.send(well_formed(content)))
         # The comm of a large map is opened, which sends the state, when the widget is displayed.
         self._is_held_back = cells(session.now.source) > LARGEST
         super().__init__(session)
@@ -123,10 +126,16 @@ class SessionMirror(StoreWidget):
             # A page has missed a message. Its module and stylesheet are not sent again.
             self.send_state({*self.fields(), "error", "_change"})
             return
+        if question["type"] == "stop":
+            self._long.stop(question.get("of"))
+            return
         sender = question.get("id")
         reply = {"id": sender if isinstance(sender, str) and len(sender) <= NAME else None}
         try:
             check(question)
+            if isinstance(question["type"], str) and question["type"] in LONG:
+                self._long.answer(question, reply)
+                return
             content, buffers = answer(self.store.now, question)
         except (TypeError, ValueError) as error:  # in words for whoever asked
             content, buffers = {"error": in_words(error)}, []

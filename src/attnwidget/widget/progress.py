@@ -50,3 +50,27 @@ def _bar(model: PreTrainedModel, done: int) -> Any:
     return tqdm(
         desc=what, unit=" attention layers", initial=done, total=max(total, done), leave=False
     )
+
+
+@contextmanager
+def counting(what: str, unit: str, delay: float = DELAY) -> Iterator[Callable[[int, int], None]]:
+    """Give what is to be called with the number of things done, and of all.
+
+    Work longer than `delay` seconds has a bar of tqdm's, which goes when the work ends.
+    """
+    start, bar = time.perf_counter(), None
+
+    def step(done: int, total: int) -> None:
+        nonlocal bar
+        if bar is None and time.perf_counter() - start >= delay:
+            from tqdm.auto import tqdm
+
+            bar = tqdm(desc=what, unit=f" {unit}", initial=done, total=total, leave=False)
+        elif bar is not None:
+            bar.update(done - bar.n)
+
+    try:
+        yield step
+    finally:
+        if bar is not None:
+            bar.close()

@@ -24,6 +24,7 @@ from attnwidget.widget.keywords import with_hints
 from attnwidget.widget.knocking import KnockOutMethods
 from attnwidget.widget.live import Growing
 from attnwidget.widget.mirror import SessionMirror
+from attnwidget.widget.model_methods import ModelMethods
 from attnwidget.widget.progress import progress
 from attnwidget.wire.schema import SCHEMA
 
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
     from attnwidget.widget.keywords import SentenceSettings, Settings
 
 
-class AttentionWidget(FigureMethods, KnockOutMethods, SessionMirror):
+class AttentionWidget(FigureMethods, KnockOutMethods, ModelMethods, SessionMirror):
     """Self-attention of a sentence, live: click a cell, and that query no longer sees that key.
 
     Parameters
@@ -176,6 +177,9 @@ class AttentionWidget(FigureMethods, KnockOutMethods, SessionMirror):
     shown_run: Field[str] = Field(SCHEMA)
     effect_position: Field[int | None] = Field(SCHEMA)
     runs: Field[tuple[RunRecord, ...]] = Field(SCHEMA)
+    input_text: Field[str | tuple[str, str] | None] = Field(SCHEMA)
+    checkpoint: Field[int | None] = Field(SCHEMA)
+    checkpoints: Field[tuple[int, ...]] = Field(SCHEMA)
     _stop_generation: Event | None = None
 
     @with_hints

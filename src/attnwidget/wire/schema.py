@@ -49,7 +49,7 @@ class Row:
 _PARTS: Mapping[str, Sequence[str]] = {
     "source": (
         *OF_SOURCE, "given", "replaced", "overridden", "layers", "derived_layers", "special",
-        "sentence_b_start", "subtitle", "stack",
+        "sentence_b_start", "subtitle", "stack", "input_text", "checkpoint",
     ),
     "inputs": (*OF_HEAD, "bias", "softcap", "row_mass", "locked"),
     "maps": ("scores", "mask", "attention", "output"),
@@ -60,7 +60,7 @@ _PARTS: Mapping[str, Sequence[str]] = {
         "layer", "head", "view", "cmap", "color_scale", "quantity", "selection", "mistake",
         "heads_on", "grid_order", "grid_statistic", "report", "title", "presets", "shown",
         "notice", "revision", "output_norms",
-        "bertviz_views", "history", "generation",
+        "bertviz_views", "history", "generation", "checkpoints",
     ),
 }  # fmt: skip
 _BY_ROW = {"mask", "attention", "output"}
