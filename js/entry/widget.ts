@@ -1,6 +1,7 @@
 /** The anywidget module: a store for each model, a card for each view of it. */
 import type { AnyModel } from "@anywidget/types";
 import { createBadge } from "../card/badge";
+import { createEffect } from "../card/effect/panel";
 import { createExperiments } from "../card/experiments";
 import { createFooter } from "../card/footer";
 import { createGenerated } from "../card/generated";
@@ -136,7 +137,8 @@ function fill(
   const stage = h("div", { class: "aw-stage" }, body);
   const below = h("div", { class: "aw-below" });
   const foot = h("footer", { class: "aw-foot" });
-  root.append(head, notices, lab, stage, below, foot);
+  const run = h("div", { class: "aw-runs" });
+  root.append(head, notices, lab, stage, run, below, foot);
   createToolbar(head, store, VIEWS, env);
   createNotice(notices, store, env);
   if (store.get("generation")) createGenerated(notices, store, env);
@@ -144,6 +146,7 @@ function fill(
   listenToUndo(root, store, env);
   createExperiments(lab, store, env);
   createMistakes(lab, store, VIEWS, env);
+  if (store.get("run_state")) createEffect(run, store, env);
   createReport(below, store, env);
   createFooter(foot, store, VIEWS, env);
 
