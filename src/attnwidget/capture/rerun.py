@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from attnwidget.capture.arrange import part_of
 from attnwidget.capture.edited_calls import Place
 from attnwidget.capture.effect import Outputs, Reader, reader
 from attnwidget.capture.knock_out import attention_modules, resolved
@@ -166,6 +167,7 @@ class ModelRunner:
             seconds,
             bool(layers),
             self._merged(calls, edits),
+            outputs,
             reach,
             effect_at,
         )
@@ -239,17 +241,29 @@ class ModelRunner:
 
     def _reach(self, base: _Base, places: Sequence[Place]) -> tuple[Reach, ...]:
         """Return the maps that the knock-outs can change: those of the layers that begin later."""
-        begun = {module.name: base.tape.begun(module.module) for module in places}
-        first = min((time for time in begun.values() if time is not None), default=0)
-        names = {place_name: base.tape.begun(module) for module, place_name in self._names.items()}
-        query = self._first_row(places)
+        begun = {name: base.tape.begun(module) for module, name in self._names.items()}
+        parts = {part_of(self._model, place.name) for place in places}
+
+        def earliest(names: Iterable[str]) -> int:
+            times = [begun.get(name) for name in names]
+            return min((time for time in times if time is not None), default=0)
+
+        first = earliest(place.name for place in places)
+        if parts == {"encoder"}:  # the decoder reads the encoder by its cross-attention alone
+            crosses = [name for name in begun if part_of(self._model, name) == "cross"]
+            in_decoder = max(first, earliest(crosses))
+        else:
+            in_decoder = first
+        rows = self._first_row(places)
         found: dict[StackId, Reach] = {}
         for layer, call in self._layer_calls:
-            time_of = next((t for name, t in names.items() if _is_of(call.module, name)), None)
-            if layer.stack_id in found or (time_of is not None and time_of < first):
+            stack = layer.stack_id
+            time_of = next((t for name, t in begun.items() if _is_of(call.module, name)), None)
+            start = in_decoder if stack.part in {"decoder", "cross"} else first
+            if stack in found or (time_of is not None and time_of < start):
                 continue
-            row = query[1] if layer.stack_id.part in query[0] else None
-            found[layer.stack_id] = Reach(layer.stack, layer.index, row)
+            row = rows[1] if stack.part in rows[0] else None
+            found[stack] = Reach(layer.stack, layer.index, row)
         return tuple(found.values())
 
     @cached_property

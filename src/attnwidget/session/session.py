@@ -10,6 +10,7 @@ from attnwidget.maths.masks import as_mask
 from attnwidget.maths.presets import check_presets, preset_mask, recognise
 from attnwidget.maths.validate import index
 from attnwidget.session.commands import Set, ShowReport
+from attnwidget.session.history import History
 from attnwidget.session.jobs import Jobs
 from attnwidget.session.knock_outs import Ran, followed_run
 from attnwidget.session.size import check_size, map_shape
@@ -75,6 +76,7 @@ class Session(Store[Snapshot]):
         for name, value in look.items():
             if value is not None:
                 now = Set(name, value).apply(now)
+        now = now.evolve(history=History())
         _compute(now)
         super().__init__(now)
         self._jobs = Jobs()

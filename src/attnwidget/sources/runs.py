@@ -65,7 +65,8 @@ class Outcome:
 
     `words` say from which layer on the model ran, or why there is no result. `is_partial` says
     that the layers before the first edit were not computed again. `calls` has the attention of the
-    run, for the source that the runner belongs to. `effect_at` returns the effect at a position.
+    run, for the source that the runner belongs to, and `outputs` what the model returned.
+    `effect_at` returns the effect at a position.
     """
 
     runner: Runner
@@ -75,6 +76,7 @@ class Outcome:
     seconds: float | None = None
     is_partial: bool = False
     calls: Any = None
+    outputs: Any = None
     reach: tuple[Reach, ...] = ()
     effect_at: Callable[[int | None], Effect] | None = None
 
