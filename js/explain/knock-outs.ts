@@ -32,13 +32,14 @@ export function aimWords({ whatIf, where, within, band, kind }: Aim): string {
 
 function cellsOf({ query, key }: KnockOutRecord, tokens: Tokens | null): string {
   const name = (list: readonly string[] | undefined, i: number) =>
-    list?.[i] === undefined ? "" : `“${inText(list[i])}” `;
+    list?.[i] === undefined ? "" : `“${inText(list[i])}”`;
+  const one = (side: string, words: string, i: number) =>
+    words ? `${side} ${words} (${i})` : `${side} ${i}`;
   if (query === null && key === null) return "all edges";
-  if (key === null) return `query ${name(tokens?.queries, query as number)}${query}`;
-  if (query === null) return `key ${name(tokens?.keys, key)}${key}`;
-  if (!tokens) return `${query}→${key}`;
-  const pair = `${name(tokens.queries, query).trim()} → ${name(tokens.keys, key).trim()}`;
-  return `${pair} (${query}→${key})`;
+  if (key === null) return one("query", name(tokens?.queries, query as number), query as number);
+  if (query === null) return one("key", name(tokens?.keys, key), key);
+  const [from, to] = [name(tokens?.queries, query), name(tokens?.keys, key)];
+  return from && to ? `${from} → ${to} (${query}→${key})` : `${query}→${key}`;
 }
 
 function placeOf({ layer, head }: KnockOutRecord): string {
@@ -103,9 +104,7 @@ export function knockOutsCode(records: readonly KnockOutRecord[]): string {
 
 /** A time with its unit. */
 export const secondsWords = (seconds: number): string =>
-  seconds < 0.9995
-    ? `${number(Number((seconds * 1000).toPrecision(2)))} ms`
-    : `${number(seconds)} s`;
+  seconds < 0.9995 ? `${Number((seconds * 1000).toPrecision(2))} ms` : `${number(seconds)} s`;
 
 /** How a run went: "12 ms. From layer 3 on." */
 export function runWords({ state, words, seconds }: RunState): string {

@@ -47,6 +47,11 @@ export function createArrays(mirror: Mirror, replay: Replay) {
     get shown() {
       return shown();
     },
+    /** Whether a layer, head or stack is picked whose arrays are not here yet. */
+    get isAwaited() {
+      const { layer, head, stack } = shown();
+      return layer !== get("layer") || head !== get("head") || stack !== get("stack");
+    },
     /** The layers of the stack shown. */
     get layers(): LayerInfo[] {
       return layers();

@@ -23,7 +23,7 @@ export function createKnocking({ mirror, replay, marks, waiting, shown }: Parts)
   function why(): string {
     const state = get("run_state");
     if (!state) return "there is no model here that can run again";
-    if (state.state === "unable") return state.words;
+    if (state.state === "unable") return state.words || "the model cannot run again on this text";
     if (!waiting.live || waiting.saved) return "Needs Python: a run of the model";
     const { stack } = shown();
     if (get("derived_layers").some((layer) => layer.stack === stack)) {
@@ -67,6 +67,15 @@ export function createKnocking({ mirror, replay, marks, waiting, shown }: Parts)
     /** The knock-out that a cell of the map is in. */
     knockedOut: (query: number, key: number): KnockOutRecord | undefined =>
       recordOfCell(now(), shown(), query, key),
+    /** Whether a cell has no weight on screen because it is taken out of the model. */
+    isRemoved: (query: number, key: number): boolean =>
+      get("shown_run") === "after" &&
+      recordOfCell(now(), shown(), query, key)?.kind === "remove" &&
+      why() === "",
+    /** Whether the maps of another run are to be shown after a change of these traits. */
+    isOtherRun: (names: ReadonlySet<string>): boolean =>
+      names.has("shown_run") ||
+      (names.has("run_state") && ["idle", "done"].includes(get("run_state")?.state ?? "")),
     /** Take cells out, or put them back; `out` is what became of the first cell of a stroke. */
     knockOut(cells: readonly At[], out: boolean, stroke: number) {
       send((out ? takingOut : puttingBack)(now(), wanted(cells)), stroke);

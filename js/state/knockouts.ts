@@ -108,8 +108,9 @@ export function changed(
 ): KnockOutRecord[] {
   const isIn = (list: readonly KnockOutRecord[], record: KnockOutRecord) =>
     list.some((each) => isSameRecord(each, record));
-  const kept = now.filter((record) => !isIn(remove, record));
-  return [...kept, ...add.filter((record) => !isIn(kept, record))];
+  const next = now.filter((record) => !isIn(remove, record));
+  for (const record of add) if (!isIn(next, record)) next.push(record);
+  return next;
 }
 
 /** The change that leads from some knock-outs to others. */

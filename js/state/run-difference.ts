@@ -26,6 +26,7 @@ export function createRunDifference({ mirror, marks, shown, flush, ask, signal }
   let wants = false;
   let difference: Matrix | null = null;
   let asking = new AbortController();
+  signal.addEventListener("abort", () => asking.abort());
 
   async function map(run: "before" | "after", until: AbortSignal): Promise<Map> {
     const { content, buffers } = await ask({ type: "map", run }, until);
@@ -37,7 +38,7 @@ export function createRunDifference({ mirror, marks, shown, flush, ask, signal }
   async function load() {
     asking.abort();
     asking = new AbortController();
-    const until = AbortSignal.any([signal, asking.signal]);
+    const until = asking.signal;
     try {
       const [before, after] = await Promise.all([map("before", until), map("after", until)]);
       const [rows, cols] = after.content.shape;

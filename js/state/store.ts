@@ -47,11 +47,7 @@ export function createStore(model: AnyModel<Traits>, signal: AbortSignal) {
   const { derived, once, canClear, forget } = createDerived({ ...mirror, flat: replay.flat });
   const numbers = joined(arrays, createMistaken(arrays, mirror, { once }));
   const drawn = createDrawn({ mirror, replay, marks, numbers });
-  const isComputing = () => {
-    const { layer, head, stack } = arrays.shown;
-    const { get } = mirror;
-    return layer !== get("layer") || head !== get("head") || stack !== get("stack");
-  };
+  const isComputing = () => arrays.isAwaited;
   const waiting = createWaiting(
     model as AnyModel<never>,
     () => sync.pending.length > 0 || questions.size > 0 || isComputing(),
@@ -79,11 +75,7 @@ export function createStore(model: AnyModel<Traits>, signal: AbortSignal) {
   });
   const experiment = createExperiment({
     ...{ mirror, replay, marks, waiting, shown: () => arrays.shown, flush, signal },
-    ...{
-      ask: (content: object, until: AbortSignal) => questions.ask(content, until),
-      painting: createPainting(mirror, replay),
-      canFree: canClear,
-    },
+    ...{ ask: questions.ask, painting: createPainting(mirror, replay), canFree: canClear },
   });
   let isQueued = false;
 

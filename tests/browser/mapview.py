@@ -51,6 +51,13 @@ class MapView:
         mouse.up()
         self.settled()
 
+    def what_if(self) -> None:
+        """Choose that a click on a model's map is a mask on this map, and no knock-out."""
+        self.root.locator(".aw-aim-button").click()
+        self.root.get_by_role("radio", name="what-if", exact=True).click()
+        expect(self.root.locator(".aw-aim-button")).to_contain_text("what-if")
+        self.notebook.page.keyboard.press("Escape")
+
     def settled(self) -> None:
         """Wait until Python has answered every edit."""
         expect(self.root).to_have_attribute("data-pending", "0")

@@ -210,6 +210,12 @@ def test_every_control_of_a_model_keeps_its_place(opened, width):
         opened.run_cell(f"m.layer = {layer}")
         expect(view.root).to_have_attribute("data-layer", str(layer))
         places.note(f"layer {layer}")
+    for name in ("knocked out", "put back"):
+        view.click(1, 2)
+        state = "done" if name == "knocked out" else "idle"
+        expect(view.root.locator(".aw-run")).to_have_attribute("data-state", state)
+        places.note(f"a cell that is {name}")
+    view.what_if()
     view.click(1, 2)
     places.note("a masked cell")
     view.click(1, 2)

@@ -101,6 +101,7 @@ function reachWords(store: Store, effect: Effect): string {
   }
   if (from === "all") return `The knock-outs can change every row of the maps of layer ${layer}.`;
   const last = from - 1;
-  const rows = last === 0 ? "Row 0" : `Rows 0 to ${last}`;
-  return `${rows} of the maps of layer ${layer} are certain to be as before; later rows can change.`;
+  const rows = last === 0 ? "Row 0 of" : `Rows 0 to ${last} of`;
+  const verb = last === 0 ? "is" : "are";
+  return `${rows} the maps of layer ${layer} ${verb} certain to be as before; later rows can change.`;
 }
