@@ -161,7 +161,9 @@ def test_a_widget_without_a_model_refuses_in_words():
     written = AttentionWidget.from_model(
         DECODERS["gpt2"](), tokenizer(), "the cat", generate={"max_new_tokens": 2}
     )
-    with pytest.raises(ValueError, match="the model generated this text"):
+    assert written.run_state.state == "unable"
+    assert written.run_state.words.startswith("The model generated this text")
+    with pytest.raises(ValueError, match="knockouts: The model generated this text"):
         written.knockouts = [{"layer": 0}]
 
 

@@ -6,6 +6,7 @@ import threading
 
 import numpy as np
 import pytest
+import torch
 from models import DECODERS, tokenizer
 
 from attnwidget import AttentionWidget, demo
@@ -263,6 +264,20 @@ def test_a_page_without_a_model_is_refused_in_words():
     page.send(do="stop_run")
     assert page.refused == ""
     assert sentence.knockouts == ()
+
+
+def test_a_page_puts_back_what_a_changed_model_had(w, page):
+    page.knock([EDGE, OTHER])
+    page.wait("done")
+    with torch.no_grad():
+        w.store.now.source.model.lm_head.weight.add_(1)
+    page.knock(remove=[OTHER])
+    page.wait("failed")
+    assert "its weights have changed" in w.run_state.words
+    page.knock([{"layer": 0}])
+    assert "its weights have changed" in page.refused
+    page.knock(remove=[EDGE])
+    page.wait("idle")
 
 
 def test_the_choices_of_a_page(w, page):

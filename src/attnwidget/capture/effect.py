@@ -72,9 +72,17 @@ class Reader:
     names: Mapping[int, str] = field(default_factory=dict)
 
     def effect(
-        self, before: Outputs, after: Outputs, reach: tuple[Reach, ...], position: int | None
+        self,
+        before: Outputs,
+        after: Outputs,
+        loss: NDArray[np.float64],
+        reach: tuple[Reach, ...],
+        position: int | None,
     ) -> Effect:
-        """Return the effect at `position`; None for the default of the kind."""
+        """Return the effect at `position`; None for the default of the kind.
+
+        `loss` has the `losses` before and after, (2, n) or empty.
+        """
         if self.kind == "vectors":
             return self._vectors(before, after, reach)
         if self.kind == "outputs":
@@ -90,7 +98,6 @@ class Reader:
         kind = "classes" if self.kind == "class of the token" else "tokens"
         token = self.tokens[at] if at < len(self.tokens) else ""
         listed = self._listed(_float(logits[at]), _float(row))
-        loss = self._loss(logits, edited, after.first)
         return Effect(
             kind, self.kind, **listed, reach=reach, position=at, token=token, positions=n, loss=loss
         )
@@ -133,22 +140,23 @@ class Reader:
             return str(self.names.get(number, number))
         return str(number) if self.tokenizer is None else labels(self.tokenizer, [number])[0]
 
-    def _loss(self, before: torch.Tensor, after: torch.Tensor, first: int) -> NDArray[np.float64]:
-        """Return -log p of each token of the text, (2, n); NaN where nothing predicts the token."""
-        if self.ids is None or not self.kind.startswith("next token"):
+    def losses(self, outputs: Outputs) -> NDArray[np.float64]:
+        """Return -log p of each token of the text; NaN where no logits of `outputs` predict it.
+
+        Without a token if the model predicts no next token.
+        """
+        logits = outputs.tensors.get("logits")
+        if self.ids is None or logits is None or not self.kind.startswith("next token"):
             return np.empty(0)
-        n = len(before)
-        if len(self.ids) != n or n < 2:
+        rows, first, n = logits[self.row], outputs.first, len(self.ids)
+        if first + len(rows) != n or n < 2:
             return np.empty(0)
-        loss = np.full((2, n), np.nan)
-        loss[0, 1:] = _minus_log_p(before[:-1], self.ids[1:])
-        loss[1] = loss[0]
-        if len(after) > 1:
-            loss[1, first + 1 :] = _minus_log_p(after[:-1], self.ids[first + 1 :])
+        loss = np.full(n, np.nan)
+        loss[first + 1 :] = _minus_log_p(rows[:-1], self.ids[first + 1 :])
         if self.is_read is not None:
             unread = ~self.is_read[:n]
-            loss[:, unread] = np.nan
-            loss[:, 1:][:, unread[:-1]] = np.nan
+            loss[unread] = np.nan
+            loss[1:][unread[:-1]] = np.nan
         return loss
 
     def _vectors(self, before: Outputs, after: Outputs, reach: tuple[Reach, ...]) -> Effect:

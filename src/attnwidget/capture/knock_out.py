@@ -70,10 +70,12 @@ def resolved(
     model: PreTrainedModel,
     knockouts: Sequence[KnockOut],
     attention: list[tuple[str, int | None, Any]] | None = None,
+    names: dict[Any, str] | None = None,
 ) -> list[Place]:
     """Return the attention modules that `knockouts` change, each with its knock-outs.
 
-    `attention` are the model's `attention_modules`, if they are known.
+    `attention` are the model's `attention_modules`, and `names` the names of all modules, if they
+    are known.
 
     Raises
     ------
@@ -81,7 +83,7 @@ def resolved(
         If the model has no such stack, layer or head, or the attention of a layer cannot be edited.
     """
     modules = attention_modules(model) if attention is None else attention
-    names = modules_by_name(model)
+    names = modules_by_name(model) if names is None else names
     places: dict[Any, Place] = {}
     for i, edit in enumerate(knockouts):
         name = f"knockouts[{i}]"

@@ -30,6 +30,7 @@ from attnwidget.sources.runs import MOST_KNOCKOUTS, Outcome, Stopped
 from attnwidget.sources.stacks import Layer, StackId
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from transformers import PreTrainedModel
 
     from attnwidget.capture.inputs import Reading
@@ -37,11 +38,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class _Base:
-    """The pass without knock-outs: what the layers and the model returned."""
+    """The pass without knock-outs: what the layers and the model returned, and the losses."""
 
     tape: Tape
     outputs: Outputs
     reader: Reader
+    losses: NDArray[np.float64]
 
 
 class ModelRunner:
@@ -106,8 +108,7 @@ class ModelRunner:
                 "is left out stands for all"
             )
         if records:
-            self._refuse_changed()
-            resolved(self._model, records, self._attention)
+            resolved(self._model, records, self._attention, self._checked_names())
         for i, edit in enumerate(records):
             self._check_positions(f"knockouts[{i}]", edit)
         return records
@@ -128,21 +129,24 @@ class ModelRunner:
             if position is not None and shapes:
                 index(f"{name}.{entry}", position, range(max(shape[axis] for shape in shapes)))
 
-    def _refuse_changed(self) -> None:
-        words = self._weights.changed(self._model)
+    def _checked_names(self) -> dict[Any, str]:
+        """Return the names of the model's modules; raise ValueError if the model has changed."""
+        names = modules_by_name(self._model)
+        words = self._weights.changed(self._model, names)
         if words:
             raise ValueError(words)
+        return names
 
     # The run
 
     def run(self, knockouts: Sequence[KnockOut], is_stopped: Callable[[], bool]) -> Outcome:
         """Run the model with the knock-outs; see `Runner.run`."""
         with self._lock:
-            self._refuse_changed()
+            names = self._checked_names()
             if is_stopped():
                 raise Stopped
             base = self._base = self._base or self._without(is_stopped)
-            places = resolved(self._model, knockouts, self._attention)
+            places = resolved(self._model, knockouts, self._attention, names)
             for place in places:
                 place.is_of_thread = True
             layers = base.tape.before([place.module for place in places])
@@ -152,12 +156,19 @@ class ModelRunner:
             first = self._first_logits(base, reach)
             keep = {} if first is None else {"logits_to_keep": self.positions - first}
             start = time.perf_counter()
-            outputs, calls = self._pass(places, base.tape, layers, is_stopped, keep, first or 0)
+            outputs, calls = self._pass(
+                places, base.tape, layers, is_stopped, keep, first or 0, names
+            )
             seconds = time.perf_counter() - start
+            loss = base.losses
+            if len(loss):  # the logits before the first that can change are those before
+                after = base.reader.losses(outputs)
+                kept = np.arange(len(loss)) <= outputs.first
+                loss = np.stack([loss, np.where(kept, loss, after)])
         edits = {place.name: tuple(place.knockouts) for place in places}
 
         def effect_at(position: int | None) -> Any:
-            return base.reader.effect(base.outputs, outputs, reach, position)
+            return base.reader.effect(base.outputs, outputs, loss, reach, position)
 
         return Outcome(
             self,
@@ -178,7 +189,7 @@ class ModelRunner:
         with tape.recording():
             outputs, _ = self._pass([], tape, [], is_stopped, {}, 0)
         read = reader(self._model, self._reading, outputs, self._row, self._tokenizer)
-        return _Base(tape, outputs, read)
+        return _Base(tape, outputs, read, read.losses(outputs))
 
     def _pass(
         self,
@@ -188,6 +199,7 @@ class ModelRunner:
         is_stopped: Callable[[], bool],
         options: Mapping[str, Any],
         first: int,
+        names: dict[Any, str] | None = None,
     ) -> tuple[Outputs, list[Call]]:
         """Run the model once; `layers` return what they returned before."""
         calls: list[Call] = []
@@ -202,7 +214,9 @@ class ModelRunner:
             feed.setdefault("use_cache", False)
         with ExitStack() as contexts:
             recorder = contexts.enter_context(
-                recording(self._model, self._reading.inputs, self._row, keep, proves=False)
+                recording(
+                    self._model, self._reading.inputs, self._row, keep, proves=False, names=names
+                )
             )
             contexts.enter_context(tape.returning(layers))
             for place in places:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from attnwidget.capture.recognise import modules_by_name
@@ -20,12 +21,15 @@ class Weights:
     """
 
     def __init__(self, model: PreTrainedModel) -> None:
-        self._marks = _marks(model)
+        self._marks = _marks(modules_by_name(model))
         self._kinds = _kinds(model)
 
-    def changed(self, model: PreTrainedModel) -> str:
-        """Return what has changed since, with the remedy; "" if nothing has."""
-        if _marks(model) == self._marks:
+    def changed(self, model: PreTrainedModel, modules: Iterable[Any]) -> str:
+        """Return what has changed since, with the remedy; "" if nothing has.
+
+        `modules` are the modules of `model`.
+        """
+        if _marks(modules) == self._marks:
             return ""
         kinds = _kinds(model)
         words = "its weights have changed"
@@ -43,10 +47,10 @@ class Weights:
         return f"model: {words} since it was opened; {_REMEDY}"
 
 
-def _marks(model: PreTrainedModel) -> list[tuple[int, int, int]]:
+def _marks(modules: Iterable[Any]) -> list[tuple[int, int, int]]:
     return [
         (id(parameter), parameter._version, _place(parameter))
-        for module in modules_by_name(model)
+        for module in modules
         for parameter in module._parameters.values()
         if parameter is not None
     ]

@@ -25,7 +25,8 @@ _MOST_RUNS = 100
 class Experiment:
     """Knock-outs of a model, and what is known of the run with them.
 
-    `runner` runs the model of the source on screen, None without such a model. `knocked_out` is
+    `runner` runs the model of the source on screen, None without such a model; `why_not` says why a
+    model cannot run again. `knocked_out` is
     what is wanted, and `outcome` what came of the last run, which may be of other knock-outs.
     `effect_position` is where the effect is read, None for the default of the model.
     """
@@ -36,6 +37,7 @@ class Experiment:
     shown_run: str = "after"
     effect_position: int | None = None
     runs: tuple[RunRecord, ...] = ()
+    why_not: str = ""
 
     @property
     def knockouts(self) -> tuple[KnockOut, ...]:
@@ -84,7 +86,7 @@ class Experiment:
     def run_state(self) -> RunState | None:
         """Whether the model runs; None without a model that can run."""
         if self.runner is None:
-            return None
+            return RunState("unable", self.why_not) if self.why_not else None
         if self.is_running:
             return RunState("running")
         outcome = self.own_outcome

@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Any
 from attnwidget.maths.validate import choice, index
 from attnwidget.session.experiment import SHOWN_RUNS, outcome_fits
 from attnwidget.session.transitions import show
+from attnwidget.sources.knockouts import KnockOut, check_knockouts
 
 if TYPE_CHECKING:
     from attnwidget.session.snapshot import Snapshot
-    from attnwidget.sources.knockouts import KnockOut
     from attnwidget.sources.runs import Outcome
 
 _NO_MODEL = (
-    "knockouts: there is no model here that can be run again; want `mask`, which edits the map on "
+    "there is no model here that can be run again; want `mask`, which edits the map on "
     "screen, or a widget from AttentionWidget.from_model"
 )
 _GENERATED = (
-    "knockouts: the model generated this text token by token, and does not run again on it; open "
+    "The model generated this text token by token, and does not run again on it; open "
     "the text with AttentionWidget.from_model(model, tokenizer, text)"
 )
 
@@ -34,7 +34,7 @@ def checked(now: Snapshot, value: Any) -> tuple[KnockOut, ...]:
         return runner.checked(value)
     if isinstance(value, Sequence) and not len(value):
         return ()
-    raise ValueError(_NO_MODEL if now.generated is None else _GENERATED)
+    raise ValueError(f"knockouts: {now.experiment.why_not or _NO_MODEL}")
 
 
 def with_knockouts(
@@ -85,8 +85,10 @@ def set_effect_position(now: Snapshot, value: Any) -> Snapshot:
 def followed_run(now: Snapshot) -> Snapshot:
     """Return the state with the maps of the run that is to be on screen."""
     experiment = now.experiment
-    if experiment.runner is not now.source.runner:
-        experiment = replace(experiment, runner=now.source.runner)
+    runner = now.source.runner
+    why_not = _GENERATED if runner is None and now.source.is_model else ""
+    if experiment.runner is not runner or experiment.why_not != why_not:
+        experiment = replace(experiment, runner=runner, why_not=why_not)
         now = now.evolve(experiment=experiment)
     source = now.source.of_run(experiment.shown)
     return now if source is now.source else show(now, source)
@@ -106,9 +108,12 @@ class ChangeKnockOuts:
 
     def apply(self, now: Snapshot) -> Snapshot:
         """Return the state with the knock-outs; the command done twice is done once."""
-        added, removed = checked(now, self.add), checked(now, self.remove)
-        kept = [edit for edit in now.experiment.knocked_out if edit not in removed]
-        return with_knockouts(now, checked(now, [*kept, *added]), self.stroke)
+        # What is put back needs no model, which may have changed since.
+        removed = check_knockouts(self.remove)
+        kept = tuple(edit for edit in now.experiment.knocked_out if edit not in removed)
+        added = checked(now, self.add)
+        every = checked(now, [*kept, *added]) if added else kept
+        return with_knockouts(now, every, self.stroke)
 
 
 @dataclass(frozen=True, eq=False)

@@ -83,7 +83,11 @@ class Outcome:
 
 @dataclass(frozen=True)
 class RunState:
-    """Whether a model runs with knock-outs: "idle", "running", "done", "stopped" or "failed"."""
+    """Whether a model runs with knock-outs: "idle", "running", "done", "stopped" or "failed".
+
+    "unable" is the state of a model that cannot run again. `words` say what ran, or why there is no
+    result, and `seconds` how long the run took.
+    """
 
     state: str
     words: str = ""
