@@ -14,7 +14,7 @@ import { fill, h, text } from "../ui/dom";
 import type { Cell, Label } from "../ui/focus";
 import { strong, token } from "../ui/words";
 import { createBars } from "./bars";
-import { isLocked, isVoid } from "./edits";
+import { isVoid } from "./edits";
 import { labelToken, labelWords } from "./label";
 import type { Env } from "./view";
 
@@ -130,9 +130,9 @@ function showEffect(effect: HTMLElement, store: Store, [q, k]: Cell, from: strin
   const at = q * store.nK + k;
   const shift = shiftMap(store, q);
   const say = (words: string) => fill(effect, words, () => [words]);
-  if (isVoid(store, [q, k])) say("This cell is locked: the model itself masks it.");
+  if (store.isRemoved(q, k) && !store.knocks) say("This cell is knocked out of the model.");
+  else if (isVoid(store, [q, k])) say("This cell is locked: the model itself masks it.");
   else if (store.knocks) say(changeWords(store.knockOutAt([q, k]), store.aim));
-  else if (isLocked(store, [q, k])) say("This cell is locked: the model itself masks it.");
   else if (store.mask[at]) say("A click frees this cell: the query sees the key again.");
   else if (store.mistake) say("A click masks this cell; the mistake stays switched on.");
   else if (!shift) say("A click masks this cell: the other keys share its weight.");

@@ -114,5 +114,8 @@ export function runWords({ state, words, seconds }: RunState): string {
 }
 
 /** The effect of a run in one number. */
-export const effectNumber = ({ number: value, unit }: Pick<RunRecord, "number" | "unit">) =>
-  value === null ? "no number" : `${number(value)} ${unit}`;
+export function effectNumber({ number: value, unit }: Pick<RunRecord, "number" | "unit">): string {
+  if (value === null) return "no number";
+  // The other units are names of what is measured: "1 - cosine", "largest change".
+  return unit === "nats" ? `${number(value)} nats` : `${unit.replace("-", "−")} ${number(value)}`;
+}

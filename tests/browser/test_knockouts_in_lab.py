@@ -39,16 +39,8 @@ def view(opened):
     view = MapView(opened)
     expect(view.root).to_have_attribute("data-layer", "1")
     state(view, "idle")
-    choose(view, "knock out", "this edge", "this head", "remove")
+    view.choose("knock out", "this edge", "this head", "remove")
     return view
-
-
-def choose(view, *names):
-    view.root.locator(".aw-aim-button").click()
-    for name in names:
-        view.root.locator(".aw-aim").get_by_role("radio", name=name, exact=True).click()
-    view.notebook.page.keyboard.press("Escape")
-    expect(view.root.locator(".aw-aim")).to_be_hidden()
 
 
 def state(view, name):
@@ -142,7 +134,7 @@ def test_the_last_of_two_quick_clicks_counts(view):
 
 
 def test_scope_and_kind_are_the_choice(view):
-    choose(view, "this key", "this layer", "mean")
+    view.choose("this key", "this layer", "mean")
     view.hover(3, 1)
     expect(view.root.locator(".aw-effect")).to_contain_text(
         "sets the weight of every edge to this key to the head's mean in every head of layer 1"
@@ -152,7 +144,7 @@ def test_scope_and_kind_are_the_choice(view):
     column = CUT | {"head": None, "query": None, "key": 1, "kind": "mean"}
     knocked_out(view, [column])
     expect(view.map).to_have_attribute("data-knocked-out", "1")
-    choose(view, "this query", "all layers", "zero")
+    view.choose("this query", "all layers", "zero")
     view.click(4, 0)
     state(view, "done")
     row = CUT | {"layer": None, "head": None, "query": 4, "key": None, "kind": "zero"}

@@ -48,7 +48,7 @@ export function createLists(store: Store, env: Env) {
       const records = store.get("knockouts");
       const isLocked = store.saved || !store.live;
       const words = records.slice(0, LISTED).map(wordsOf);
-      const count = records.length === 1 ? "1 knock-out" : `${records.length} knock-outs`;
+      const count = `${records.length || "no"} knock-out${records.length === 1 ? "" : "s"}`;
       text(title, count);
       const kinds = records.map(({ kind }) => kind);
       fill(out, JSON.stringify([words, kinds, isLocked]), () =>

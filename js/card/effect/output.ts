@@ -25,7 +25,11 @@ export function createOutput(store: Store, env: Env) {
       fill(caption, words, () => [words]);
       table.setAttribute("aria-label", words);
       fill(table, JSON.stringify([columns, rows]), () => [
-        line(columns.map((name) => h("span", { role: "columnheader" }, name))),
+        line(
+          columns.map((name) =>
+            h("span", name ? { role: "columnheader" } : { "aria-hidden": "true" }, name),
+          ),
+        ),
         ...rows.map(({ name, bars, cells }) =>
           line([
             h("bdi", { class: "aw-run-name", role: "rowheader", title: name }, name),

@@ -17,14 +17,14 @@ interface Coloured {
   isChoice: boolean;
 }
 
-function colouredOf(effect: Effect | null): Coloured | null {
-  if (effect?.kind === "vectors") {
+function colouredOf(effect: Effect): Coloured | null {
+  if (effect.kind === "vectors") {
     const { cosine } = effect.tokens;
     const words = (i: number) =>
       `1 − cosine ${cosine[i] === null ? "not known" : number(cosine[i])}`;
     return { values: cosine, words, isChoice: false };
   }
-  if (!effect || effect.kind === "outputs" || effect.position === null) return null;
+  if (effect.kind === "outputs" || effect.position === null) return null;
   const { loss, positions } = effect;
   const none = Array<null>(positions).fill(null);
   const { before, after } = loss ?? { before: none, after: none };
@@ -42,7 +42,7 @@ function colouredOf(effect: Effect | null): Coloured | null {
 
 export function createStrip(store: Store, { listen, theme }: Env) {
   const caption = h("p", { class: "aw-where" });
-  const list = h("div", { class: "aw-run-strip", role: "radiogroup" });
+  const list = h("div", { class: "aw-run-strip" });
   const element = h("div", {}, caption, list);
   /** The tokens that the output belongs to: those of its stack, when they were on screen last. */
   let tokens: readonly string[] = [];
@@ -69,7 +69,7 @@ export function createStrip(store: Store, { listen, theme }: Env) {
       const title = [`${i}: ${name}`, coloured.words(i)].filter(Boolean).join(", ");
       const item = coloured.isChoice
         ? h("button", { role: "radio", "data-position": i, "aria-checked": String(i === position) })
-        : h("span", {});
+        : h("span", { role: "listitem" });
       item.append(h("bdi", {}, name));
       item.title = title;
       item.setAttribute("aria-label", title);
@@ -89,9 +89,10 @@ export function createStrip(store: Store, { listen, theme }: Env) {
       return tokens;
     },
     update(effect: Effect | null) {
+      if (!effect) return; // the panel keeps the room of the last effect
       const coloured = colouredOf(effect);
       element.hidden = coloured === null;
-      if (!coloured || !effect) return;
+      if (!coloured) return;
       const part = partOf(store.shown.stack);
       const isOwn = ["self", "decoder", "encoder"].includes(part);
       if (isOwn && store.tokens.length === coloured.values.length) tokens = store.tokens;
@@ -104,6 +105,7 @@ export function createStrip(store: Store, { listen, theme }: Env) {
           ? "Change of each token's loss: red is predicted worse. A click reads the output at a token."
           : "A click reads the output at a token.";
       fill(caption, words, () => [words]);
+      list.setAttribute("role", coloured.isChoice ? "radiogroup" : "list");
       list.setAttribute("aria-label", words);
       const { activeElement } = document;
       const hadFocus = list.contains(activeElement);
