@@ -12,7 +12,7 @@ PRESETS = ("causal", "window", "prefix", "block")
 SENTENCE = "s = AttentionWidget('The cat sat on the mat', n_heads=2, d_k=3)\ns"
 
 # Every control that is on the card, by its path in the document, with its corner from the card's.
-# The path begins with the part of the card; the controls of a body, and of the panel under the body,
+# The path begins with the part of the card; the controls of a body, and of the panel under it,
 # belong to its view and axes.
 CONTROLS = """(root, axes) => {
   const corner = element => {
