@@ -93,9 +93,14 @@ class Tape:
         return [module for module in ended if not _is_inside(self._names[module], names)]
 
     @contextmanager
-    def returning(self, layers: Collection[Any]) -> Iterator[None]:
-        """Let `layers` return what they returned, in this thread, without computing it."""
-        with _in_place_of(layers, lambda module, _forward: self._outputs[module]):
+    def returning(
+        self, layers: Collection[Any], change: Callable[[Any], Any] = lambda output: output
+    ) -> Iterator[None]:
+        """Let `layers` return what they returned, in this thread, without computing it.
+
+        `change` is called with each output, and returns what the layer returns.
+        """
+        with _in_place_of(layers, lambda module, _forward: change(self._outputs[module])):
             yield
 
     def _tick(self) -> int:

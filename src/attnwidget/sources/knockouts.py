@@ -45,16 +45,12 @@ class KnockOut:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the record as a dictionary, with all six entries."""
-        return dataclasses.asdict(self)
+        return {name: getattr(self, name) for name in _FIELDS}
 
     def as_code(self) -> str:
         """Return the record as a dictionary in Python, without the entries that are the default."""
-        entries = {
-            field.name: getattr(self, field.name)
-            for field in dataclasses.fields(self)
-            if getattr(self, field.name) != field.default
-        }
-        return repr(entries)
+        plain = KnockOut().as_dict()
+        return repr({name: value for name, value in self.as_dict().items() if value != plain[name]})
 
     def __str__(self) -> str:
         """Return the knock-out in words: "remove 4→2 in layer 3, head 1"."""

@@ -136,7 +136,7 @@ def _setting(sent: Mapping[str, Any], client: str) -> Command[Any]:
 
 
 def _knock_out(sent: Mapping[str, Any], client: str) -> ChangeKnockOuts:
-    records = {name: sent.get(name) or [] for name in ("add", "remove")}
+    records = {"add": sent.get("add") or [], "remove": sent.get("remove") or []}
     for name, value in records.items():
         if not isinstance(value, list):
             raise ValueError(f"{name}: got {type(value).__name__}, want a list of knock-outs")
