@@ -6,6 +6,7 @@ import { createExperiments } from "../card/experiments";
 import { createFooter } from "../card/footer";
 import { createGenerated } from "../card/generated";
 import { createMistakes } from "../card/mistakes";
+import { createModelText } from "../card/model-text";
 import { lacking } from "../card/needs";
 import { createNotice } from "../card/notice";
 import { createReport } from "../card/report";
@@ -146,6 +147,7 @@ function fill(
   listenToUndo(root, store, env);
   createExperiments(lab, store, env);
   createMistakes(lab, store, VIEWS, env);
+  createModelText(lab, store, env);
   if (store.get("run_state")) createEffect(run, store, env);
   createReport(below, store, env);
   createFooter(foot, store, VIEWS, env);
