@@ -136,6 +136,7 @@ export function createStore(model: AnyModel<Traits>, signal: AbortSignal) {
     },
     /** Ask Python for what is too large for a trait. */
     request: questions.ask,
+    stopQuestion: questions.stop,
     /** Stops a generation while its cell runs. */
     stop: createStop(model as AnyModel<never>, signal),
   });

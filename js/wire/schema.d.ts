@@ -366,3 +366,23 @@ export interface Traits {
   /** The steps of a training whose runs are kept, in their order. */
   checkpoints: number[];
 }
+
+/** What a scan has measured. Values are row by row, null where nothing was measured. */
+export interface ScanMessage {
+  over: string;
+  kind: KnockOutRecord["kind"];
+  /** The target in words. */
+  target: string;
+  baseline: number | null;
+  shape: number[];
+  values: (number | null)[];
+  axes: string[];
+  labels: (number | string)[][];
+  /** What a click on each value knocks out. */
+  knockouts: (KnockOutRecord | null)[];
+  /** The numbers of the cells that the model itself masks. */
+  masked: number[];
+  ended: "" | "stopped" | "interrupted" | "out of memory";
+  notice: string;
+  seconds: number;
+}

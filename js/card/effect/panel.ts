@@ -10,6 +10,7 @@ import type { Effect } from "../../wire/schema";
 import type { Env } from "../view";
 import { createLists } from "./lists";
 import { createOutput } from "./output";
+import { createScan } from "./scan";
 
 /** A run that is shorter shows nothing of itself. */
 const AT_ONCE = 100;
@@ -36,6 +37,8 @@ export function createEffect(parent: HTMLElement, store: Store, env: Env): void 
   const head = h("div", { class: "aw-run-head" }, title, number, words, again, switches);
   const body = h("div", { class: "aw-run-body" }, output.element, lists.element);
   element.append(head, reach, body);
+  // A scan is asked of the same Python that has the text.
+  if (store.get("input_text") != null && !store.saved) element.append(createScan(store, env));
   parent.append(element);
   /** The last effect: it stands until the next run has ended. */
   let effect: Effect | null = null;
