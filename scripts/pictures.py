@@ -136,6 +136,19 @@ def change(lab: Lab) -> None:
     take(notebook, "change-light.png", "", ".aw-experiments")
 
 
+def knock_out(lab: Lab) -> None:
+    """Show the induction head without its edge, and what the model says then."""
+    source = """from attnwidget.demo import induction_model
+model, tokenizer = induction_model()
+AttentionWidget.from_model(model, tokenizer, "fox bee owl moon fox bee", layer=1)"""
+    notebook = card(lab, MAKE + source, 1096)
+    view = MapView(notebook)
+    view.click(5, 2)
+    expect(view.root.locator(".aw-run")).to_have_attribute("data-state", "done")
+    expect(view.root.locator(".aw-run-row")).to_have_count(11)
+    take(notebook, "knock-out-light.png")
+
+
 def check(lab: Lab) -> None:
     """Show the report on a function with a mistake."""
     source = f"""import numpy as np
@@ -242,6 +255,7 @@ PICTURES: dict[str, Callable[[Lab], None]] = {
     "grid": grid,
     "lines": lines,
     "change": change,
+    "knock_out": knock_out,
     "check": check,
     "figure": figure,
 }

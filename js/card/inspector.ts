@@ -3,6 +3,7 @@ import { type Lut, lut, signedLut } from "../draw/color";
 import { codeOfCell } from "../explain/code";
 import { cellDifference } from "../explain/difference";
 import { explainScore, explainWeight } from "../explain/explain";
+import { changeWords } from "../explain/knock-outs";
 import { number } from "../explain/numbers";
 import { visible } from "../explain/tokens";
 import { quantityAt, shiftMap, shownQuantity, weighted } from "../state/quantity";
@@ -13,11 +14,22 @@ import { fill, h, text } from "../ui/dom";
 import type { Cell, Label } from "../ui/focus";
 import { strong, token } from "../ui/words";
 import { createBars } from "./bars";
+import { isVoid } from "./edits";
 import { labelToken, labelWords } from "./label";
 import type { Env } from "./view";
 
 /** The panel is drawn again when one of these traits changes. */
-const TRAITS = ["cmap", "color_scale", "quantity", "scale", "temperature", "difference"];
+const TRAITS = [
+  "cmap",
+  "color_scale",
+  "quantity",
+  "scale",
+  "temperature",
+  "difference",
+  "aim",
+  "knockouts",
+  "run_state",
+];
 
 export function createInspector(parent: HTMLElement, store: Store, env: Env): void {
   const { signal, focus, theme } = env;
@@ -118,7 +130,9 @@ function showEffect(effect: HTMLElement, store: Store, [q, k]: Cell, from: strin
   const at = q * store.nK + k;
   const shift = shiftMap(store, q);
   const say = (words: string) => fill(effect, words, () => [words]);
-  if (store.locked?.[at]) say("This cell is locked: the model itself masks it.");
+  if (store.isRemoved(q, k) && !store.knocks) say("This cell is knocked out of the model.");
+  else if (isVoid(store, [q, k])) say("This cell is locked: the model itself masks it.");
+  else if (store.knocks) say(changeWords(store.knockOutAt([q, k]), store.aim));
   else if (store.mask[at]) say("A click frees this cell: the query sees the key again.");
   else if (store.mistake) say("A click masks this cell; the mistake stays switched on.");
   else if (!shift) say("A click masks this cell: the other keys share its weight.");

@@ -3,6 +3,7 @@
 import type { Store } from "../state/store";
 import { h, text } from "../ui/dom";
 import { createFigureMenu } from "./figure-menu";
+import { createKnockOut } from "./knock-out";
 import { createPickers } from "./pickers";
 import { createPresets } from "./presets";
 import { createRegroup } from "./regroup";
@@ -20,14 +21,18 @@ export function createToolbar(parent: HTMLElement, store: Store, every: Views, e
   const views = createViewTabs(store, every, env);
   const pickers = createPickers(store, every, env);
   const presets = createPresets(store, env);
+  // Of a model, the masks with names are in the panel of the choice between a knock-out and a what-if.
+  const canRun = store.get("run_state") !== null;
+  const knockOut = canRun ? createKnockOut(store, presets.element, env) : null;
   const regroup = createRegroup(store, env);
   const undo = createUndoButtons(store, env);
   const figures = createFigureMenu(store, env);
   undo.element.append(...figures.elements);
+  const edits = knockOut?.element ?? presets.element;
   createStatus(titles, store, env);
   parent.append(
     h("div", { class: "aw-tools" }, titles, views.element, pickers.element),
-    h("div", { class: "aw-tools" }, presets.element, regroup.element, undo.element),
+    h("div", { class: "aw-tools" }, edits, regroup.element, undo.element),
   );
 
   function update() {
@@ -41,6 +46,7 @@ export function createToolbar(parent: HTMLElement, store: Store, every: Views, e
     views.update();
     pickers.update();
     presets.update(reason);
+    knockOut?.update(reason);
     regroup.update(model);
     undo.update(reason);
     figures.update();

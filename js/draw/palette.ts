@@ -1,7 +1,17 @@
 /** The colours and the font that the stylesheet gives the card. */
 import { h } from "../ui/dom";
 
-const NAMES = ["bg", "fg", "muted", "line", "masked", "hatch", "accent", "font"] as const;
+const NAMES = [
+  "bg",
+  "fg",
+  "muted",
+  "line",
+  "masked",
+  "hatch",
+  "accent",
+  "warning",
+  "font",
+] as const;
 
 export type Palette = Record<(typeof NAMES)[number], string>;
 

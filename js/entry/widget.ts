@@ -1,10 +1,12 @@
 /** The anywidget module: a store for each model, a card for each view of it. */
 import type { AnyModel } from "@anywidget/types";
 import { createBadge } from "../card/badge";
+import { createEffect } from "../card/effect/panel";
 import { createExperiments } from "../card/experiments";
 import { createFooter } from "../card/footer";
 import { createGenerated } from "../card/generated";
 import { createMistakes } from "../card/mistakes";
+import { createModelText } from "../card/model-text";
 import { lacking } from "../card/needs";
 import { createNotice } from "../card/notice";
 import { createReport } from "../card/report";
@@ -136,7 +138,8 @@ function fill(
   const stage = h("div", { class: "aw-stage" }, body);
   const below = h("div", { class: "aw-below" });
   const foot = h("footer", { class: "aw-foot" });
-  root.append(head, notices, lab, stage, below, foot);
+  const run = h("div", { class: "aw-runs" });
+  root.append(head, notices, lab, stage, run, below, foot);
   createToolbar(head, store, VIEWS, env);
   createNotice(notices, store, env);
   if (store.get("generation")) createGenerated(notices, store, env);
@@ -144,6 +147,8 @@ function fill(
   listenToUndo(root, store, env);
   createExperiments(lab, store, env);
   createMistakes(lab, store, VIEWS, env);
+  createModelText(lab, store, env);
+  if (store.get("run_state")) createEffect(run, store, env);
   createReport(below, store, env);
   createFooter(foot, store, VIEWS, env);
 

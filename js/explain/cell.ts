@@ -25,18 +25,21 @@ export function describe(store: Store, [query, key]: readonly [number, number]):
 
 function wordsOf(store: Store, query: number, key: number): string {
   const at = query * store.nK + key;
+  const out = store.knocks && store.knockedOut(query, key);
   const pair = `${inText(store.tokens[query])} → ${inText(store.keyTokens[key])}`;
   const { mistake } = store;
   const value = quantityAt(store, query, key);
   const isNumber = !blankCells(store)[at] || Number.isNaN(value);
   const note = mistake ? `, with the mistake ${mistake.name}` : "";
   if (!mistake || !isNumber) {
+    if (out && out.kind === "remove") return `${pair} knocked out`;
     if (store.locked?.[at]) return `${pair} masked by the model itself, locked${note}`;
     if (rowIsEmpty(store, query)) return `${pair} masked, every key of this query is masked${note}`;
     if (store.mask[at]) return `${pair} masked${note}`;
   }
   const { value: quantity, name } = shownQuantity(store);
   const words = quantity === "attention" ? fixed(value, 2) : `${name} ${number(value)}`;
+  if (out) return `${pair} ${words}, knocked out (${out.kind})`;
   return store.mask[at] ? `${pair} masked, but ${words}${note}` : `${pair} ${words}${note}`;
 }
 

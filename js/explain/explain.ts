@@ -199,9 +199,11 @@ function biasTerm(store: Store, added: number): string {
 function explainMask(store: Store, r: number, c: number): Arithmetic {
   const index = r * store.nK + c;
   const masked = Boolean(store.mask[index]);
-  const reason = store.locked?.[index]
-    ? "masked by the model itself"
-    : "masked: the score counts as −∞";
+  const reason = store.isRemoved(r, c)
+    ? "knocked out of the model"
+    : store.locked?.[index]
+      ? "masked by the model itself"
+      : "masked: the score counts as −∞";
   return {
     value: Number(masked),
     lines: [masked ? reason : "not masked: the softmax uses the score"],
@@ -233,9 +235,11 @@ export function explainWeight(store: Store, r: number, c: number): Arithmetic {
     return { value, lines: ["every key is masked: no attention, 0"], sources };
   }
   if (maskRow[c]) {
-    const reason = store.locked?.[r * nK + c]
-      ? "masked by the model itself: the cell stays masked, 0"
-      : "masked: this query may not see this key, 0";
+    const reason = store.isRemoved(r, c)
+      ? "knocked out of the model: 0"
+      : store.locked?.[r * nK + c]
+        ? "masked by the model itself: the cell stays masked, 0"
+        : "masked: this query may not see this key, 0";
     return { value, lines: [...lines, reason], sources };
   }
   const isGiven = !store.hasScores && store.get("temperature") === 1;

@@ -8,11 +8,11 @@ export function createArrays(mirror: Mirror, replay: Replay) {
   const { nQ, nK, stackedHeads, headIndex } = mirror;
   const { flat } = replay;
 
-  /** A trait as Python has confirmed it; a factor of the scores as it is shown. */
+  /** A trait as Python has confirmed it; a factor of the scores and the knock-outs as they are shown. */
   function get<K extends Confirmed>(name: K): Traits[K] {
-    const { scale, temperature } = replay.shown;
-    const factors: Partial<Traits> = { scale, temperature };
-    return name in factors ? (factors[name] as Traits[K]) : mirror.get(name);
+    const { scale, temperature, knockouts } = replay.shown;
+    const ofPage: Partial<Traits> = { scale, temperature, knockouts: knockouts as never };
+    return name in ofPage ? (ofPage[name] as Traits[K]) : mirror.get(name);
   }
 
   const shown = () => {
@@ -46,6 +46,11 @@ export function createArrays(mirror: Mirror, replay: Replay) {
     /** The layer, head and stack that the arrays belong to: what is picked may not be here yet. */
     get shown() {
       return shown();
+    },
+    /** Whether a layer, head or stack is picked whose arrays are not here yet. */
+    get isAwaited() {
+      const { layer, head, stack } = shown();
+      return layer !== get("layer") || head !== get("head") || stack !== get("stack");
     },
     /** The layers of the stack shown. */
     get layers(): LayerInfo[] {

@@ -7,7 +7,7 @@ import { NotSaved, type Waiting } from "./waiting";
 
 /** What a page may set; the rest is Python's. */
 export type Settable =
-  | "stack" | "merge" | "hide_special" | "layer" | "head" | "view" | "color_scale" | "quantity" | "report" | "selection" | "heads_on" | "grid_order" | "grid_statistic"
+  | "stack" | "merge" | "hide_special" | "layer" | "head" | "view" | "color_scale" | "quantity" | "report" | "selection" | "heads_on" | "grid_order" | "grid_statistic" | "shown_run" | "effect_position" | "checkpoint"
   | "error"; // biome-ignore format: a table
 
 /** Settings that have no field to say in why a value was refused. */

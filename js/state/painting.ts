@@ -53,7 +53,7 @@ export function createPainting(mirror: Mirror, replay: Replay) {
       mask(everyCell(), wanted, replay.stroke(), next);
     },
     /** Free every cell, of presets and by hand. */
-    clear: () => mask(everyCell(), () => false, replay.stroke(), {}),
+    free: (stroke: number) => mask(everyCell(), () => false, stroke, {}),
     get presets(): Presets {
       return replay.shown.presets;
     },

@@ -8,6 +8,16 @@ export interface Answer {
   buffers: DataView[];
 }
 
+/** An answer, or how far the answer of a long question is. */
+interface Reply {
+  id?: string;
+  error?: string;
+  type?: string;
+  of?: string;
+  done?: number;
+  total?: number;
+}
+
 export function createQuestions(
   model: AnyModel<Traits>,
   waiting: () => Waiting,
@@ -17,9 +27,18 @@ export function createQuestions(
   const open = new Set<(error: Error) => void>();
 
   /** Wait for the reply with this id; the question is sent when all is ready to hear it. */
-  function wait(id: string, content: object, until: AbortSignal): Promise<Answer> {
+  function wait(
+    id: string,
+    content: object,
+    until: AbortSignal,
+    progress?: (done: number, total: number) => void,
+  ): Promise<Answer> {
     return new Promise((resolve, reject) => {
-      const hear = (reply: { id?: string; error?: string }, buffers: DataView[]) => {
+      const hear = (reply: Reply, buffers: DataView[]) => {
+        if (reply?.type === "progress" && reply.of === id) {
+          waiting().answered();
+          progress?.(reply.done as number, reply.total as number);
+        }
         if (reply?.id !== id) return;
         end(reply.error ? new Error(reply.error) : undefined);
         waiting().answered();
@@ -54,6 +73,10 @@ export function createQuestions(
     end() {
       for (const end of [...open]) end(new NotSaved());
     },
+    /** Tell Python to stop a long question; the question itself is answered. */
+    stop(kind: "run" | "scan") {
+      if (waiting().live) model.send({ type: "stop", of: kind });
+    },
     /** Ask for the whole state. Where nobody hears the page, its state is the only state. */
     resync() {
       if (!waiting().live) return;
@@ -67,14 +90,18 @@ export function createQuestions(
      * Ask. What a view asks as soon as it is there may have come with the state. A question ends with
      * its answer, with an AbortError when `until` does, or with `NotSaved` where there is no Python.
      */
-    async ask(content: object, until: AbortSignal): Promise<Answer> {
+    async ask(
+      content: object,
+      until: AbortSignal,
+      progress?: (done: number, total: number) => void,
+    ): Promise<Answer> {
       const early = model.get("_early_answer");
       if (early && Object.entries(content).every(([key, value]) => early.asked[key] === value)) {
         return { content: early.answer, buffers: early.buffers };
       }
       if (until.aborted) throw until.reason;
       if (!waiting().live) throw new NotSaved();
-      return wait(name(), content, until);
+      return wait(name(), content, until, progress);
     },
   };
 }

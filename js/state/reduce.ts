@@ -1,7 +1,16 @@
 /** What a command changes in the page, without the maps that follow from it. */
 import { changed, reproject } from "../maths/flow";
 import { cells } from "../wire/cell-runs";
-import type { Command, Editable, Paint, Presets, SetInput, SetNumber } from "../wire/schema";
+import type {
+  Command,
+  Editable,
+  KnockOutRecord,
+  Paint,
+  Presets,
+  SetInput,
+  SetNumber,
+} from "../wire/schema";
+import { changed as changedKnockOuts } from "./knockouts";
 import type { Factors, Mirror } from "./mirror";
 
 /**
@@ -15,6 +24,8 @@ export interface PageState extends Factors {
   readonly presets: Presets;
   readonly scale: number | null;
   readonly temperature: number;
+  /** What is taken out of the model; its maps follow with Python's answer. */
+  readonly knockouts: readonly KnockOutRecord[];
   /** The rows of the mask that commands have set, whole. */
   readonly rows: ReadonlyMap<number, Uint8Array>;
   /** The inputs that commands have set, whole. */
@@ -56,7 +67,7 @@ const NO_MARKS: Marks = new Map();
 export function confirmedState({ get }: Mirror, revision: number, era: number): PageState {
   return {
     ...{ revision, era, presets: get("presets") },
-    ...{ scale: get("scale"), temperature: get("temperature") },
+    ...{ scale: get("scale"), temperature: get("temperature"), knockouts: get("knockouts") },
     ...{ rows: NO_ROWS, inputs: NO_INPUTS, hand: NO_MARKS },
   };
 }
@@ -146,7 +157,10 @@ export function createReduce(mirror: Mirror) {
     if (command.do === "set") {
       return isFactor(command) ? { ...state, [command.name]: command.value } : state;
     }
-    if (!("shape" in command)) return state; // only Python runs the model
+    if (command.do === "knock_out") {
+      return { ...state, knockouts: changedKnockOuts(state.knockouts, command) };
+    }
+    if (!("shape" in command)) return state; // only Python knows whether a run is under way
     const [n, width] = command.shape;
     if (n !== nQ() || width !== nK()) return state;
     switch (command.do) {

@@ -96,7 +96,7 @@ export function createReplay(mirror: Mirror, marks: Marks, outlet: Outlet) {
     const rows = overlay.show(next, renewed);
     if (rows === "all") marks.inputs();
     else marks.rows(rows);
-    for (const name of ["scale", "temperature", "presets"] as const) {
+    for (const name of ["scale", "temperature", "presets", "knockouts"] as const) {
       if (before[name] !== next[name]) marks.named(name);
     }
     const wasAnswer = isAnswer;

@@ -6,6 +6,7 @@ import { createChoices } from "./choices";
 import { createDerived } from "./derived";
 import { createDrafts } from "./drafts";
 import { createDrawn } from "./drawn";
+import { createExperiment } from "./experiment";
 import { joined } from "./joined";
 import { type Change, createMarks } from "./marks";
 import { createMessages } from "./messages";
@@ -46,11 +47,7 @@ export function createStore(model: AnyModel<Traits>, signal: AbortSignal) {
   const { derived, once, canClear, forget } = createDerived({ ...mirror, flat: replay.flat });
   const numbers = joined(arrays, createMistaken(arrays, mirror, { once }));
   const drawn = createDrawn({ mirror, replay, marks, numbers });
-  const isComputing = () => {
-    const { layer, head, stack } = arrays.shown;
-    const { get } = mirror;
-    return layer !== get("layer") || head !== get("head") || stack !== get("stack");
-  };
+  const isComputing = () => arrays.isAwaited;
   const waiting = createWaiting(
     model as AnyModel<never>,
     () => sync.pending.length > 0 || questions.size > 0 || isComputing(),
@@ -76,6 +73,10 @@ export function createStore(model: AnyModel<Traits>, signal: AbortSignal) {
       flush();
     },
   });
+  const experiment = createExperiment({
+    ...{ mirror, replay, marks, waiting, shown: () => arrays.shown, flush, signal },
+    ...{ ask: questions.ask, painting: createPainting(mirror, replay), canFree: canClear },
+  });
   let isQueued = false;
 
   /** Send what is set; where there is no Python it stays in the model until there is. */
@@ -95,6 +96,7 @@ export function createStore(model: AnyModel<Traits>, signal: AbortSignal) {
     const isReport = change.names.has("report");
     forget(rows, isReport);
     drawn.before.compare(isReport ? null : rows);
+    experiment.look(change.names);
     for (const listener of [...listeners]) listener(change);
   }
   // One update message sets many traits one after the other: listeners hear of it once, when all are in.
@@ -107,7 +109,7 @@ export function createStore(model: AnyModel<Traits>, signal: AbortSignal) {
   // A change that came before the page listened has rows that no array has; ask for the whole state.
   if (model.get("_change")?.from != null) questions.resync();
   const views = joined(numbers, drawn);
-  return joined(views, createPainting(mirror, replay), createDrafts(mirror, replay), choices, {
+  return joined(views, experiment, createDrafts(mirror, replay), choices, {
     /** Whether a layer, head or stack is picked that Python has not sent yet. */
     get computing() {
       return waiting.live && isComputing();
@@ -128,16 +130,13 @@ export function createStore(model: AnyModel<Traits>, signal: AbortSignal) {
     derived,
     /** What follows from the arrays of the shown head, computed once until they change. */
     once,
-    /** Whether a cell is masked that can be freed. */
-    get canClear() {
-      return canClear();
-    },
     subscribe(listener: (change: Change) => void, until: AbortSignal) {
       listeners.add(listener);
       until.addEventListener("abort", () => listeners.delete(listener));
     },
     /** Ask Python for what is too large for a trait. */
     request: questions.ask,
+    stopQuestion: questions.stop,
     /** Stops a generation while its cell runs. */
     stop: createStop(model as AnyModel<never>, signal),
   });

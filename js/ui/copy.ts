@@ -1,11 +1,13 @@
-/** A button that copies the line of NumPy for the explained number. */
+/** A button that copies a line of Python, such as the NumPy for the explained number. */
 import { h, text } from "./dom";
 import type { Scope } from "./scope";
 
-const LABEL = "copy as NumPy";
-
-export function copyButton(line: () => string, { listen, after }: Scope): HTMLElement {
-  const button = h("button", { class: "aw-copy" }, LABEL);
+export function copyButton(
+  line: () => string,
+  { listen, after }: Scope,
+  label = "copy as NumPy",
+): HTMLElement {
+  const button = h("button", { class: "aw-copy" }, label);
   // If the browser denies the clipboard, the user copies the line from this box.
   const box = h("textarea", { class: "aw-copied", readonly: true, hidden: true, rows: 3 });
   let cancel = () => {};
@@ -18,7 +20,7 @@ export function copyButton(line: () => string, { listen, after }: Scope): HTMLEl
     if (!isCopied) box.select();
     text(button, isCopied ? "copied" : "copy from this box:");
     cancel();
-    cancel = after(1500, () => text(button, LABEL));
+    cancel = after(1500, () => text(button, label));
   });
   return h("div", { class: "aw-copy-box" }, button, box);
 }

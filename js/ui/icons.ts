@@ -6,6 +6,7 @@ const PATHS = {
   clear: "M4 4l8 8M12 4l-8 8",
   previous: "M10 3 5 8l5 5",
   next: "M6 3l5 5-5 5",
+  stop: "M4.5 4.5h7v7h-7z",
   dock: "M2.5 3.5h11v9h-11zM9.5 3.5v9",
   fold: "M4 6.5l4 4 4-4",
   figure: "M8 2.5v7M5 7l3 3 3-3M3 13h10",

@@ -362,3 +362,33 @@ export interface Traits {
   /** The answer to a question that the page asks at once, sent before it is asked. */
   _early_answer: { asked: Record<string, unknown>; answer: object; buffers: DataView[] } | null;
 }
+
+/** The traits of another text and of a training; a card without them has neither. */
+export interface Traits {
+  /** The text, or the pair of texts, that the model has read; "" for other inputs; null without a model of text. */
+  input_text: string | [string, string] | null;
+  /** The step of a training that is on screen, null outside of a training. */
+  checkpoint: number | null;
+  /** The steps of a training whose runs are kept, in their order. */
+  checkpoints: number[];
+}
+
+/** What a scan has measured. Values are row by row, null where nothing was measured. */
+export interface ScanMessage {
+  over: string;
+  kind: KnockOutRecord["kind"];
+  /** The target in words. */
+  target: string;
+  baseline: number | null;
+  shape: number[];
+  values: (number | null)[];
+  axes: string[];
+  labels: (number | string)[][];
+  /** What a click on each value knocks out. */
+  knockouts: (KnockOutRecord | null)[];
+  /** The numbers of the cells that the model itself masks. */
+  masked: number[];
+  ended: "" | "stopped" | "interrupted" | "out of memory";
+  notice: string;
+  seconds: number;
+}

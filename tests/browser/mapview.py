@@ -51,6 +51,19 @@ class MapView:
         mouse.up()
         self.settled()
 
+    def what_if(self) -> None:
+        """Choose that a click on a model's map is a mask on this map, and no knock-out."""
+        self.choose("what-if")
+
+    def choose(self, *names: str) -> None:
+        """Choose what a click on a model's map does, in the panel of the button in the header."""
+        panel = self.root.locator(".aw-aim")
+        self.root.locator(".aw-aim-button").click()
+        for name in names:
+            panel.get_by_role("radio", name=name, exact=True).click()
+        self.notebook.page.keyboard.press("Escape")
+        expect(panel).to_be_hidden()
+
     def settled(self) -> None:
         """Wait until Python has answered every edit."""
         expect(self.root).to_have_attribute("data-pending", "0")

@@ -199,7 +199,9 @@ def test_by_keyboard(root, opened, maps):
 
 def test_an_edit_on_one_side_shows_at_once(root, opened, maps):
     notice = root.locator(".aw-notice")
-    MapView(opened, 1).click(5, 0)
+    single = MapView(opened, 1)
+    single.what_if()
+    single.click(5, 0)
     edited = maps[0][3, 7].copy()
     edited[5, 0] = 0
     edited[5] /= edited[5].sum()

@@ -133,6 +133,7 @@ def test_every_cell_is_the_quantity(view, opened, own, quantity):
         return
     mask = torch.zeros(N, N, dtype=torch.bool)
     mask[5, 0] = True
+    view.what_if()
     view.click(5, 0)
     if quantity == "output-shift":
         assert numbers(view)[5, 0] == 0

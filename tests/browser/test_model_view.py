@@ -63,6 +63,7 @@ def test_the_difference_of_a_head_with_a_what_if_mask(opened, eager):
     view = MapView(opened)
     expect(view.root).to_have_attribute("data-layer", "2")
     view.masked(0, 64)
+    view.what_if()
     before = eager[2, 5, 3]
     key = int(before.argmax())
     view.click(3, key)
@@ -107,6 +108,7 @@ def test_a_click_is_a_what_if_on_this_head(opened, eager):
     view = MapView(opened)
     opened.run_cell("m.layer = 3; m.head = 7; m.mask = None")
     expect(view.root).to_have_attribute("data-head", "7")
+    view.what_if()
     view.click(5, 0)
     row = eager[3, 7, 5].copy()
     row[0] = 0

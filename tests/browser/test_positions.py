@@ -12,7 +12,8 @@ PRESETS = ("causal", "window", "prefix", "block")
 SENTENCE = "s = AttentionWidget('The cat sat on the mat', n_heads=2, d_k=3)\ns"
 
 # Every control that is on the card, by its path in the document, with its corner from the card's.
-# The path begins with the part of the card; the controls of a body belong to its view and axes.
+# The path begins with the part of the card; the controls of a body, and of the panel under it,
+# belong to its view and axes.
 CONTROLS = """(root, axes) => {
   const corner = element => {
     const [box, card] = [element.getBoundingClientRect(), root.getBoundingClientRect()];
@@ -29,7 +30,7 @@ CONTROLS = """(root, axes) => {
   const found = {};
   for (const element of root.querySelectorAll('button, select, input, [role=tab]')) {
     if (!element.checkVisibility({ visibilityProperty: true })) continue;
-    const body = element.closest('.aw-body');
+    const body = element.closest('.aw-body, .aw-run');
     const part = body ? `${root.dataset.view} ${axes} ` : '';
     const name = element.getAttribute('aria-label') ?? element.textContent;
     found[`${part}${path(element)}`] = [...corner(element), name];
@@ -210,6 +211,13 @@ def test_every_control_of_a_model_keeps_its_place(opened, width):
         opened.run_cell(f"m.layer = {layer}")
         expect(view.root).to_have_attribute("data-layer", str(layer))
         places.note(f"layer {layer}")
+    view.choose("knock out")
+    for name in ("knocked out", "put back"):
+        view.click(1, 2)
+        state = "done" if name == "knocked out" else "idle"
+        expect(view.root.locator(".aw-run")).to_have_attribute("data-state", state)
+        places.note(f"a cell that is {name}")
+    view.what_if()
     view.click(1, 2)
     places.note("a masked cell")
     view.click(1, 2)

@@ -100,6 +100,7 @@ def test_a_layer_that_a_stack_lacks_gives_way_to_its_first(both, opened, t5):
 
 
 def test_each_stack_has_its_own_mask_and_it_comes_back(both, opened, t5):
+    both.what_if()
     both.click(1, 5)
     both.masked(1, 49)
     edited = t5["encoder", 0][0].copy()

@@ -105,6 +105,7 @@ def test_special_tokens_left_out_leave_rows_that_say_so(view, opened, maps):
 
 
 def test_tokens_and_words_have_masks_of_their_own(view, maps):
+    view.what_if()
     view.click(9, 8)
     view.masked(1, 169)
     merge(view, "words")

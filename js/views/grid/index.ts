@@ -2,6 +2,7 @@
 import type { Card, View } from "../../card/view";
 import { createCanvasView } from "../../draw/canvas-view";
 import { type Lut, lut } from "../../draw/color";
+import { reachOf } from "../../state/knockouts";
 import type { Change, Store } from "../../state/store";
 import { h, text } from "../../ui/dom";
 import { createControls } from "./controls";
@@ -17,6 +18,8 @@ const SMALLEST = 22;
 /** Narrower thumbnails have no room for a number: the large map shows the number, and a screen reader reads it. */
 const ROOM_FOR_WORDS = 44;
 const GAP = 5;
+const COLOURS = "coloured by √weight, up to the largest of each head";
+const PALE = "; pale: the knock-outs change nothing there";
 /** The width of the column beside the thumbnails, with its margin. */
 const BESIDE = PANEL + 12;
 
@@ -83,7 +86,8 @@ function createGrid(parent: HTMLElement, card: Card): void {
     list.scrollLeft = (store.kept.get("grid scroll") as number | undefined) ?? 0;
     root.dataset.heads = String(selected.length);
     const count = `${selected.length} of ${all.length} heads`;
-    text(status, `${count}, coloured by √weight, up to the largest of each head`);
+    const pale = selected.some(({ layer }) => isOutOfReach(store, layer)) ? PALE : "";
+    text(status, `${count}, ${COLOURS}${pale}`);
   }
 
   const isCurrent = (head: Head) =>
@@ -99,17 +103,16 @@ function createGrid(parent: HTMLElement, card: Card): void {
 
   function thumb(head: Head, table: Lut, columns: number): HTMLButtonElement {
     const canvas = thumbs.of(head, table);
-    const button = thumbButton(head, canvas, controls.state, columns > 0);
+    const isPale = isOutOfReach(store, head.layer);
+    const button = thumbButton(head, canvas, controls.state, columns > 0, isPale);
     if (isCurrent(head)) button.setAttribute("aria-current", "true");
     const open = () => {
       if (store.set("layer", head.layer) && store.set("head", head.head))
         store.set("view", card.previous());
     };
     button.addEventListener("click", guarded(open));
-    button.addEventListener(
-      "pointerenter",
-      guarded(() => enlarge(head, button)),
-    );
+    const enter = guarded(() => enlarge(head, button));
+    button.addEventListener("pointerenter", enter);
     const isByKey = () => button.matches(":focus-visible");
     button.addEventListener(
       "focus",
@@ -151,12 +154,19 @@ function createGrid(parent: HTMLElement, card: Card): void {
   picture.open();
 }
 
+/** Whether the knock-outs cannot change the maps of a layer. */
+function isOutOfReach(store: Store, layer: number): boolean {
+  const effect = store.get("effect");
+  return effect !== null && reachOf(effect, store.shown.stack, layer) === "nowhere";
+}
+
 /** Return why every head is old after a change, so that the page asks Python again; null if the heads stay valid. */
 function outdated(store: Store, change: Change, isOtherStack: boolean): "text" | "mask" | null {
   const { names } = change;
   // The inputs also change when another layer or head is shown, but the heads stay the same.
   const isOtherHead = names.has("shown") && !names.has("history");
   if (isOtherStack || names.has("layers") || names.has("tokens")) return "text";
+  if (store.isOtherRun(names)) return "mask";
   if (change.inputs && !isOtherHead) return "text";
   // The heads of a sentence share the mask and the mistake; the mask of a model's head is its own.
   return store.stackedHeads > 1 && (change.rows.size || names.has("report")) ? "mask" : null;

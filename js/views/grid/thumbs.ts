@@ -18,18 +18,19 @@ export function createThumbs() {
   };
 }
 
-/** The button of a head, with map, name and statistic. In a row of a layer the headings say the name. */
+/** The button of a head, with map, name and statistic. In a row of a layer the headings say the name. A pale map is out of the reach of the knock-outs. */
 export function thumbButton(
   head: Head,
   canvas: HTMLCanvasElement,
   { statistic, sink }: Choice,
   isByLayer: boolean,
+  isPale: boolean,
 ): HTMLButtonElement {
   const value = statisticOf(head, statistic, sink);
   const words = value === null ? "no value" : number(value);
   const name = isByLayer ? "" : `${head.layer}·${head.head}`;
   const attributes = {
-    class: "aw-thumb",
+    class: isPale ? "aw-thumb aw-out-of-reach" : "aw-thumb",
     "aria-label": `layer ${head.layer}, head ${head.head}, ${statistic} ${words}`,
     "data-layer": head.layer,
     "data-head": head.head,

@@ -15,6 +15,12 @@ export interface Cells {
 }
 
 export function cellsOf(store: Store): Cells {
+  const between = store.runDifference;
+  if (between) {
+    // A cell that both runs mask has no difference to show.
+    const blank = between.data.map((value, at) => Number(value === 0 && store.mask[at]));
+    return { data: between.data, blank, scale: "map", signed: true, isDifference: true };
+  }
   if (!showsDifference(store)) {
     return {
       ...{ data: quantityMap(store).data, blank: blankCells(store), isDifference: false },

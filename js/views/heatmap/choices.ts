@@ -65,7 +65,8 @@ export function createChoices(store: Store, scope: Scope) {
     update() {
       const choices = offered(store);
       const { value, about, name } = shownQuantity(store);
-      const isDifference = showsDifference(store);
+      const isBetween = store.runDifference !== null;
+      const isDifference = isBetween || showsDifference(store);
       // The maps of a model have more quantities than its words or means, and a sentence has no effect
       // under a mistake: the choice stays in its place and says why it is disabled.
       const isModel = store.get("layers").some(({ module }) => module !== "");
@@ -81,7 +82,11 @@ export function createChoices(store: Store, scope: Scope) {
       quantityBox.hidden = choices.length < 2 && !isModel;
       text(
         explanation,
-        isDifference ? `Δ: ${name} now minus before the last edit; blue fell, red rose.` : about,
+        isBetween
+          ? "Δ: attention after minus before the knock-outs; blue fell, red rose."
+          : isDifference
+            ? `Δ: ${name} now minus before the last edit; blue fell, red rose.`
+            : about,
       );
       difference.update();
       const [signed, weights] = [isDifference || isSigned(store), isWeights(store)];

@@ -8,7 +8,7 @@ import { h } from "../../ui/dom";
 import { createChoices } from "./choices";
 import { listenToKeys } from "./keyboard";
 import { createMarker } from "./marker";
-import { noMarks } from "./overlay";
+import { noMarks } from "./marks";
 import { createPicture } from "./picture";
 import { listenToPointer } from "./pointer";
 import { createSurface } from "./surface";

@@ -1,11 +1,12 @@
 /** The marked cell (under the pointer, reached by keyboard, or selected) and the description of the cell. */
+import { isKnockedOut, isLocked, isVoid, readEffectAt, toggleCells } from "../../card/edits";
 import { describe, opening } from "../../explain/cell";
 import type { Change, Store } from "../../state/store";
 import { text } from "../../ui/dom";
 import type { Cell, Focus } from "../../ui/focus";
 import { giveFocusBack } from "../../ui/leave";
 import type { KeyboardActions } from "./keyboard";
-import type { Marks } from "./overlay";
+import type { Marks } from "./marks";
 import { createPointing } from "./pointing";
 import type { Surface } from "./surface";
 
@@ -28,7 +29,7 @@ export function createMarker(
   function activate(cell: Cell): string {
     active = [Math.min(cell[0], store.nQ - 1), Math.min(cell[1], store.nK - 1)];
     const words = describe(store, active);
-    showActive(surface, active, words, Boolean(store.locked?.[active[0] * store.nK + active[1]]));
+    showActive(surface, active, words, isLocked(store, active));
     return words;
   }
 
@@ -68,8 +69,9 @@ export function createMarker(
       show();
     },
     toggle() {
-      const cells = cellsBetween(anchor ?? active, active, store.nK);
-      store.paint(cells, !store.mask[active[0] * store.nK + active[1]], store.stroke());
+      if (!anchor && isVoid(store, active)) return;
+      toggleCells(store, cellsBetween(anchor ?? active, active), active);
+      if (isKnockedOut(store, active)) readEffectAt(store, active);
       say(activate(active));
     },
     leave() {
@@ -114,8 +116,8 @@ export function createMarker(
         if (focus.cell && !isInside(focus.cell)) focus.pin(null);
         if (!marks.cell || !isInside(marks.cell)) markRestingCell();
       }
-      const isOther = ["selection", "quantity", "report", "difference"].some((name) =>
-        names.has(name),
+      const isOther = ["selection", "quantity", "report", "difference", "aim", "knockouts"].some(
+        (name) => names.has(name),
       );
       if (all || rows.size || isOther) activate(active);
       show();
@@ -136,11 +138,11 @@ function showActive({ map, row, gridcell }: Surface, [q, k]: Cell, words: string
   map.dataset.active = `${q},${k}`;
 }
 
-/** Every cell of the rectangle between two corners, as flat indices. */
-function cellsBetween([q0, k0]: Cell, [q1, k1]: Cell, nK: number): number[] {
-  const cells: number[] = [];
+/** Every cell of the rectangle between two corners. */
+function cellsBetween([q0, k0]: Cell, [q1, k1]: Cell): Cell[] {
+  const cells: Cell[] = [];
   for (let q = Math.min(q0, q1); q <= Math.max(q0, q1); q++) {
-    for (let k = Math.min(k0, k1); k <= Math.max(k0, k1); k++) cells.push(q * nK + k);
+    for (let k = Math.min(k0, k1); k <= Math.max(k0, k1); k++) cells.push([q, k]);
   }
   return cells;
 }

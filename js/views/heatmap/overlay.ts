@@ -3,21 +3,9 @@
 import type { Palette } from "../../draw/palette";
 import type { Cell } from "../../ui/focus";
 import type { Geometry } from "./geometry";
+import { type KnockOutMarks, paintKnockOuts } from "./knock-outs";
+import type { Marks } from "./marks";
 import { columnLabel, rowLabel, turnAtColumn } from "./paint";
-
-export interface Marks {
-  cell: Cell | null;
-  /** The row or column whose label is under the pointer. */
-  row: number | null;
-  column: number | null;
-  /** Opposite corners of the range that is marked with Shift and the arrows. */
-  range: readonly [Cell, Cell] | null;
-  keyboard: boolean;
-}
-
-export function noMarks(): Marks {
-  return { cell: null, row: null, column: null, range: null, keyboard: false };
-}
 
 export function paintOverlay(
   ctx: CanvasRenderingContext2D,
@@ -26,8 +14,10 @@ export function paintOverlay(
   marks: Marks,
   empty: readonly number[],
   pinned: Cell | null,
+  knockOuts: KnockOutMarks,
 ): void {
   ctx.clearRect(0, 0, g.width, g.height);
+  paintKnockOuts(ctx, g, colors, { ...knockOuts, preview: [] });
   const rows = marks.cell ? [marks.cell[0]] : marks.row === null ? [] : [marks.row];
   const columns = marks.cell ? [marks.cell[1]] : marks.column === null ? [] : [marks.column];
   const [w, h] = [g.nK * g.cell, g.nQ * g.cell];
@@ -63,6 +53,7 @@ export function paintOverlay(
   }
   if (pinned)
     ring(ctx, colors, g.left + pinned[1] * g.cell, g.top + pinned[0] * g.cell, g.cell, g.cell);
+  paintKnockOuts(ctx, g, colors, { ...knockOuts, out: [] });
   ctx.font = `600 ${g.font}px ${colors.font}`;
   for (const q of rows) paintBoldRowLabel(ctx, g, colors, q);
   for (const k of columns) paintBoldColumnLabel(ctx, g, colors, k);

@@ -11,11 +11,19 @@ import { createFollow } from "../../ui/follow";
 import { cellsOf } from "./cells";
 import type { Geometry } from "./geometry";
 import { createImage } from "./image";
+import { knockOutMarks } from "./knock-outs";
 import { lightChanges } from "./light";
-import { type Marks, paintOverlay } from "./overlay";
+import type { Marks } from "./marks";
+import { paintOverlay } from "./overlay";
 import { paintMap } from "./paint";
 import type { Surface } from "./surface";
 import { createTable } from "./table";
+
+/** Set the classes by which the stylesheet gives a map of many tokens the room of the inspector. */
+function updateClasses(column: HTMLElement, { nK }: Store) {
+  column.classList.toggle("aw-many", nK > 12);
+  column.classList.toggle("aw-crowd", nK > 30);
+}
 
 export function createPicture(
   parent: HTMLElement,
@@ -39,12 +47,6 @@ export function createPicture(
   /** The edit whose differences were painted, and the rows that it may have changed; null for all rows. */
   let editOfDifferences = -1;
   let differing: Rows = null;
-
-  /** Set the classes by which the stylesheet gives a map of many tokens the room of the inspector. */
-  function updateClasses() {
-    parent.classList.toggle("aw-many", store.nK > 12);
-    parent.classList.toggle("aw-crowd", store.nK > 30);
-  }
 
   /** An edit changes the differences in its rows, and in the rows of the edit before it. */
   function noteDifferences() {
@@ -87,7 +89,11 @@ export function createPicture(
       paint(colors) {
         const g = geometry as Geometry;
         if (dirty) paintDirty(g, colors);
-        if (!areMarksPainted) paintOverlay(overContext, g, colors, marks, emptyRows, pinned());
+        if (!areMarksPainted) {
+          const out = knockOutMarks(store, marks);
+          paintOverlay(overContext, g, colors, marks, emptyRows, pinned(), out);
+          map.dataset.knockedOut = String(out.out.length);
+        }
         areMarksPainted = true;
         flasher.painted(colors.accent);
       },
@@ -99,7 +105,7 @@ export function createPicture(
   );
   const light = (color: string) => (geometry ? lightChanges(store, map, geometry, color) : 0);
   const flasher = createFlasher(store, light, view.request, env);
-  updateClasses();
+  updateClasses(parent, store);
 
   return {
     get geometry() {
@@ -111,10 +117,12 @@ export function createPicture(
       if (names.has("quantity")) flasher.skip();
       if (all) {
         // The shape or the tokens may have changed.
-        updateClasses();
+        updateClasses(parent, store);
         view.relayout();
       } else if (
-        ["cmap", "color_scale", "quantity", "difference"].some((name) => names.has(name))
+        ["cmap", "color_scale", "quantity", "difference", "run-difference"].some((name) =>
+          names.has(name),
+        )
       ) {
         dirty = "all";
       } else if (rows.size && dirty !== "all") {
@@ -125,7 +133,7 @@ export function createPicture(
     /** Paint the marks in the next frame, if they have changed. */
     mark() {
       const { cell } = marks;
-      const key = JSON.stringify([marks, pinned()]);
+      const key = JSON.stringify([marks, pinned(), knockOutMarks(store, marks)]);
       if (key !== markKey) {
         markKey = key;
         areMarksPainted = false;

@@ -3,7 +3,8 @@
  * or column. Alt-click, right-click and a finger that rests pin a cell and mask nothing.
  */
 
-import { labelEdit } from "../../card/label";
+import { createStroke, isKnockedOut, isVoid, readEffectAt } from "../../card/edits";
+import { actOnLabel } from "../../card/label";
 import type { Store } from "../../state/store";
 import type { Cell, Label } from "../../ui/focus";
 import type { Scope } from "../../ui/scope";
@@ -27,34 +28,6 @@ const labelOf = (target: Hit): Label | null => {
   if (target?.kind === "row") return { side: "query", index: target.query };
   return target?.kind === "column" ? { side: "key", index: target.key } : null;
 };
-
-/** The cells that a pointer paints from press to lift: all become as the first cell becomes. */
-function createStroke(store: Store) {
-  let current: { id: number; masked: boolean; last: Cell } | null = null;
-  const paint = (cells: readonly Cell[]) => {
-    if (!current) return;
-    const list = cells.map(([q, k]) => q * store.nK + k);
-    store.paint(list, current.masked, current.id);
-  };
-  return {
-    get last(): Cell | null {
-      return current?.last ?? null;
-    },
-    begin(cell: Cell) {
-      const masked = !store.mask[cell[0] * store.nK + cell[1]];
-      current = { id: store.stroke(), masked, last: cell };
-      paint([cell]);
-    },
-    extend(next: Cell) {
-      if (!current || (next[0] === current.last[0] && next[1] === current.last[1])) return;
-      paint([...line(current.last as [number, number], next as [number, number])]);
-      current.last = next;
-    },
-    end() {
-      current = null;
-    },
-  };
-}
 
 export function listenToPointer(
   surface: HTMLElement,
@@ -85,14 +58,10 @@ export function listenToPointer(
   /** Mask or free a row, a column, or a cell and the cells that the pointer moves over until it is lifted. */
   function press(target: NonNullable<Hit>, pointer: number | null) {
     const label = labelOf(target);
-    if (label) {
-      const edit = labelEdit(store, label);
-      store.paint(edit.cells, !edit.free, store.stroke());
-    }
+    if (label) actOnLabel(store, label);
     if (target.kind !== "cell") return;
     const cell: Cell = [target.query, target.key];
-    const flat = target.query * store.nK + target.key;
-    if (store.locked?.[flat]) {
+    if (isVoid(store, cell)) {
       actions.select(cell);
       actions.locked(cell);
       return;
@@ -127,7 +96,8 @@ export function listenToPointer(
     if (!g) return;
     if (stroke.last) {
       for (const sample of event.getCoalescedEvents?.() ?? [event]) {
-        stroke.extend(nearest(g, ...at(sample)));
+        const [next, last] = [nearest(g, ...at(sample)), stroke.last as [number, number]];
+        if (next[0] !== last[0] || next[1] !== last[1]) stroke.extend(line(last, next));
       }
       actions.hover(stroke.last);
       return;
@@ -141,7 +111,9 @@ export function listenToPointer(
   const end = () => {
     const { last } = stroke;
     stroke.end();
-    if (last) actions.select(last);
+    if (!last) return;
+    actions.select(last);
+    if (isKnockedOut(store, last)) readEffectAt(store, last);
   };
   listen(surface, "pointerup", end);
   listen(surface, "pointercancel", end);

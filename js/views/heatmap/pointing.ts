@@ -3,7 +3,7 @@ import { labelWords } from "../../card/label";
 import { describe } from "../../explain/cell";
 import type { Store } from "../../state/store";
 import type { Cell, Focus } from "../../ui/focus";
-import type { Marks } from "./overlay";
+import type { Marks } from "./marks";
 import type { PointerActions } from "./pointer";
 import type { Surface } from "./surface";
 
@@ -25,6 +25,7 @@ export function createPointing(
   return {
     hover(cell) {
       marks.cell = cell;
+      marks.pointed = true;
       marks.row = marks.column = null;
       focus.point(null);
       focus.set(cell);
@@ -33,6 +34,7 @@ export function createPointing(
     },
     point(label) {
       marks.cell = null;
+      marks.pointed = true;
       marks.row = label.side === "query" ? label.index : null;
       marks.column = label.side === "key" ? label.index : null;
       focus.point(label);
@@ -41,6 +43,7 @@ export function createPointing(
     },
     /** The mark stays on the last cell, because the panel still explains the cell. */
     leave() {
+      marks.pointed = false;
       focus.point(null);
       const { last } = focus;
       if (!last || last[0] >= store.nQ || last[1] >= store.nK) {

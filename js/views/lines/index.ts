@@ -142,7 +142,8 @@ function createLines(parent: HTMLElement, store: Store, env: Env): void {
   store.subscribe((change) => {
     if (change.names.has("tokens")) looking.forget();
     const names = ["stack", "layer", "layers", "tokens", "key_tokens"];
-    if (change.all || names.some((name) => change.names.has(name))) void source.load();
+    const isOther = change.all || names.some((name) => change.names.has(name));
+    if (isOther || store.isOtherRun(change.names)) void source.load();
     else if (change.rows.size || change.names.has("shown")) renew();
     else if (change.names.has("heads_on")) show();
   }, env.signal);

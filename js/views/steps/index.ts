@@ -1,4 +1,5 @@
 /** All steps from X to the output as matrices; the user can change the numbers of X, the projections, Q, K and V. */
+import { isVoid, toggleCells } from "../../card/edits";
 import { createHeads } from "../../card/heads";
 import type { Env, View } from "../../card/view";
 import { createCanvasView } from "../../draw/canvas-view";
@@ -87,12 +88,11 @@ function createSteps(parent: HTMLElement, store: Store, env: Env): void {
   function click(name: MatrixName, [row, col]: Place, event: PointerEvent | null) {
     chart.matrix(name).grid.focus({ preventScroll: true });
     if (isMap(name)) {
-      const cell = row * store.nK + col;
       // A finger cannot hover: the first tap explains a cell, the second tap masks the cell.
       const { pinned } = explained;
       const isExplained = pinned.name === name && pinned.row === row && pinned.col === col;
       const masks = event?.pointerType !== "touch" || isExplained;
-      if (masks && !store.locked?.[cell]) store.paint([cell], !store.mask[cell], store.stroke());
+      if (masks && !isVoid(store, [row, col])) toggleCells(store, [[row, col]], [row, col]);
       store.set("selection", [row, col]);
       env.focus.set([row, col]);
     }

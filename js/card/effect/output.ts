@@ -1,0 +1,118 @@
+/** The output of the model before and after: the most probable tokens or classes, the vectors of the tokens, or the outputs. */
+import { fixed, number, signed, two, weight } from "../../explain/numbers";
+import { visible } from "../../explain/tokens";
+import { largest } from "../../maths/extent";
+import type { Store } from "../../state/store";
+import { fill, h } from "../../ui/dom";
+import type { DistributionEffect, Effect, VectorsEffect } from "../../wire/schema";
+import type { Env } from "../view";
+import { createStrip } from "./strip";
+
+const LISTED = 10;
+
+export function createOutput(store: Store, env: Env) {
+  const strip = createStrip(store, env);
+  const caption = h("p", { class: "aw-where" });
+  const table = h("div", { class: "aw-run-rows", role: "table" });
+  const element = h("div", { class: "aw-run-output" }, strip.element, caption, table);
+  return {
+    element,
+    update(effect: Effect | null) {
+      strip.update(effect);
+      if (!effect) return;
+      element.dataset.kind = effect.kind;
+      const { caption: words, columns, rows } = tableOf(effect, strip.tokens);
+      fill(caption, words, () => [words]);
+      table.setAttribute("aria-label", words);
+      fill(table, JSON.stringify([columns, rows]), () => [
+        line(
+          columns.map((name) =>
+            h("span", name ? { role: "columnheader" } : { "aria-hidden": "true" }, name),
+          ),
+        ),
+        ...rows.map(({ name, bars, cells }) =>
+          line([
+            h("bdi", { class: "aw-run-name", role: "rowheader", title: name }, name),
+            h("span", { class: "aw-run-bars", "aria-hidden": "true" }, ...bars.map(bar)),
+            ...cells.map((cell) => h("span", { role: "cell" }, cell)),
+          ]),
+        ),
+      ]);
+    },
+  };
+}
+
+interface Row {
+  name: string;
+  /** The shares of the widest bar, before and after; one where there is no before. */
+  bars: number[];
+  cells: string[];
+}
+
+const line = (cells: HTMLElement[]) => h("div", { class: "aw-run-row", role: "row" }, ...cells);
+
+function bar(share: number, i: number, all: readonly number[]): HTMLElement {
+  const element = h("i", { "data-run": i < all.length - 1 ? "before" : "after" });
+  element.style.width = `${(100 * share).toFixed(2)}%`;
+  return element;
+}
+
+function tableOf(effect: Effect, tokens: readonly string[]) {
+  if (effect.kind === "vectors") return vectorsTable(effect, tokens);
+  if (effect.kind === "outputs") {
+    const most = largest(effect.rows.map(({ change }) => change ?? 0)) || 1;
+    const rows: Row[] = effect.rows.map(({ name, change }) => ({
+      ...{ name, bars: [(change ?? 0) / most], cells: [numberOr(change)] },
+    }));
+    return {
+      caption: "The largest change of each output.",
+      columns: ["output", "", "change"],
+      rows,
+    };
+  }
+  return distributionTable(effect);
+}
+
+const numberOr = (value: number | null) => (value === null ? "–" : number(value));
+
+function distributionTable({ what, position, token, rows, kl }: DistributionEffect) {
+  const place = position === null ? "" : ` at “${visible(token)}” (position ${position})`;
+  const change = (pair: readonly (number | null)[], format: (by: number) => string) =>
+    pair[0] === null || pair[1] === null ? "–" : signed(pair[1] - pair[0], format);
+  const listed = rows.map(
+    ({ token: name, p, logit }): Row => ({
+      name: visible(name),
+      bars: p.map((value) => value ?? 0),
+      cells: [
+        ...p.map((value) => (value === null ? "–" : weight(value))),
+        change(p, (by) => fixed(by, 3)),
+        change(logit, two),
+      ],
+    }),
+  );
+  const caption = `${what[0].toUpperCase()}${what.slice(1)}${place}: KL(before‖after) ${numberOr(kl)} nats.`;
+  const name = what.startsWith("class") ? "class" : "token";
+  return { caption, columns: [name, "", "p before", "p after", "Δp", "Δlogit"], rows: listed };
+}
+
+function vectorsTable(
+  { tokens: { cosine, norm }, pooled }: VectorsEffect,
+  tokens: readonly string[],
+) {
+  const order = cosine
+    .map((value, i) => ({ value: value ?? -1, i }))
+    .sort((a, b) => b.value - a.value)
+    .slice(0, LISTED);
+  const most = largest(cosine.map((value) => value ?? 0)) || 1;
+  const rows = order.map(
+    ({ i }): Row => ({
+      name: tokens[i] === undefined ? `token ${i}` : visible(tokens[i]),
+      bars: [Math.max(0, (cosine[i] ?? 0) / most)],
+      cells: [numberOr(cosine[i]), numberOr(norm[i])],
+    }),
+  );
+  const caption = pooled
+    ? `Pooled vector (${pooled.over}): 1 − cosine ${numberOr(pooled.cosine)}, ‖change‖ ÷ ‖before‖ ${numberOr(pooled.norm)}.`
+    : "The vector of each token.";
+  return { caption, columns: ["token", "", "1 − cosine", "‖change‖"], rows };
+}
