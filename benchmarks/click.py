@@ -62,10 +62,8 @@ PROBE = """() => {
   }).observe(map, { attributeFilter: ['data-painted'] });
   new MutationObserver(() => {
     const probe = window.probe;
-    if (probe && !probe.answered && root.dataset.pending === '0') {
-      probe.answered = performance.now() - probe.start;
-    }
-  }).observe(root, { attributeFilter: ['data-pending'] });
+    if (probe && !probe.answered) probe.answered = performance.now() - probe.start;
+  }).observe(root, { attributeFilter: ['data-revision'] });
 }"""
 
 CHECK = """

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from architectures import ARCHITECTURES
-from models import ENCODERS, FAMILIES, tokenizer
+from models import DECODERS, ENCODERS, FAMILIES, tokenizer
 
 import attnwidget
 from attnwidget import AttentionWidget, KnockOut
@@ -492,3 +492,24 @@ def test_a_run_that_is_refused_by_the_state_changes_nothing():
         with pytest.raises(RefusedError):
             w.checkpoint = 3
     assert w.store.now is state
+
+
+def test_a_run_on_another_text_has_the_knock_outs_of_its_tokens():
+    model, words_of = DECODERS["gpt2"](), tokenizer()
+    w = AttentionWidget.from_model(model, words_of, "the cat sat on the mat", layer=1)
+    w.knockouts = [{"layer": 1, "query": 4, "key": 1}, {"layer": 0, "key": 2}, {"layer": 2}]
+    before = w.attention.copy()
+    w.run("a cat saw the dog and the mat")
+    # The second "the" is at 6 now, and there is no "sat".
+    wanted = [{"layer": 1, "query": 6, "key": 1}, {"layer": 2}]
+    assert [edit.as_code() for edit in w.knockouts] == [repr(edit) for edit in wanted]
+    assert "Knock-outs without a place in this text were dropped: key 2 ('sat')." in w.notice
+    assert w.run_state.state == "done"
+    other = AttentionWidget.from_model(
+        model, words_of, "a cat saw the dog and the mat", layer=1, knockouts=wanted
+    )
+    np.testing.assert_array_equal(w.attention, other.attention)
+    assert w.effect.kl == other.effect.kl
+    w.undo()
+    np.testing.assert_array_equal(w.attention, before)
+    assert len(w.knockouts) == 3

@@ -128,7 +128,7 @@ def custom(content):
 # Strategies. The names of traits, commands, questions and fields are read from the code, so that a
 # new name is tried as soon as it is there.
 
-KINDS = ("set", *wire_commands.ON_A_MAP)
+KINDS = ("set", *wire_commands.ON_A_MODEL, *wire_commands.ON_A_MAP)
 FIELDS = set(re.findall(r'sent(?:\.get\(|\[)"(\w+)"', inspect.getsource(wire_commands))) | {"seq"}
 ASKED = set(re.findall(r'question(?:\.get\(|\[)"(\w+)"', inspect.getsource(messages)))
 CHOICES = [
@@ -164,11 +164,23 @@ packed = st.fixed_dictionaries(
 runs = st.lists(st.sampled_from([0, 1, 2, 5, 11, 12, 2**62, 2**63 - 1, -1]), max_size=8)
 runs |= st.just([0, 12] * 1000)
 shapes = st.sampled_from([[3, 4], [3, 3], [6, 6], [3, 5], [5, 3], [2**40, 2**40]])
+records = st.lists(
+    st.fixed_dictionaries(
+        {},
+        optional={
+            **dict.fromkeys(["layer", "head", "query", "key"], st.integers(-1, 3) | junk),
+            "kind": st.sampled_from(["remove", "zero", "mean", "first", "mute"]),
+            "stack": st.sampled_from(["self", "cross", None]),
+        },
+    ),
+    max_size=3,
+)
 SENSIBLE = {
     "shape": shapes, "array_shape": shapes, "on": runs, "off": runs, "do": st.sampled_from(KINDS),
     "name": st.sampled_from(NAMES), "seq": st.integers(1, 9), "stroke": st.integers(0, 3),
     "at": st.lists(st.integers(-1, 6), min_size=2, max_size=2),
     "shown": st.sampled_from([[0, 0, "self"], [1, 2, "given"], [0]]),
+    "add": records, "remove": records,
 }  # fmt: skip
 
 
@@ -445,7 +457,7 @@ def test_a_name_of_a_question_that_is_too_long_is_not_sent_back(receiver):
     receiver.take(custom({"type": "pie", "id": "x" * 1000}))
     ((sent, _),) = receiver.widget.comm.sent
     assert sent["content"] == {
-        "id": None, "error": "type: got 'pie', want one of bertviz, figure, grid, lines",
+        "id": None, "error": "type: got 'pie', want one of bertviz, figure, grid, lines, map",
     }  # fmt: skip
 
 

@@ -54,6 +54,11 @@ m = AttentionWidget.from_model(
 assert m.generation.state == "done", m.generation
 assert m.attention.shape[0] > 2
 m.layer = 1
+m = AttentionWidget.from_model(DECODERS["gpt2"](), tokenizer(), "the cat sat", knockouts=[{}])
+knock = {"seq": 1, "do": "knock_out", "add": [{"layer": 1}], "remove": [{}], "stroke": 1}
+update = {"method": "update", "state": {"_commands": {"client": "p", "commands": [knock]}}}
+m._handle_msg({"content": {"data": update}, "buffers": []})
+assert m.run_state.state == "done" and m.knockouts[0].layer == 1, m.run_state
 print("done")
 """
 

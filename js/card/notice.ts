@@ -22,12 +22,14 @@ export function createNotice(parent: HTMLElement, store: Store, env: Env): void 
     element.hidden = notice === "";
     const isWrong = store.get("layers").some((layer) => layer.proved === false);
     words.classList.toggle("aw-warning", isWrong);
-    measure();
   };
   env.listen(whole, "beforetoggle", () => text(whole, words.textContent));
   env.onResize([words], measure);
   store.subscribe(({ names }) => {
-    if (names.has("notice") || names.has("layers")) update();
+    if (!names.has("notice") && !names.has("layers")) return;
+    update();
+    measure();
   }, env.signal);
+  // The observer of the size measures first: a card that is not laid out yet would be laid out twice.
   update();
 }

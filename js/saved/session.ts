@@ -74,11 +74,8 @@ export type Session = ReturnType<typeof createSession>;
 export function createSession(file: SavedFile, read: ReadArray) {
   const heads = createHeads(file, read);
   const { traits } = file;
-  let place: Place = {
-    stack: traits.stack as string,
-    layer: traits.layer as number,
-    head: traits.head as number,
-  };
+  const { stack, layer, head: shown } = traits as unknown as Traits;
+  let place: Place = { stack, layer, head: shown };
   let work: Work = { masks: readMasks(file, read), edits: new Map() };
   const history = createHistory();
   let mistake = traits.mistake as string | null;
@@ -166,6 +163,7 @@ export function createSession(file: SavedFile, read: ReadArray) {
         setInput(command, by);
         return;
       }
+      if (!("shape" in command)) throw new RangeError(`${command.do}: it needs Python; ${WITHOUT}`);
       const { nQ, nK } = head();
       if (command.shape[0] !== nQ || command.shape[1] !== nK) return;
       if (command.do === "paint") record(painted(work, place, head(), command), by);

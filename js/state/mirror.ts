@@ -22,6 +22,7 @@ const VALUES = [
   "quantity", "mistake", "report", "selection", "heads_on", "grid_order", "grid_statistic", "title", "subtitle", "notice", "error", "shown", "stack", "softcap", "bertviz_views",
   "derived_layers", "special", "sentence_b_start", "merge", "hide_special",
   "revision", "history", "generation", "input_text", "checkpoint", "checkpoints",
+  "knockouts", "effect", "run_state", "shown_run", "effect_position", "runs",
 ] as const; // biome-ignore format: a table
 /** The traits that a page shows. */
 export type Confirmed = ArrayName | (typeof VALUES)[number];

@@ -146,6 +146,7 @@ export function createReduce(mirror: Mirror) {
     if (command.do === "set") {
       return isFactor(command) ? { ...state, [command.name]: command.value } : state;
     }
+    if (!("shape" in command)) return state; // only Python runs the model
     const [n, width] = command.shape;
     if (n !== nQ() || width !== nK()) return state;
     switch (command.do) {

@@ -83,7 +83,7 @@ export function createReplay(mirror: Mirror, marks: Marks, outlet: Outlet) {
       // What undo takes back is what others did, or is not known because a command was refused.
       if (isTaken && !isOwn && (isNews || refused[client])) history.reset();
     }
-    sync.drop(({ command }) => command.do !== "set" && !isOnMap(command));
+    sync.drop(({ command }) => "shape" in command && !isOnMap(command));
   }
   /** A command on a map of another shape is about nothing that is there. */
   const isOnMap = ({ shape: [n, width] }: { shape: [number, number] }) =>

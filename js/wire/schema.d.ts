@@ -21,7 +21,7 @@ export interface LayerInfo {
 export type Runs = number[];
 
 /** What a page asks of Python. A command that is done twice does what it does once. */
-export type Command = Paint | SetNumber | SetInput | Travel | Reset;
+export type Command = Paint | SetNumber | SetInput | Travel | Reset | KnockOut | StopRun;
 
 interface OnMap {
   /** The shape of the map that it was made on: on a map of another shape it changes nothing. */
@@ -70,6 +70,105 @@ export interface Travel extends OnMap {
 /** Take back every number that was set by hand. */
 export interface Reset extends OnMap {
   do: "reset";
+}
+
+/** A part of a model's attention that is taken out; null stands for all. */
+export interface KnockOutRecord {
+  /** "self", "encoder", "decoder", "cross", "vision" or "audio". */
+  stack: string | null;
+  layer: number | null;
+  head: number | null;
+  query: number | null;
+  key: number | null;
+  kind: "remove" | "zero" | "mean" | "first";
+}
+
+/** Take more of the model's attention out, or less: first `remove`, then `add`. */
+export interface KnockOut {
+  do: "knock_out";
+  /** Knock-outs of one stroke undo together. */
+  stroke: number;
+  add: KnockOutRecord[];
+  remove: KnockOutRecord[];
+}
+
+/** Stop the run of the model. */
+export interface StopRun {
+  do: "stop_run";
+}
+
+/** Whether the model runs with knock-outs. */
+export interface RunState {
+  state: "idle" | "running" | "done" | "stopped" | "failed" | "unable";
+  /** What ran, or why there is no result. */
+  words: string;
+  seconds: number | null;
+  /** Whether the layers before the first edit were not computed again. */
+  partial: boolean;
+}
+
+/** The maps that knock-outs can change: those of `layer` and later layers, in rows from `query` on. */
+export interface Reach {
+  stack: string;
+  layer: number;
+  /** null for every row. */
+  query: number | null;
+}
+
+/** A token or a class: its logit and its probability before and after. */
+export interface EffectRow {
+  token: string;
+  id: number;
+  logit: [number | null, number | null];
+  p: [number | null, number | null];
+}
+
+interface AnyEffect {
+  /** What is read: "next token", "masked token", "class", ... */
+  what: string;
+  /** The effect in one number. */
+  number: number | null;
+  unit: string;
+  reach: Reach[];
+}
+
+/** A distribution over tokens or classes, before and after. */
+export interface DistributionEffect extends AnyEffect {
+  kind: "tokens" | "classes";
+  /** KL(before‖after) in nats. */
+  kl: number | null;
+  rows: EffectRow[];
+  /** Where the distribution is read; null where there is one for the whole text. */
+  position: number | null;
+  token: string;
+  positions: number;
+  /** -log p of each token in nats; null for a token that is not predicted. */
+  loss: { before: (number | null)[]; after: (number | null)[] } | null;
+}
+
+/** The vectors of an encoder: 1 - cosine, and the size of the change by the size before. */
+export interface VectorsEffect extends AnyEffect {
+  kind: "vectors";
+  tokens: { cosine: (number | null)[]; norm: (number | null)[] };
+  pooled: { cosine: number | null; norm: number | null; over: string };
+}
+
+/** The largest change of each output. */
+export interface OutputsEffect extends AnyEffect {
+  kind: "outputs";
+  rows: { name: string; change: number | null }[];
+}
+
+export type Effect = DistributionEffect | VectorsEffect | OutputsEffect;
+
+/** A run that was done. */
+export interface RunRecord {
+  name: string;
+  knockouts: KnockOutRecord[];
+  number: number | null;
+  unit: string;
+  seconds: number;
+  partial: boolean;
 }
 
 export type Setting =
@@ -241,6 +340,17 @@ export interface Traits {
   history: [number, number];
   /** The generated text; null where no text was generated. */
   generation: Generation | null;
+  /** What is taken out of the model. */
+  knockouts: KnockOutRecord[];
+  /** What the knock-outs change in the model's output; null without a finished run. */
+  effect: Effect | null;
+  /** Whether the model runs; null where there is no model that can run again. */
+  run_state: RunState | null;
+  /** Which run the maps are of. */
+  shown_run: "before" | "after";
+  /** Where the effect is read; null for the default. */
+  effect_position: number | null;
+  runs: RunRecord[];
   /** The text, or the pair of texts, that the model has read; "" for other inputs; null without a model of text. */
   input_text: string | [string, string] | null;
   /** The step of a training that is on screen, null outside of a training. */

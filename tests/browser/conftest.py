@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -55,7 +56,9 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
 
     def server() -> Server:
         if not servers:
-            servers.append(Server(tmp_path_factory.mktemp("jupyter") / "home"))
+            home = tmp_path_factory.mktemp("jupyter") / "home"
+            # Elsewhere, a process that has imported torch cannot be forked safely.
+            servers.append(Server(home, fork=sys.platform == "linux"))
         return servers[0]
 
     try:

@@ -226,7 +226,10 @@ def open_marimo(desk: Desk, mode: str, kind: type[Frontend], home: Path) -> Iter
     try:
         page, watch = blank_page(desk)
         _await(page, f"http://127.0.0.1:{port}", process)
-        yield kind(page, watch, home / "lesson.py")
+        frontend = kind(page, watch, home / "lesson.py")
+        # marimo starts a kernel and runs the lesson after the page is there, as JupyterLab does.
+        frontend.widget(timeout=60_000)
+        yield frontend
     finally:
         process.terminate()
         process.wait(10)

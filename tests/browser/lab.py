@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import nbformat
@@ -68,53 +68,67 @@ class Seat:
     context: BrowserContext
     page: Page
     watch: Watch
+    #: Whether it goes with its notebook.
+    once: bool = False
+    #: The notebooks that were open in it.
+    seen: set[Path] = field(default_factory=set)
+
+    def becomes(self, look: Look) -> bool:
+        """Return whether a new size of the window gives the page this look."""
+        return replace(self.look, viewport=look.viewport) == look
 
 
 class Desk:
     """A browser, the server, and the pages that stand loaded between tests.
 
     Loading JupyterLab takes seconds and a notebook in it a fraction of one, so a page that did
-    nothing wrong is kept for the next notebook that wants the same look.
+    nothing wrong is kept for the next notebooks.
     """
+
+    # A module's notebook, a test's notebook beside it, and the same notebook opened again.
+    KEPT = 3
 
     def __init__(self, browser: Browser, server: Callable[[], Server]) -> None:
         self._browser = browser
         self._server = server
-        self._idle: dict[Look, Seat] = {}
+        self._idle: list[Seat] = []
 
     @property
     def server(self) -> Server:
         """The JupyterLab server, started when first asked for."""
         return self._server()
 
-    def take(self, look: Look, *, fresh: bool) -> Seat:
-        """Hand out a page with JupyterLab loaded, never one used before if `fresh`.
+    def take(self, look: Look, path: Path, *, fresh: bool) -> Seat:
+        """Hand out a page with JupyterLab loaded in which this notebook was never open.
 
-        A page that was used before has the size and the media that `look` names, because a test
-        may have changed both.
+        With `fresh`, no notebook was ever open in it, and none will be after this one: JupyterLab
+        may have been loaded with settings of the test.
         """
-        seat = None if fresh else self._idle.pop(look, None)
-        if seat is None:
-            seat = self._load(look)
+        if fresh:
+            return replace(self._load(look), once=True)
+        fitting = [seat for seat in self._idle if seat.becomes(look) and path not in seat.seen]
+        if fitting:
+            self._idle.remove(fitting[-1])
+            seat = replace(fitting[-1], look=look)
+            _dress(seat)
         else:
-            width, height = look.viewport
-            seat.page.set_viewport_size({"width": width, "height": height})
-            seat.page.emulate_media(
-                color_scheme="null", forced_colors="null", reduced_motion="null"
-            )
+            seat = self._load(look)
+        seat.seen.add(path)
         return seat
 
     def give(self, seat: Seat, *, sound: bool) -> None:
         """Take a page back, to keep it if it is sound."""
         seat.watch.console.clear()
-        if sound and seat.look not in self._idle:
-            self._idle[seat.look] = seat
+        if sound and not seat.once:
+            self._idle.append(seat)
         else:
             seat.context.close()
+        if len(self._idle) > self.KEPT:
+            self._idle.pop(0).context.close()
 
     def close(self) -> None:
         """Close the pages that are kept."""
-        for seat in self._idle.values():
+        for seat in self._idle:
             seat.context.close()
         self._idle.clear()
 
@@ -156,16 +170,18 @@ class Lab:
         name: str | None = None,
         run: bool = True,
         fresh: bool = False,
+        kernel: str = "python3",
         **look: Any,
     ) -> Notebook:
         """Write a notebook of these code cells, open it, and run it all unless told not to.
 
         `look` takes theme ("light", "dark"), viewport (CSS pixels), dpr and touch.
-        `fresh` loads a page anew.
+        `fresh` loads a page anew. `kernel` may be "plain": a new Python instead of a fork of one
+        that has imported what kernels import.
         """
         book = nbformat.v4.new_notebook(
             cells=[nbformat.v4.new_code_cell(source) for source in cells],
-            metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}},
+            metadata={"kernelspec": {"name": kernel, "display_name": kernel}},
         )
         path = self._desk.server.root / f"{name or secrets.token_hex(4)}.ipynb"
         nbformat.write(book, path)
@@ -181,7 +197,7 @@ class Lab:
 
         With `start`, a new kernel answers before the notebook is opened.
         """
-        seat = self._desk.take(Look(**look), fresh=fresh)
+        seat = self._desk.take(Look(**look), path, fresh=fresh)
         notebook = Notebook(seat.page, seat.watch, path)
         self._open.append((seat, notebook))
         if start:
@@ -192,7 +208,7 @@ class Lab:
         return notebook
 
     def reopen(self, notebook: Notebook, *, kernel: bool) -> Notebook:
-        """Save, close, and open again in a page loaded anew.
+        """Save, close, and open again in a page in which the notebook was never open.
 
         With its kernel, left running, the widgets go on. Without it JupyterLab starts another,
         which knows none of them: they are drawn from the state saved in the notebook. (A notebook
@@ -201,7 +217,7 @@ class Lab:
         """
         notebook.save()
         look = self.leave(notebook, kernel=kernel)
-        return self.open(notebook.path, fresh=True, start=not kernel, **vars(look))
+        return self.open(notebook.path, start=not kernel, **vars(look))
 
     def leave(self, notebook: Notebook, *, kernel: bool) -> Look:
         """Close a notebook in its page, and leave its kernel running or not; return the look."""
@@ -248,6 +264,13 @@ class Lab:
 
     def _watches(self) -> list[Watch]:
         return [seat.watch for seat, _ in self._open] + [watch for _, watch in self._plain]
+
+
+def _dress(seat: Seat) -> None:
+    """Give a page its size and its media again, because an earlier test may have changed both."""
+    width, height = seat.look.viewport
+    seat.page.set_viewport_size({"width": width, "height": height})
+    seat.page.emulate_media(color_scheme="null", forced_colors="null", reduced_motion="null")
 
 
 def _sizes(page: Page) -> str:

@@ -10,10 +10,8 @@ import subprocess
 import sys
 import time
 import urllib.request
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from pathlib import Path
+from typing import Any
 
 SETTINGS: dict[str, dict[str, Any]] = {
     "@jupyterlab/apputils-extension:notification": {
@@ -34,22 +32,37 @@ PAGE_CONFIG = {
     },
 }
 
+# A kernel that no process has been prepared for, beside the forked "python3".
+PLAIN = {
+    "argv": [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
+    "display_name": "Plain",
+    "language": "python",
+    "metadata": {"kernel_provisioner": {"provisioner_name": "local-provisioner"}},
+}
+
 # The server ends with the process that holds the other end of its stdin, however that one dies.
-BOOT = """
-import os, signal, threading
+BOOT = f"""
+import os, signal, sys, threading
+sys.path.append({str(Path(__file__).parent)!r})
 def watch():
     os.read(0, 1)
     os.kill(os.getpid(), signal.SIGTERM)
 threading.Thread(target=watch, daemon=True).start()
+if sys.argv.pop(1) == "fork":
+    from forkedkernels import fork_kernels
+    fork_kernels()
 from jupyterlab.labapp import main
 main()
 """
 
 
 class Server:
-    """A JupyterLab server of its own: free port, fresh home, this interpreter's kernel."""
+    """A JupyterLab server of its own: free port, fresh home, this interpreter's kernels.
 
-    def __init__(self, home: Path, timeout: float = 60) -> None:
+    With `fork`, kernels are forks of a process that has imported what they import.
+    """
+
+    def __init__(self, home: Path, timeout: float = 60, *, fork: bool = False) -> None:
         self.home = home
         self.root = home / "notebooks"
         self.settings = home / "settings"
@@ -60,10 +73,13 @@ class Server:
         config = home / "config" / "labconfig"
         config.mkdir(parents=True)
         (config / "page_config.json").write_text(json.dumps(PAGE_CONFIG))
+        kernel = home / "data" / "kernels" / "plain"
+        kernel.mkdir(parents=True)
+        (kernel / "kernel.json").write_text(json.dumps(PLAIN))
         self._log = home / "server.log"
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-c", BOOT, *self._options()],
+                [sys.executable, "-c", BOOT, "fork" if fork else "start", *self._options()],
                 stdin=subprocess.PIPE, stdout=log, stderr=log,
                 cwd=self.root, env=self._environment(), start_new_session=True,
             )  # fmt: skip

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import offenders
@@ -151,6 +153,73 @@ def test_the_room_of_a_notebook_ends_with_the_notebook(desk):
     assert again.page is page
     assert page.locator("style[data-room]").count() == 0
     second.close()
+
+
+NUMBERS = "import os, random, secrets, numpy\n" + (
+    "print(os.getpid(), random.random(), numpy.random.rand(), secrets.token_hex(4))"
+)
+THREADS = "print([type(each) for each in __import__('threading').enumerate()])"
+TARGETS = "print(sorted(get_ipython().kernel.comm_manager.targets))"
+
+
+def test_a_forked_kernel_is_as_a_kernel_that_is_started(lab):
+    forked, plain = lab.notebook(["1"]), lab.notebook(["1"], kernel="plain")
+    loaded = "print('attnwidget' in sys.modules)"
+    assert forked.run_cell("import sys\n" + loaded) == str(sys.platform == "linux")
+    assert plain.run_cell("import sys\n" + loaded) == "False"
+    for code in (
+        THREADS,
+        TARGETS,
+        "import os, sys; print(os.getcwd(), sys.path, sys.executable, sys.argv[0])",
+        "print(os.getpgid(0) == os.getpid(), sys.stdin.isatty(), __name__)",
+        "import ipywidgets\n" + TARGETS,
+        "import attnwidget.widget.widget, anywidget; print(anywidget.__file__)",
+        "print('anywidget' in sys.modules, 'ipywidgets' in sys.modules)",
+        "from tqdm.auto import tqdm; print(tqdm.__mro__)",
+    ):
+        assert forked.run_cell(code) == plain.run_cell(code), code
+    names = "print(*os.environ)"
+    assert set(plain.run_cell(names).split()) <= set(forked.run_cell(names).split())
+
+
+def test_two_forked_kernels_draw_other_numbers(lab):
+    drawn = [lab.notebook(["1"]).run_cell(NUMBERS).split() for _ in range(2)]
+    assert all(a != b for a, b in zip(*drawn, strict=True))
+
+
+def test_a_forked_kernel_is_interrupted_restarted_and_shut_down(lab):
+    notebook = lab.notebook(["1"])
+    pid = int(notebook.run_cell("import os; print(os.getpid())"))
+    kernel = "jupyterapp.shell.currentWidget.sessionContext.session.kernel"
+    text = notebook.page.evaluate(
+        f"""async () => {{
+          const future = {kernel}.requestExecute({{ code: "import time; time.sleep(60)" }});
+          let error = null;
+          future.onIOPub = ({{ header, content }}) => {{
+            if (header.msg_type === 'execute_input') void {kernel}.interrupt();
+            if (header.msg_type === 'error') error = content.ename;
+          }};
+          await future.done;
+          return error;
+        }}"""
+    )
+    assert text == "KeyboardInterrupt"
+    assert int(notebook.run_cell("print(os.getpid())")) == pid
+    notebook.page.evaluate(f"() => {kernel}.restart()")
+    again = int(notebook.run_cell("import os; print(os.getpid())"))
+    assert again != pid
+    notebook.shutdown_kernel()
+    end = time.monotonic() + 15
+    while _lives(pid) or _lives(again):
+        assert time.monotonic() < end, "the processes of ended kernels live on"
+
+
+def _lives(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def test_offences_in_jupyterlab_are_recorded(lab):

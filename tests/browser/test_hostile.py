@@ -48,6 +48,15 @@ def test_tokens_and_titles_are_text_in_every_view(opened, name):
         harmless(opened.page, card)
 
 
+def test_a_title_without_enough_room_loses_its_end_and_never_its_start(opened):
+    opened.set_room(1000)
+    card = opened.widget(0)
+    title, row = (card.locator(name).bounding_box() for name in (".aw-title", ".aw-titles"))
+    opened.set_room(None)
+    assert title["width"] > 300
+    assert title["x"] >= row["x"]
+
+
 def test_a_comparison_is_text(opened):
     opened.run_cell("c.selection = (2, 3)")
     harmless(opened.page, opened.widget(1))

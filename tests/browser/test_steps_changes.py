@@ -83,6 +83,7 @@ def test_the_difference_to_the_state_before_an_edit(view, opened):
     mask[4, 1] = True
     after = flow(mask=mask)
     delta.click()
+    expect(delta).to_have_attribute("aria-pressed", "true")
     for name in view.names():
         largest = np.abs(after[name] - before[name]).max()
         section = view.root.locator(f'[data-name="{name}"]')
@@ -104,7 +105,13 @@ def test_the_difference_to_the_state_before_an_edit(view, opened):
         colors.append(blue - red)
     assert colors[0] > 40
     assert abs(colors[1]) < 5
+    # The panel keeps the number that the pointer was on, so that its buttons keep their places.
+    place = delta.bounding_box()
+    delta.hover()
+    expect(view.panel).to_have_attribute("data-cell", "attention,4,1")
+    assert delta.bounding_box() == place
     delta.click()
+    expect(delta).to_have_attribute("aria-pressed", "false")
     expect(view.root.locator('[data-name="attention"] .aw-note:visible')).to_have_text(
         "softmax by row"
     )

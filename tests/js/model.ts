@@ -95,6 +95,8 @@ export function traitsOf(): Traits {
       head: 0,
       shown: [0, 0, "cross"],
     },
+    ...{ knockouts: [], effect: null, run_state: null, runs: [] },
+    ...{ shown_run: "after", effect_position: null },
     ...{ view: "heatmap", cmap: "viridis", color_scale: "auto", quantity: "attention" },
     ...{
       mistake: null,

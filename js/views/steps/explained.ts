@@ -15,7 +15,7 @@ import { titleOf } from "./words";
 export function createExplained(root: HTMLElement, store: Store, chart: ChartView, scope: Scope) {
   const panel = createPanel(root, store, scope);
   let entry: Entry = selected();
-  /** The last entry that was clicked, dragged or reached; explained while the pointer is over no entry. */
+  /** The last entry that was clicked, dragged or reached. */
   let pinned: Entry = entry;
   let isKeyboard = false;
   let sources: Source[] = [];
@@ -82,9 +82,11 @@ export function createExplained(root: HTMLElement, store: Store, chart: ChartVie
       return pinned;
     },
     refresh,
+    /** Explain the entry under the pointer, also after the pointer has left it: the way to a button of the panel leads over no entry. */
     hover(hovered: Entry | null) {
       isKeyboard = false;
-      show(hovered ?? pinned);
+      if (hovered) show(hovered);
+      else mark();
     },
     /** Explain an entry, also after the pointer has left it. */
     pin(next: Entry) {

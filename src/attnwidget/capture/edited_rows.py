@@ -118,6 +118,21 @@ class Edits:
         places = {query - self.first_query for query in named if query is not None}
         return sorted(place for place in places if 0 <= place < count)
 
+    def touched(self, rows: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        """Return which queries see a key with an edit, (r,). The others stay exactly as they are.
+
+        `scores` (b, r, n_k) are -inf where a query does not see a key.
+        """
+        import torch
+
+        n_k = scores.shape[-1]
+        touched = torch.zeros(len(rows), dtype=torch.bool, device=rows.device)
+        for kind in {edit.kind for edit in self.knockouts}:
+            cells = self.cells(kind, rows, n_k)
+            if cells is not None:
+                touched |= (cells & (scores > -torch.inf)).any(dim=-1).any(dim=0)
+        return touched
+
     def cells(self, kind: Kind, rows: torch.Tensor, n_k: int) -> torch.Tensor | None:
         """Return which cells of some queries have an edit of a kind, (r, n_k); None for no cell."""
         import torch
@@ -192,8 +207,13 @@ def _edit_texts(
         if len(rows) and any(edit.kind == "mean" for edit in own.knockouts):
             means = _means(partial(scores, texts, head), shape, device, score)
         for block in rows.split(size) if len(rows) else ():
-            weights = _edited(scores(texts, head, block), own, block, score, means)
-            put(texts, head, block, weights)
+            some = scores(texts, head, block)
+            touched = own.touched(block, some)
+            if touched.all():
+                put(texts, head, block, _edited(some, own, block, score, means))
+            elif touched.any():
+                part = block[touched]
+                put(texts, head, part, _edited(some[:, touched], own, part, score, means))
 
 
 def _softmax(scores: torch.Tensor, sink: torch.Tensor | None) -> torch.Tensor:

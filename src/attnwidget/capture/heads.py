@@ -93,6 +93,9 @@ def with_input(inputs: HeadInputs, name: str, value: Any, model: str) -> HeadInp
 
 def head_weights(inputs: HeadInputs, has_sink: bool) -> NDArray[np.float32]:
     """Return the weights (n_q, n_k) of a head, without the column of a sink."""
+    if inputs.weights is not None and inputs.temperature == 1:
+        given: NDArray[np.float32] = inputs.weights
+        return given[:, :-1] if has_sink else given
     s = inputs.scores(np.float32)
     weights = softmax(s, inputs.locked, out=s, temperature=inputs.temperature)
     return (weights[:, :-1] if has_sink else weights).astype(np.float32)

@@ -72,19 +72,30 @@ def editing_places(model: PreTrainedModel, places: Sequence[Place]) -> Iterator[
         yield
 
 
-def resolved(model: PreTrainedModel, knockouts: Sequence[KnockOut]) -> list[Place]:
+def resolved(
+    model: PreTrainedModel,
+    knockouts: Sequence[KnockOut],
+    attention: list[tuple[str, int | None, Any]] | None = None,
+    names: dict[Any, str] | None = None,
+) -> list[Place]:
     """Return the attention modules that `knockouts` change, each with its knock-outs.
+
+    `attention` are the model's `attention_modules`, and `names` the names of all modules, if they
+    are known.
 
     Raises
     ------
     ValueError
         If the model has no such stack, layer or head, or the attention of a layer cannot be edited.
     """
-    return resolved_for_copies(model, [knockouts])
+    return resolved_for_copies(model, [knockouts], attention, names)
 
 
 def resolved_for_copies(
-    model: PreTrainedModel, copies: Sequence[Sequence[KnockOut]]
+    model: PreTrainedModel,
+    copies: Sequence[Sequence[KnockOut]],
+    attention: list[tuple[str, int | None, Any]] | None = None,
+    names: dict[Any, str] | None = None,
 ) -> list[Place]:
     """Return the attention modules with the knock-outs of each copy of the text in a batch.
 
@@ -93,7 +104,8 @@ def resolved_for_copies(
     ValueError
         As `resolved`.
     """
-    modules, names = attention_modules(model), modules_by_name(model)
+    modules = attention_modules(model) if attention is None else attention
+    names = modules_by_name(model) if names is None else names
     places: dict[Any, Place] = {}
     for copy, i, edit in ((c, i, e) for c, edits in enumerate(copies) for i, e in enumerate(edits)):
         name = f"knockouts[{i}]"

@@ -43,8 +43,12 @@ class _Loan:
 
 
 @contextmanager
-def borrowed(model: PreTrainedModel) -> Iterator[dict[Any, str]]:
+def borrowed(
+    model: PreTrainedModel, names: dict[Any, str] | None = None
+) -> Iterator[dict[Any, str]]:
     """Lend `model` to this thread in evaluation mode, and yield the names of its modules.
+
+    `names` are these names, if they are known.
 
     Only a single thread can borrow a model at a time. Lock order: a model's lock, then a widget's
     lock. A thread that holds a widget's lock must not run a model (deadlock).
@@ -57,7 +61,7 @@ def borrowed(model: PreTrainedModel) -> Iterator[dict[Any, str]]:
     with _gate:
         lock = _locks.setdefault(model, threading.RLock())
     with lock, ExitStack() as contexts:
-        modules = modules_by_name(model)
+        modules = modules_by_name(model) if names is None else names
         training = [module for module in modules if module.training]
         _refuse_scripted(model, training)
         loan = _Loan(frozenset(map(id, modules)), _implementations(model, modules))

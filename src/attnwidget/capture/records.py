@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
 
+    from attnwidget.sources.knockouts import KnockOut
+
 # An additive mask hides a cell if its number is at most this; models use the lowest float or -inf.
 _HIDES = -1e4
 # No real score is this low, so a row of only such scores is masked as a whole.
@@ -43,7 +45,7 @@ class Call:
 
     `proved` is the result of a comparison of weights · V with the attention's output for a few
     rows, None if the output could not be read. `error` is the largest difference, and `bound` the
-    difference that rounding explains.
+    difference that rounding explains. `edits` are the knock-outs of the module in this run.
     """
 
     module: str
@@ -64,6 +66,7 @@ class Call:
     proved: bool | None = None
     error: float = 0.0
     bound: float = 0.0
+    edits: tuple[KnockOut, ...] = ()
 
     @property
     def shape(self) -> tuple[int, int, int]:

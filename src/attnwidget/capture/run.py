@@ -114,16 +114,18 @@ def recording(
     keep: Callable[[Call], None],
     *,
     proves: bool = True,
+    names: dict[Any, str] | None = None,
 ) -> Iterator[Recorder]:
     """Call `keep` with every attention call that `model` makes in this thread.
 
     The model is changed during this time only. Each call has been compared with the output of the
     attention. If `proves` is False, the recorder keeps the `outputs` for a later comparison.
+    `names` are the names of the modules, if they are known.
     """
     import torch
 
     with ExitStack() as contexts:
-        names = contexts.enter_context(borrowed(model))
+        names = contexts.enter_context(borrowed(model, names))
         recorder = Recorder(model, names, Rows(model, inputs, batch_index), keep, proves)
         recorder.read_lengths(inputs, batch_index)
         contexts.enter_context(recorder.following())

@@ -17,6 +17,7 @@ from attnwidget.capture.inputs import Reading, read
 from attnwidget.capture.output_projection import output_projection
 from attnwidget.capture.positions import parts_shown
 from attnwidget.capture.records import Call, hidden
+from attnwidget.capture.rerun import ModelRunner
 from attnwidget.capture.run import Capture, Watch, run, unwatched
 from attnwidget.capture.stack_calls import HeadError, StackCalls
 from attnwidget.capture.stack_labels import SINK, StackLabels, stack_labels
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
     from attnwidget.sources.api import Source
     from attnwidget.sources.generation import Generation
+    from attnwidget.sources.runs import Outcome, Runner
 
 __all__ = ["SINK", "ModelSource"]
 
@@ -66,6 +68,11 @@ class ModelSource(BaseSource):
         self._labels = dict(labels)
         self._calls = StackCalls(layer_calls)
         self._replaced: dict[tuple[StackId, int, int], HeadInputs] = {}
+        self._runner: ModelRunner | None = None
+        # The run whose maps are shown, and the source of the captured run; None for that source.
+        self._run: Outcome | None = None
+        self._before: ModelSource | None = None
+        self._layer_calls = tuple(layer_calls)
         self._doubt = doubted(layer_calls)
         parts = parts_shown(model, [layer.module for layer in self.layers]) or parted(layer_calls)
         notices = (self._doubt, broken(layer_calls), missing, parts)
@@ -121,6 +128,7 @@ class ModelSource(BaseSource):
         capture = run(model, reading.inputs, reading.row, watch)
         source = cls.of_capture(model, capture, reading)
         source.check_proof(strict)
+        source._runner = ModelRunner(model, reading, source._layer_calls, source._calls)
         return source
 
     def again(self, watch: Watch = unwatched) -> ModelSource:
@@ -256,6 +264,11 @@ class ModelSource(BaseSource):
         """The input that the model was run on."""
         return self._reading
 
+    @property
+    def runner(self) -> Runner | None:
+        """The model that can run again; None for a text that the model generated."""
+        return self._runner
+
     @cached_property
     def derived_layers(self) -> tuple[Layer, ...]:
         """Means over heads or layers, and rollout, of each stack."""
@@ -290,27 +303,41 @@ class ModelSource(BaseSource):
     def of(self, stack: str | StackId) -> Source:
         """Return the source with another stack shown, or a source derived from another stack."""
         stack_id = find_stack(self.stacks, stack)
+        return derive(self._with(stack_id=stack_id.derive("")), stack_id.derived)
+
+    def of_run(self, outcome: Outcome | None) -> ModelSource:
+        """Return the source with the maps of a run; None for the captured run.
+
+        Inputs of heads that were set by hand belong to the run in which they were set.
+        """
+        before = self._before or self
+        if outcome is None:
+            return before
+        if self._run is outcome:
+            return self
+        new = copy.copy(before)
+        new._before, new._run, new._calls, new._replaced = before, outcome, outcome.calls, {}
+        return new
+
+    def _with(self, **attributes: Any) -> ModelSource:
+        """Return the source with other attributes, also in the captured run."""
         new = copy.copy(self)
-        new.stack_id = stack_id.derive("")
-        return derive(new, stack_id.derived)
+        new.__dict__.update(attributes)
+        if self._before is not None:
+            new._before = self._before._with(**attributes)
+        return new
 
     def with_notice(self, notice: str) -> ModelSource:
         """Return the source with another notice."""
-        new = copy.copy(self)
-        new._notice = notice
-        return new
+        return self._with(_notice=notice)
 
     def with_checkpoint(self, step: int) -> ModelSource:
         """Return the source as that of a step of a training."""
-        new = copy.copy(self)
-        new._checkpoint = step
-        return new
+        return self._with(_checkpoint=step)
 
     def with_generation(self, generation: Generation) -> ModelSource:
         """Return the source with the generated text that it belongs to."""
-        new = copy.copy(self)
-        new.generation = generation
-        return new
+        return self._with(generation=generation)
 
     def head(self, layer: int, head: int) -> HeadInputs:
         """Return the inputs of a head: Q (n_q, d_k), K (n_k, d_k), V (n_k, d_v), float32.
@@ -352,6 +379,8 @@ class ModelSource(BaseSource):
         if head is None and rows is not None:
             heads = range(call.shape[0])
             return np.stack([self.weights(layer, head, rows) for head in heads])
+        if head is None and call.edits:
+            return np.stack([self.weights(layer, head) for head in range(call.shape[0])])
         if head is None:
             weights = layer_weights(call, locked)
             for stack_id, edited_layer, edited_head in self._replaced:
@@ -359,7 +388,7 @@ class ModelSource(BaseSource):
                     weights[edited_head] = self.weights(layer, edited_head)
             return weights
         head = index("head", head, range(call.shape[0]))
-        if rows is not None and self.is_own(layer, head):
+        if rows is not None and self.is_own(layer, head) and not call.edits:
             part = call.of_head(head).of_queries(rows)
             return layer_weights(part, hidden(part))[0]
         weights = head_weights(self.head(layer, head), self.stack_id in self._calls.sinks)
@@ -397,24 +426,22 @@ class ModelSource(BaseSource):
         """
         if name in REGROUPINGS:
             return regroup(self, name, value)
-        new = copy.copy(self)
         if name in {"tokens", "key_tokens"}:
             known = self.tokens if name == "tokens" else self.key_tokens
             changes: dict[str, Any] = {name: check_labels(name, value, known)}
             labels = replace(self._labels[self.stack_id], **changes)
-            new._labels = {**self._labels, self.stack_id: labels}
-        else:
-            inputs = with_input(self.head(layer, head), name, value, self.name)
-            new._replaced = {**self._replaced, (self.stack_id, layer, head): inputs}
+            return self._with(_labels={**self._labels, self.stack_id: labels})
+        inputs = with_input(self.head(layer, head), name, value, self.name)
+        new = copy.copy(self)
+        new._replaced = {**self._replaced, (self.stack_id, layer, head): inputs}
         return new
 
     def reset(self) -> ModelSource:
         """Return the source with the model's inputs for every head."""
-        if not self._replaced:
+        before = self._before
+        if not self._replaced and (before is None or not before._replaced):
             return self
-        new = copy.copy(self)
-        new._replaced = {}
-        return new
+        return self._with(_replaced={})
 
     def is_own(self, layer: int, head: int) -> bool:
         """Return whether no input of this head was set by hand."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from copy import copy
 from typing import TYPE_CHECKING, Any
 
+from attnwidget.capture.edited_maps import edited_inputs
 from attnwidget.capture.heads import head_inputs
 from attnwidget.capture.records import Call, hidden
 from attnwidget.maths.validate import index
@@ -49,6 +51,17 @@ class StackCalls:
         # be large.
         self._last: tuple[tuple[StackId, int, int], HeadInputs] | None = None
 
+    def with_calls(self, changed: Mapping[tuple[StackId, int], Call]) -> StackCalls:
+        """Return the calls with those of another run on the same input in some layers."""
+        after = copy(self)
+        after._last = None
+        after._calls = dict(self._calls)
+        for place, call in changed.items():
+            # The mask follows from the input, except where it is read from scores.
+            mask = self._calls[place][1] if call.scores is None else hidden(call)
+            after._calls[place] = call, mask
+        return after
+
     @property
     def all(self) -> list[Call]:
         """The calls of all stacks and layers."""
@@ -74,7 +87,8 @@ class StackCalls:
             return last[1]
         locked = locked[head] if locked is not None and locked.ndim == 3 else locked
         try:
-            inputs = head_inputs(call, locked, head, stack_id in self.sinks)
+            make = edited_inputs if call.edits else head_inputs
+            inputs = make(call, locked, head, stack_id in self.sinks)
         except ValueError as error:
             raise HeadError(f"layer {layer}, head {head} ({call.module}): {error}") from None
         self._last = key, inputs

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from attnwidget.sources.api import Source
+    from attnwidget.sources.knockouts import KnockOut
 
 LIMIT = 100
 
@@ -22,6 +23,7 @@ class Step:
 
     `layer` and `head` were on screen, `bits` is the mask by hand with a bit for each cell, and
     `aside` has the masks of other stacks. `selection` belongs to the rows and columns of the map.
+    `source` has the maps before any knock-out, because those of a run need much memory.
     """
 
     source: Source
@@ -32,6 +34,7 @@ class Step:
     shape: tuple[int, ...]
     bits: NDArray[np.uint8]
     selection: tuple[int, int] | None
+    knocked_out: tuple[KnockOut, ...] = ()
 
     @property
     def mask(self) -> NDArray[np.bool_]:

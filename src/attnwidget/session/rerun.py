@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from attnwidget.maths.validate import index
 from attnwidget.session.size import check_size, map_shape
 from attnwidget.session.transitions import show
 from attnwidget.sources.api import stack_layers
+from attnwidget.sources.by_token import carried
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -38,7 +39,8 @@ class ShowRun:
         """Return the state with the run; what cannot hold there is dropped, and the notice says so.
 
         View, quantity, colours, stack, layer and head stay as far as the run has them. The mask by
-        hand stays if the map has the same shape. An undo returns to the run before.
+        hand stays if the map has the same shape, and knock-outs where the text has their tokens.
+        An undo returns to the run before.
         """
         source, lost = _of_the_same_maps(self.source, now.source)
         check_size(source, stack_layers(source)[0].index, now.is_large)
@@ -49,12 +51,15 @@ class ShowRun:
             lost.append(f"the view {now.view!r}")
         if after.quantity != now.quantity:
             lost.append(f"the quantity {now.quantity!r}")
+        kept, words = carried(now.experiment.knocked_out, now.source, source)
         if lost:
-            words = f"Not kept from the run before: {', '.join(lost)}."
+            words = f"Not kept from the run before: {', '.join(lost)}. {words}".strip()
+        if words:
             named = self.source.with_notice(f"{words} {self.source.notice}".strip())
             after = after.evolve(source=_of_the_same_maps(named, now.source)[0])
         after = after.evolve(generated=None, checked=None)
-        after = kept_knockouts(now, after)
+        if kept != now.experiment.knocked_out:
+            after = after.evolve(experiment=replace(now.experiment, knocked_out=kept))
         return after.evolve(history=now.recorded(self.stroke)) if self.recorded else after
 
 
@@ -103,16 +108,6 @@ def set_checkpoint(now: Snapshot, value: Any) -> Snapshot:
     if step == now.source.checkpoint:
         return now
     return ShowRun(by_step[step], recorded=False).apply(now)
-
-
-def kept_knockouts(now: Snapshot, after: Snapshot) -> Snapshot:
-    """Return the state `after` a run of another text with the knock-outs of the state before.
-
-    The place where knock-outs are carried to the tokens of the other text;
-    `attnwidget.sources.by_token.carried` says which of them still apply.
-    """
-    del now
-    return after
 
 
 def _of_the_same_maps(source: Source, like: Source) -> tuple[Source, list[str]]:

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from attnwidget.maths.masks import as_mask
 from attnwidget.maths.presets import check_presets, preset_mask, recognise
 from attnwidget.maths.validate import index
 from attnwidget.session.commands import Set, ShowReport
+from attnwidget.session.history import History
+from attnwidget.session.jobs import Jobs
+from attnwidget.session.knock_outs import Ran, followed_run
 from attnwidget.session.size import check_size, map_shape
 from attnwidget.session.snapshot import Snapshot
-from attnwidget.session.store import Batch, Command, Store
+from attnwidget.session.store import Batch, Change, Command, RefusedError, Store
 from attnwidget.sources.api import stack_layers
+from attnwidget.sources.runs import Stopped
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import ArrayLike
 
     from attnwidget.lessons.check import CheckResult
+    from attnwidget.session.experiment import Experiment
     from attnwidget.sources.api import Source
     from attnwidget.sources.generation import Generation
 
@@ -65,16 +72,21 @@ class Session(Store[Snapshot]):
             wanted = recognise(own, source.tokens, source.key_tokens)
         own |= preset_mask(wanted, source.tokens, source.key_tokens)
         now = Snapshot(source, layer, head, own, wanted, is_large=large, generated=generated)
+        now = followed_run(now)
         for name, value in look.items():
             if value is not None:
                 now = Set(name, value).apply(now)
+        now = now.evolve(history=History())
         _compute(now)
         super().__init__(now)
+        self._jobs = Jobs()
+        self._follow("python")
 
     def _next(self, before: Snapshot, command: Command[Snapshot]) -> Snapshot:
         after = command.apply(before)
         if after is before:
             return before
+        after = followed_run(after)
         # Raises an error for values that the maps cannot be computed from, before anything changes.
         _compute(after)
         return after if _is_same_map(before, after) else after.evolve(revision=self._number)
@@ -90,6 +102,59 @@ class Session(Store[Snapshot]):
         if not batch.atomic or len(batch.by) < 2 or after.history is before.history:
             return after
         return after.evolve(history=before.recorded())
+
+    # Runs of the model
+
+    def tell(self, change: Change[Snapshot], errors: Sequence[BaseException] = ()) -> None:
+        """Run the model if other knock-outs are wanted, then call the observers.
+
+        A program waits for the run. A page does not: the run is done in a thread, and newer
+        knock-outs stop it.
+        """
+        every = list(errors)
+        before, after = change.before.experiment, change.after.experiment
+        try:
+            if after is not before:
+                self._follow(change.by)
+        except KeyboardInterrupt as error:
+            every.append(error)
+        except Exception as error:
+            # Who has not set knock-outs sees the error in the state alone.
+            every += [error] if after.knocked_out != before.knocked_out else []
+        super().tell(change, every)
+
+    def _follow(self, by: str) -> None:
+        experiment = self.settled.experiment
+        if not experiment.is_running:
+            self._jobs.stop()
+        elif by == "python":
+            with self._jobs.here() as is_stopped:
+                self._run(experiment, is_stopped)
+        else:
+            self._jobs.latest(partial(self._run_beside, experiment))
+
+    def _run(self, experiment: Experiment, is_stopped: Callable[[], bool]) -> None:
+        """Run the model, and take the outcome; an error is in the state, and raised."""
+        assert experiment.runner is not None
+        try:
+            outcome = experiment.runner.run(experiment.knocked_out, is_stopped)
+        except Stopped:
+            return
+        except KeyboardInterrupt:
+            self.do(Ran(experiment.stopped()))
+            raise
+        except Exception as error:
+            self.do(Ran(experiment.failed(str(error) or type(error).__name__)))
+            raise
+        try:
+            self.do(Ran(outcome))
+        except RefusedError as error:  # a head that cannot be shown
+            self.do(Ran(experiment.failed(str(error))))
+            raise
+
+    def _run_beside(self, experiment: Experiment, is_stopped: Callable[[], bool]) -> None:
+        with suppress(Exception):  # the state has the words of the error
+            self._run(experiment, is_stopped)
 
     # Questions
 

@@ -10,6 +10,7 @@ from attnwidget.maths.masks import as_mask
 from attnwidget.maths.presets import check_presets, recognise
 from attnwidget.maths.statistics import STATISTICS
 from attnwidget.maths.validate import cell, choice, index
+from attnwidget.session.knock_outs import set_effect_position, set_knockouts, set_shown_run
 from attnwidget.session.rerun import set_checkpoint
 from attnwidget.session.size import check_size
 from attnwidget.session.transitions import (
@@ -180,6 +181,9 @@ SETTERS: Mapping[str, Callable[[Snapshot, Any], Snapshot]] = {
     "mistake": _set_mistake,
     "report": _set_report,
     "title": _set_title,
+    "knockouts": set_knockouts,
+    "shown_run": set_shown_run,
+    "effect_position": set_effect_position,
     "checkpoint": set_checkpoint,
 }
 SETTABLE = (*OF_SOURCE, *OF_HEAD, *SETTERS)

@@ -12,11 +12,13 @@ import numpy as np
 from attnwidget.bertviz.of_source import bertviz_views
 from attnwidget.lessons.report import Report
 from attnwidget.maths.effects import output_shift
+from attnwidget.session.experiment import Experiment
 from attnwidget.session.history import History, Step
 from attnwidget.session.maps import HeadMaps
 from attnwidget.session.size import size_notice
 from attnwidget.sources.api import axes, stack_layers
 from attnwidget.sources.generation import first_generated
+from attnwidget.sources.knockouts import named
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -67,7 +69,8 @@ class Snapshot:
     report of a checked function, `mistake` the name of a mistake that is switched on. `generated`
     is the text that a model generates, as far as the model has come. `is_large`
     says that maps of any size may go to a page. `heads_on` are the heads that the lines show, None
-    for all of them. `kept` are the runs of the steps of a training, in their order.
+    for all of them. `experiment` has the knock-outs of a model. `kept` are the runs of the steps of
+    a training, in their order.
     """
 
     source: Source
@@ -91,6 +94,7 @@ class Snapshot:
     checked: Report | None = None
     generated: Generation | None = None
     title: str = ""
+    experiment: Experiment = field(default_factory=Experiment)
     kept: tuple[Source, ...] = ()
 
     def evolve(self, *, among: NDArray[np.intp] | None = None, **changes: Any) -> Snapshot:
@@ -185,7 +189,7 @@ class Snapshot:
 
     # Sentences on the map
 
-    @computed_from(*_MAP, "aside")
+    @computed_from(*_MAP, "aside", "experiment")
     def notice(self) -> str:
         """Return sentences that a reader of the map needs."""
         source, inputs = self.source, self.inputs
@@ -195,13 +199,21 @@ class Snapshot:
         elif source.is_model:
             by_hand = self.own if inputs.locked is None else self.own & ~inputs.locked
             edited = by_hand.any() or not source.is_own(self.layer, self.head)
-            words = _NOT_RE_RUN if edited else _AS_COMPUTED[self.shown_layer.proved] + _WHAT_IF
+            words = _NOT_RE_RUN if edited else self._as_computed + _WHAT_IF
             notice = f"{notice} {words}".lstrip()
         notice = f"{notice} {self._mask_elsewhere}".strip()
         layers = stack_layers(source)
         is_alone = inputs.Q is None or inputs.Q.ndim == 2
         several = len(layers) > 1 or (is_alone and layers[0].n_heads > 1)
         return f"{notice} {size_notice(inputs, several)}".strip()
+
+    @property
+    def _as_computed(self) -> str:
+        """A sentence on what is known of the weights of the layer."""
+        run = self.experiment.shown
+        if run is None:
+            return _AS_COMPUTED[self.shown_layer.proved]
+        return f"As the model computed it with knock-outs: {named(run.knockouts)}. "
 
     @property
     def _mask_elsewhere(self) -> str:
@@ -248,7 +260,7 @@ class Snapshot:
     def step(self) -> Step:
         """Return what undo restores."""
         return Step(
-            self.source,
+            self.source.of_run(None),
             self.layer,
             self.head,
             self.presets,
@@ -256,6 +268,7 @@ class Snapshot:
             self.own.shape,
             np.packbits(self.own),
             self.selection,
+            self.experiment.knocked_out,
         )
 
     def recorded(self, stroke: Any = None) -> History:

@@ -224,7 +224,7 @@ class Store(Generic[S]):
         if self._now is batch.before or batch.change is not None:
             return
         after = self._joined(batch, self._now)
-        by = batch.by[0] if len(set(batch.by)) == 1 else "python"
+        by = batch.by[0] if len(set(batch.by)) == 1 else _joint(batch.by)
         change = Change(batch.before, after, by)
         self._now, self._batch = after, None
         batch.change = change
@@ -261,6 +261,11 @@ class Store(Generic[S]):
                 every += _errors_of(mirror.tell_change, change)
         if every:
             raise every[0]
+
+
+def _joint(by: Sequence[str]) -> str:
+    """Return who made a change of several commands: "page" if pages alone did."""
+    return "python" if "python" in by else "page"
 
 
 def _errors_of(function: Callable[..., None], *arguments: Any) -> list[BaseException]:

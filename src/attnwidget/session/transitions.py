@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -138,7 +139,10 @@ def lacking(now: Snapshot, quantity: str) -> str:
 
 def returned(now: Snapshot, step: Step) -> Snapshot:
     """Return the state that `step` remembers, with the layer and head on screen if they exist."""
-    if step.source is now.source:
+    if step.knocked_out != now.experiment.knocked_out:
+        experiment = replace(now.experiment, knocked_out=step.knocked_out)
+        now = now.evolve(experiment=experiment)
+    if step.source is now.source.of_run(None):
         return now.evolve(own=step.mask, presets=step.presets)
     stays = stack_layers(step.source) == stack_layers(now.source)
     layer, head = (None, None) if stays else (step.layer, step.head)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from attnwidget.maths.grouping import Groups
 from attnwidget.sources.inputs import HeadInputs
+from attnwidget.sources.runs import Outcome, Runner
 from attnwidget.sources.stacks import Layer, StackId, Text
 
 __all__ = ["HeadInputs", "Layer", "Source", "StackId", "Text", "stack_layers"]
@@ -75,6 +76,10 @@ class Source(Protocol):
     @property
     def reading(self) -> Any:
         """The input that the model was run on."""
+
+    @property
+    def runner(self) -> Runner | None:
+        """The model that can run again with knock-outs; None without such a model."""
 
     @property
     def input_text(self) -> str | tuple[str, str] | None:
@@ -230,6 +235,12 @@ class Source(Protocol):
         ------
         ValueError
             If there is no such stack.
+        """
+
+    def of_run(self, outcome: Outcome | None) -> Source:
+        """Return the source with the maps of a run of `runner`; None for the captured run.
+
+        The source itself, if it has these maps.
         """
 
     def reset(self) -> Source:

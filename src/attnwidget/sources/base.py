@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from attnwidget.maths.grouping import Groups
     from attnwidget.sources.api import Source
+    from attnwidget.sources.runs import Outcome, Runner
     from attnwidget.sources.stacks import Layer
 
 
@@ -67,6 +68,11 @@ class BaseSource:
     @property
     def reading(self) -> Any:
         """No reading."""
+        return None
+
+    @property
+    def runner(self) -> Runner | None:
+        """No model that can run again."""
         return None
 
     @property
@@ -205,6 +211,11 @@ class BaseSource:
     def of(self: Source, stack: str | StackId) -> Source:
         """Return the source itself, because it has a single stack."""
         find_stack(self.stacks, stack)
+        return self
+
+    def of_run(self: Source, outcome: Outcome | None) -> Source:
+        """Return the source itself, because there is no other run."""
+        del outcome
         return self
 
     def reset(self: Source) -> Source:

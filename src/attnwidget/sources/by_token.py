@@ -42,6 +42,7 @@ def carried(
 
 def _tokens(source: Source, part: str | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the tokens of the queries and the keys of a stack; None for the stack shown."""
+    source = getattr(source, "base", source)  # of words the tokens
     part = source.stack_id.part if part is None else part
     if source.stack_id.part != part or source.stack_id.derived:
         names = [

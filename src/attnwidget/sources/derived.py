@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from attnwidget.sources.api import Source
+    from attnwidget.sources.runs import Outcome, Runner
 
 MERGES = ("tokens", "words")
 REGROUPINGS = ("merge", "hide_special")
@@ -136,6 +137,11 @@ class DerivedSource(BaseSource):
         )
 
     @property
+    def runner(self) -> Runner | None:
+        """The model of the base that can run again."""
+        return self.base.runner
+
+    @property
     def input_text(self) -> str | tuple[str, str] | None:
         """The text that the base's model was run on."""
         return self.base.input_text
@@ -237,6 +243,11 @@ class DerivedSource(BaseSource):
             f"{name}: a map derived from other maps ({self.notice.rstrip('.')}) has no such "
             "input; set merge='tokens', hide_special=False and stack first"
         )
+
+    def of_run(self, outcome: Outcome | None) -> Source:
+        """Return the source derived from the maps of another run."""
+        base = self.base.of_run(outcome)
+        return self if base is self.base else replace(self, base=base, _cache={})
 
     def of(self, stack: str | StackId) -> Source:
         """Return the source with another stack shown, and the same `merging`, `hide_special`."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -47,6 +47,32 @@ class KnockOut:
     def as_dict(self) -> dict[str, Any]:
         """Return the record as a dictionary, with all six entries."""
         return {name: getattr(self, name) for name in _FIELDS}
+
+    def as_code(self) -> str:
+        """Return the record as a dictionary in Python, without the entries that are the default."""
+        plain = KnockOut().as_dict()
+        return repr({name: value for name, value in self.as_dict().items() if value != plain[name]})
+
+    def __str__(self) -> str:
+        """Return the knock-out in words: "remove 4→2 in layer 3, head 1"."""
+        if self.query is None and self.key is None:
+            cells = "all"
+        elif self.key is None:
+            cells = f"query {self.query}"
+        elif self.query is None:
+            cells = f"key {self.key}"
+        else:
+            cells = f"{self.query}→{self.key}"
+        places = [] if self.stack is None else [self.stack]
+        places.append("all layers" if self.layer is None else f"layer {self.layer}")
+        places.append("all heads" if self.head is None else f"head {self.head}")
+        return f"{self.kind} {cells} in {', '.join(places)}"
+
+
+def named(knockouts: Sequence[KnockOut]) -> str:
+    """Return a name for knock-outs: the first of them in words, and how many there are more."""
+    more = f" and {len(knockouts) - 1} more" if len(knockouts) > 1 else ""
+    return f"{knockouts[0]}{more}" if knockouts else "no knock-outs"
 
 
 @dataclass(frozen=True)

@@ -65,6 +65,9 @@ class Settings(TypedDict, total=False):
     heads_on: Sequence[int] | None
     grid_order: str
     grid_statistic: str
+    knockouts: Any
+    shown_run: str
+    effect_position: int | None
 
 
 class SentenceSettings(Settings, total=False):

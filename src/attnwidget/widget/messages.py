@@ -13,6 +13,7 @@ from attnwidget.maths.strongest import Lines
 from attnwidget.maths.thumbnails import make_grid, parts
 from attnwidget.maths.validate import choice, index
 from attnwidget.session.every_head import maps_of_one_mask
+from attnwidget.session.maps import HeadMaps
 from attnwidget.session.size import cells
 from attnwidget.sources.api import stack_layers
 from attnwidget.sources.picking import pick
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from attnwidget.session.snapshot import Snapshot
+    from attnwidget.sources.api import Source
+    from attnwidget.sources.inputs import HeadInputs
 
 # Bytes of an answer that go with the first state, and stay in a saved notebook: a page that does
 # not have to ask draws a quarter sooner.
@@ -73,15 +76,36 @@ def _figure(now: Snapshot, question: dict[str, Any]) -> Message:
     return {}, [figure_file(now, question.get("kind", ""))]
 
 
+def _source(now: Snapshot, question: dict[str, Any]) -> Source:
+    """Return the source of a question: of a `run` and a `stack`, by default those on screen."""
+    source = now.source
+    if question.get("run") is not None:
+        source = source.of_run(now.experiment.of_run(question["run"]))
+    stack = question.get("stack", source.stack)
+    return source if stack == source.stack else source.of(stack)
+
+
+def _map(now: Snapshot, question: dict[str, Any]) -> Message:
+    """Return the attention of the head on screen in another run, without a mask by hand."""
+    weights = _source(now, {"run": question.get("run")}).head(now.layer, now.head)
+    attention = HeadMaps(weights, _locked(weights)).attention
+    content = {"shown": now.shown, "shape": attention.shape}
+    return content, [np.ascontiguousarray(attention, "<f4").tobytes()]
+
+
+def _locked(inputs: HeadInputs) -> NDArray[np.bool_]:
+    return np.zeros(inputs.shape, bool) if inputs.locked is None else inputs.locked
+
+
 def _lines(now: Snapshot, question: dict[str, Any]) -> Message:
-    source = now.source.of(question.get("stack", now.source.stack))
+    source = _source(now, question)
     layer = index("layer", question.get("layer"), [each.index for each in stack_layers(source)])
     content, buffers = lines_message(Lines.of(source.maps(layer)))
     return {**content, "layer": layer}, buffers
 
 
 def _grid(now: Snapshot, question: dict[str, Any]) -> Message:
-    source = now.source.of(question.get("stack", now.source.stack))
+    source = _source(now, question)
     heads = {each.index: each.n_heads for each in stack_layers(source)}
     every = parts(heads, cells(source))
     part = every[index("part", question.get("part", 0), range(len(every)))]
@@ -108,4 +132,5 @@ ANSWERS: Mapping[str, Callable[[Snapshot, dict[str, Any]], Message]] = {
     "figure": _figure,
     "grid": _grid,
     "lines": _lines,
+    "map": _map,
 }

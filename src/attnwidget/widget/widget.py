@@ -11,6 +11,7 @@ import traitlets
 
 from attnwidget.export import MAX_BYTES
 from attnwidget.session.commands import REDO, UNDO, Reset, Set, Toggle
+from attnwidget.session.knock_outs import StopRun
 from attnwidget.session.session import Session
 from attnwidget.sources.given import GivenSource
 from attnwidget.sources.lab import LabSource
@@ -20,6 +21,7 @@ from attnwidget.widget.bundle import built
 from attnwidget.widget.field import Field
 from attnwidget.widget.figures import FigureMethods
 from attnwidget.widget.keywords import with_hints
+from attnwidget.widget.knocking import KnockOutMethods
 from attnwidget.widget.live import Growing
 from attnwidget.widget.mirror import SessionMirror
 from attnwidget.widget.model_methods import ModelMethods
@@ -39,12 +41,15 @@ if TYPE_CHECKING:
     from attnwidget.lessons.check import CheckResult
     from attnwidget.lessons.report import Report
     from attnwidget.sources.api import Layer
+    from attnwidget.sources.effect import Effect
     from attnwidget.sources.generation import Generation
+    from attnwidget.sources.knockouts import KnockOut
+    from attnwidget.sources.runs import RunRecord, RunState
     from attnwidget.widget.comparison import AttentionComparison
     from attnwidget.widget.keywords import SentenceSettings, Settings
 
 
-class AttentionWidget(FigureMethods, ModelMethods, SessionMirror):
+class AttentionWidget(FigureMethods, KnockOutMethods, ModelMethods, SessionMirror):
     """Self-attention of a sentence, live: click a cell, and that query no longer sees that key.
 
     Parameters
@@ -166,6 +171,12 @@ class AttentionWidget(FigureMethods, ModelMethods, SessionMirror):
     revision: Field[int] = Field(SCHEMA)
     history: Field[tuple[int, int]] = Field(SCHEMA)
     generation: Field[Generation | None] = Field(SCHEMA)
+    knockouts: Field[tuple[KnockOut, ...]] = Field(SCHEMA)
+    effect: Field[Effect | None] = Field(SCHEMA)
+    run_state: Field[RunState | None] = Field(SCHEMA)
+    shown_run: Field[str] = Field(SCHEMA)
+    effect_position: Field[int | None] = Field(SCHEMA)
+    runs: Field[tuple[RunRecord, ...]] = Field(SCHEMA)
     input_text: Field[str | tuple[str, str] | None] = Field(SCHEMA)
     checkpoint: Field[int | None] = Field(SCHEMA)
     checkpoints: Field[tuple[int, ...]] = Field(SCHEMA)
@@ -471,8 +482,12 @@ class AttentionWidget(FigureMethods, ModelMethods, SessionMirror):
         """End the generation of text after the token at hand, and keep the rows so far.
 
         Call it in another thread than `from_model`, which returns when the generation has ended.
-        Returns False if no text is being generated. `generation.state` is "stopped" afterwards.
+        `generation.state` is "stopped" afterwards. A run with knock-outs ends at its next layer,
+        and `run_state.state` is "stopped". Returns False if there is nothing to stop.
         """
+        change = self.store.do(StopRun())
+        if change.after is not change.before:
+            return True
         generation = self.generation
         if generation is None or generation.state != "running" or self._stop_generation is None:
             return False

@@ -10,6 +10,8 @@ import numpy as np
 from attnwidget.maths.runs import runs_to_cells
 from attnwidget.maths.validate import number, size
 from attnwidget.session.commands import REDO, UNDO, DrawWeights, PaintCells, Reset, Set, SetNumber
+from attnwidget.session.knock_outs import ChangeKnockOuts, StopRun
+from attnwidget.sources.runs import MOST_KNOCKOUTS
 from attnwidget.wire.incoming import CLIENTS, COMMANDS, LARGEST_SEQ, check, in_words, name_of
 
 if TYPE_CHECKING:
@@ -24,6 +26,8 @@ SETTINGS = (
 EDITABLE = ("embeddings", "key_embeddings", "W_q", "W_k", "W_v", "Q", "K", "V")
 # What a page's command may do to the map that it was made on.
 ON_A_MAP = ("paint", "number", "undo", "redo", "reset")
+# What a page's command may do to the model.
+ON_A_MODEL = ("knock_out", "stop_run")
 _NO_ROWS: NDArray[np.intp] = np.empty(0, np.intp)
 
 
@@ -42,8 +46,13 @@ def command_of(
         kind = sent["do"]
         if kind == "set":
             return _setting(sent, client), _NO_ROWS, "page"
+        if kind == "knock_out":
+            return _knock_out(sent, client), _NO_ROWS, "page"
+        if kind == "stop_run":
+            return StopRun(), _NO_ROWS, "page"
         if kind not in ON_A_MAP:
-            raise ValueError(f"do: got {kind!r}, want set, {', '.join(ON_A_MAP)}")
+            known = ", ".join(("set", *ON_A_MODEL, *ON_A_MAP))
+            raise ValueError(f"do: got {kind!r}, want {known}")
         if tuple(sent["shape"]) != shape:
             return None, _NO_ROWS, client
         if kind == "reset":
@@ -124,6 +133,17 @@ def _setting(sent: Mapping[str, Any], client: str) -> Command[Any]:
         return DrawWeights(sent["value"])  # who chooses in the menu wants drawn weights
     stroke = (client, size("stroke", sent["stroke"], at_least=0)) if "stroke" in sent else None
     return Set(name, sent["value"], stroke)
+
+
+def _knock_out(sent: Mapping[str, Any], client: str) -> ChangeKnockOuts:
+    records = {"add": sent.get("add") or [], "remove": sent.get("remove") or []}
+    for name, value in records.items():
+        if not isinstance(value, list):
+            raise ValueError(f"{name}: got {type(value).__name__}, want a list of knock-outs")
+        if len(value) > MOST_KNOCKOUTS:
+            raise ValueError(f"{name}: got {len(value):,}, want at most {MOST_KNOCKOUTS:,}")
+    stroke = client, size("stroke", sent.get("stroke", 0), at_least=0)
+    return ChangeKnockOuts(records["add"], records["remove"], stroke)
 
 
 def _number(sent: Mapping[str, Any], stroke: Any) -> SetNumber:

@@ -12,6 +12,12 @@ from typing import Any
 from attnwidget.session.settings import SETTABLE
 from attnwidget.session.transitions import OF_HEAD, OF_SOURCE
 from attnwidget.wire.answers import generation_message, report_message
+from attnwidget.wire.experiment import (
+    effect_message,
+    knockouts_message,
+    run_state_message,
+    runs_message,
+)
 from attnwidget.wire.pack import pack, pack_layers
 
 
@@ -47,6 +53,9 @@ _PARTS: Mapping[str, Sequence[str]] = {
     ),
     "inputs": (*OF_HEAD, "bias", "softcap", "row_mass", "locked"),
     "maps": ("scores", "mask", "attention", "output"),
+    "experiment": (
+        "knockouts", "effect", "run_state", "shown_run", "effect_position", "runs",
+    ),
     "": (
         "layer", "head", "view", "cmap", "color_scale", "quantity", "selection", "mistake",
         "heads_on", "grid_order", "grid_statistic", "report", "title", "presets", "shown",
@@ -65,6 +74,10 @@ _PACKERS: Mapping[str, Callable[[Any], Any]] = {
     "layers": pack_layers,
     "derived_layers": pack_layers,
     "generation": generation_message,
+    "knockouts": knockouts_message,
+    "effect": effect_message,
+    "run_state": run_state_message,
+    "runs": runs_message,
     "report": lambda report: None if report is None else report_message(report),
 }
 # Where the state has a value under another name.
