@@ -513,3 +513,36 @@ def test_a_run_on_another_text_has_the_knock_outs_of_its_tokens():
     w.undo()
     np.testing.assert_array_equal(w.attention, before)
     assert len(w.knockouts) == 3
+
+
+def test_a_scan_is_of_the_model_without_the_knock_outs_of_the_card():
+    w = opened(name="gpt2", layer=1, head=2)
+    plain = w.scan("cat", "edges")
+    w.knockouts = plain.top(1)
+    assert list(w.knockouts) == [KnockOut(**plain.top(1)[0].as_dict())]
+    again = w.scan("cat", "edges")
+    np.testing.assert_array_equal(again.values, plain.values)
+    np.testing.assert_array_equal(again.masked, plain.masked)
+
+
+def test_refresh_keeps_the_knock_outs():
+    model = FAMILIES["gpt2"]()
+    edits = [{"layer": 0, "key": 2}]
+    w = AttentionWidget.from_model(model, tokenizer(), TEXT, layer=1)
+    w.knockouts = edits
+    change(model)
+    w.refresh()
+    fresh = AttentionWidget.from_model(model, tokenizer(), TEXT, layer=1, knockouts=edits)
+    assert w.knockouts == fresh.knockouts
+    np.testing.assert_array_equal(w.attention, fresh.attention)
+    assert w.run_state.state == "done"
+
+
+def test_the_place_of_the_effect_is_the_default_where_the_text_ends_before_it():
+    w = opened(name="gpt2", layer=1)
+    w.knockouts = [{"layer": 0}]
+    w.effect_position = 5
+    w.run(OTHER)  # six tokens too
+    assert (w.effect_position, w.effect.position) == (5, 5)
+    w.run("the cat")
+    assert (w.effect_position, w.effect.position) == (None, 1)

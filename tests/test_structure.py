@@ -55,7 +55,7 @@ ARROWS = {
         "search",
     },
     "demo": {"maths", "sources", "capture"},
-    "": {"maths", "sources", "widget", "capture", "search", "demo", "cli"},
+    "": {"maths", "sources", "widget", "capture", "demo", "search", "cli"},
 }
 
 

@@ -58,8 +58,12 @@ class ShowRun:
             named = self.source.with_notice(f"{words} {self.source.notice}".strip())
             after = after.evolve(source=_of_the_same_maps(named, now.source)[0])
         after = after.evolve(generated=None, checked=None)
-        if kept != now.experiment.knocked_out:
-            after = after.evolve(experiment=replace(now.experiment, knocked_out=kept))
+        position, runner = now.experiment.effect_position, source.runner
+        if position is not None and (runner is None or position >= runner.positions):
+            position = None
+        if (kept, position) != (now.experiment.knocked_out, now.experiment.effect_position):
+            experiment = replace(now.experiment, knocked_out=kept, effect_position=position)
+            after = after.evolve(experiment=experiment)
         return after.evolve(history=now.recorded(self.stroke)) if self.recorded else after
 
 

@@ -26,7 +26,7 @@ def captured(now: Snapshot, what: str) -> Any:
     ValueError
         If the maps do not come from a model that can run.
     """
-    source = base_of(now.source)
+    source = base_of(now.source.of_run(None))
     if source.model is None:
         raise ValueError(
             f"{what}: there is no model here that can be run; want a widget from "
