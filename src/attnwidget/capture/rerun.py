@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from attnwidget.capture.arrange import part_of
 from attnwidget.capture.edited_calls import Place
 from attnwidget.capture.effect import Outputs, Reader, reader
 from attnwidget.capture.knock_out import attention_modules, resolved
+from attnwidget.capture.reach import Reaching, is_of
 from attnwidget.capture.recognise import modules_by_name
 from attnwidget.capture.records import Call
 from attnwidget.capture.restart import BUDGET, Tape
@@ -150,7 +150,7 @@ class ModelRunner:
             layers = base.tape.before([place.module for place in places])
             if not self._is_exact(base, layers, is_stopped):
                 layers = []
-            reach = self._reach(base, places)
+            reach = self._reaching.reach(base.tape, places)
             first = self._first_logits(base, reach)
             keep = {} if first is None else {"logits_to_keep": self.positions - first}
             start = time.perf_counter()
@@ -240,7 +240,7 @@ class ModelRunner:
         """Return the calls of the run; those of layers that did not run are those before."""
         new: dict[str, list[Call]] = {}
         for call in calls:
-            own = next((e for name, e in edits.items() if _is_of(call.module, name)), ())
+            own = next((e for name, e in edits.items() if is_of(call.module, name)), ())
             new.setdefault(call.module, []).append(replace(call, edits=own))
         changed: dict[tuple[StackId, int], Call] = {}
         for layer, call in self._layer_calls:
@@ -249,76 +249,15 @@ class ModelRunner:
                 changed[layer.stack_id, layer.index] = after.pop(0)
         return self._calls.with_calls(changed)
 
-    # What the knock-outs can reach
-
-    def _reach(self, base: _Base, places: Sequence[Place]) -> tuple[Reach, ...]:
-        """Return the maps that the knock-outs can change: those of the layers that begin later."""
-        begun = {name: base.tape.begun(module) for module, name in self._names.items()}
-        parts = {part_of(self._model, place.name) for place in places}
-
-        def earliest(names: Iterable[str]) -> int:
-            times = [begun.get(name) for name in names]
-            return min((time for time in times if time is not None), default=0)
-
-        first = earliest(place.name for place in places)
-        if parts == {"encoder"}:  # the decoder reads the encoder by its cross-attention alone
-            crosses = [name for name in begun if part_of(self._model, name) == "cross"]
-            in_decoder = max(first, earliest(crosses))
-        else:
-            in_decoder = first
-        rows = self._first_row(places)
-        found: dict[StackId, Reach] = {}
-        for layer, call in self._layer_calls:
-            stack = layer.stack_id
-            time_of = next((t for name, t in begun.items() if _is_of(call.module, name)), None)
-            start = in_decoder if stack.part in {"decoder", "cross"} else first
-            if stack in found or (time_of is not None and time_of < start):
-                continue
-            row = rows[1] if stack.part in rows[0] else None
-            found[stack] = Reach(layer.stack, layer.index, row)
-        return tuple(found.values())
-
     @cached_property
     def _attention(self) -> list[tuple[str, int | None, Any]]:
         return attention_modules(self._model)
 
     @cached_property
-    def _names(self) -> dict[Any, str]:
+    def _reaching(self) -> Reaching:
         names = modules_by_name(self._model)
-        return {module: names[module] for _, _, module in self._attention}
-
-    def _first_row(self, places: Sequence[Place]) -> tuple[Collection[str], int | None]:
-        """Return the first row that can change in a causal text, and the parts of this text."""
-        modules = {place.name for place in places}
-        parts = {
-            layer.stack_id.part
-            for layer, call in self._layer_calls
-            if any(_is_of(call.module, name) for name in modules)
-        }
-        own = {"decoder", "cross"} if parts & {"decoder", "cross"} else {"self"}
-        causal = {"decoder"} if "decoder" in own else {"self"}
-        if not parts or not parts <= own or not self._is_causal(causal):
-            return (), None
-        rows = []
-        for place in places:
-            for edit in place.knockouts:
-                column = 0 if place.is_cross else edit.key
-                row = column if edit.query is None else edit.query
-                rows.append(row or 0)
-        return own, min(rows)
-
-    def _is_causal(self, parts: Collection[str]) -> bool:
-        """Whether no query of the stacks sees a later key."""
-        found = [layer for layer, _ in self._layer_calls if layer.stack_id.part in parts]
-        for layer in found:
-            call, locked = self._calls.of(layer.stack_id, layer.index)
-            _, n_q, n_k = call.shape
-            if locked is None or n_q != n_k:
-                return False
-            later = ~np.tri(n_q, dtype=bool)
-            if not locked[..., later].all():
-                return False
-        return bool(found)
+        modules = {names[module]: module for _, _, module in self._attention}
+        return Reaching(self._model, self._layer_calls, self._calls, modules)
 
     def _first_logits(self, base: _Base, reach: Sequence[Reach]) -> int | None:
         """Return the first row of logits that can change; None if all logits are wanted."""
@@ -341,7 +280,3 @@ class ModelRunner:
                 f"{self._budget // 2**20} MiB."
             )
         return "The whole model ran."
-
-
-def _is_of(module: str, place: str) -> bool:
-    return module == place or module.startswith(f"{place}.") or place.startswith(f"{module}.")
