@@ -13,6 +13,11 @@ export function createModelText(parent: HTMLElement, store: Store, env: Env): vo
   if (store.get("input_text") != null) createText(element, store, env);
   createCheckpoints(element, store, env);
   parent.append(element);
+  const update = () => {
+    element.hidden = [...element.querySelectorAll("label")].every((field) => field.hidden);
+  };
+  store.subscribe(update, env.signal);
+  update();
 }
 
 const textsOf = (store: Store): string[] => [store.get("input_text") ?? ""].flat();

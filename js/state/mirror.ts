@@ -23,7 +23,6 @@ const VALUES = [
   "derived_layers", "special", "sentence_b_start", "merge", "hide_special",
   "revision", "history", "generation", "input_text", "checkpoint", "checkpoints",
   "knockouts", "effect", "run_state", "shown_run", "effect_position", "runs",
-  "input_text", "checkpoint", "checkpoints",
 ] as const; // biome-ignore format: a table
 /** The traits that a page shows. */
 export type Confirmed = ArrayName | (typeof VALUES)[number];

@@ -363,16 +363,6 @@ export interface Traits {
   _early_answer: { asked: Record<string, unknown>; answer: object; buffers: DataView[] } | null;
 }
 
-/** The traits of another text and of a training; a card without them has neither. */
-export interface Traits {
-  /** The text, or the pair of texts, that the model has read; "" for other inputs; null without a model of text. */
-  input_text: string | [string, string] | null;
-  /** The step of a training that is on screen, null outside of a training. */
-  checkpoint: number | null;
-  /** The steps of a training whose runs are kept, in their order. */
-  checkpoints: number[];
-}
-
 /** What a scan has measured. Values are row by row, null where nothing was measured. */
 export interface ScanMessage {
   over: string;

@@ -216,3 +216,25 @@ def test_a_what_if_does_not_run_the_model(view, opened):
     assert opened.run_cell("print(w.effect)") == "None"
     view.click(*EDGE)
     view.masked(21, 49)
+
+
+def test_another_text_and_a_scan(view, opened):
+    """The box runs the model on another text; a scan finds the induction edge."""
+    box = view.root.get_by_role("textbox", name="text", exact=True)
+    expect(box).to_have_value(TEXT)
+    box.fill("ant ape fox")
+    box.press("Enter")
+    opened.run_until("print(w.tokens == w.tokens[:3], w.input_text)", "True ant ape fox")
+    expect(view.map).to_have_attribute("data-rows", "3")
+    view.root.get_by_label("undo (Ctrl+Z)").click()
+    expect(box).to_have_value(TEXT)
+    expect(view.map).to_have_attribute("data-rows", "7")
+    view.root.locator(".aw-scan > summary").click()
+    view.root.get_by_role("textbox", name="target").fill("owl")
+    view.root.get_by_label("over", exact=True).select_option("edges")
+    view.root.get_by_role("button", name="scan", exact=True).click()
+    strongest = view.root.locator(".aw-scan-list button").first
+    expect(strongest).to_contain_text("query 6 “bee”, key 2 “owl”")
+    strongest.click()
+    state(view, "done")
+    knocked_out(view, [CUT])

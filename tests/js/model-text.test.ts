@@ -15,7 +15,9 @@ const settled = () => new Promise((resolve) => setTimeout(resolve));
 
 describe("the text box", () => {
   it("is there for a model of text alone; a pair has two boxes", () => {
-    expect(openCard().root.querySelectorAll(".aw-field-text")).toEqual([]);
+    const without = openCard();
+    expect(without.root.querySelectorAll(".aw-field-text")).toEqual([]);
+    expect(without.$(".aw-model-text").hidden).toBe(true);
     const pair = openCard({ input_text: ["a cat", "a dog"] });
     expect([box(pair).value, box(pair, 1).value]).toEqual(["a cat", "a dog"]);
   });

@@ -97,7 +97,6 @@ export function traitsOf(): Traits {
     },
     ...{ knockouts: [], effect: null, run_state: null, runs: [] },
     ...{ shown_run: "after", effect_position: null },
-    ...{ input_text: null, checkpoint: null, checkpoints: [] },
     ...{ view: "heatmap", cmap: "viridis", color_scale: "auto", quantity: "attention" },
     ...{
       mistake: null,

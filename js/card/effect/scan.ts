@@ -110,8 +110,9 @@ export function createScan(store: Store, env: Env): HTMLElement {
     map.show(found);
     const strongest = values
       .map((value, at) => ({ value: value ?? 0, at }))
-      .filter(({ value }) => value !== 0)
       .sort((a, b) => Math.abs(b.value) - Math.abs(a.value))
+      // Smaller values are rounding.
+      .filter(({ value }, _, [most]) => Math.abs(value) > 1e-5 * Math.abs(most.value))
       .slice(0, STRONGEST);
     fill(list, JSON.stringify(found), () =>
       strongest.map(({ value, at }) => {
