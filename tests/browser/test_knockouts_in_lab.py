@@ -35,7 +35,8 @@ def opened(module_lab):
 @pytest.fixture
 def view(opened):
     """Return the card without knock-outs, with the first choice of a click."""
-    opened.run_cell("w.knockouts = []; w.shown_run = 'after'; w.view = 'heatmap'; w.layer = 1")
+    opened.run_cell("w.knockouts = []; w.shown_run = 'after'; w.effect_position = None")
+    opened.run_cell("w.layer = 1")
     view = MapView(opened)
     expect(view.root).to_have_attribute("data-layer", "1")
     state(view, "idle")

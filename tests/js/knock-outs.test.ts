@@ -155,7 +155,7 @@ describe("the store", () => {
 
 describe("the words", () => {
   it("are the line that Python writes", () => {
-    // Python's own line, from `KnockOut.as_code`; tests/test_knock_out.py has the other half.
+    // tests/browser/test_knockouts_in_lab.py compares the line with `w.knockouts_code()`.
     const records = [
       record({ stack: null, layer: 1, head: 0, query: 11, key: 4 }),
       record({ layer: null, head: null, query: null, kind: "mean" }),
