@@ -64,11 +64,11 @@ def state_of(view, state):
 
 def test_the_button_stops_a_running_cell_and_keeps_the_rows(lab):
     notebook, view = generating(lab, RUNNING)
-    stop = view.root.get_by_role("button", name="stop")
+    stop = view.root.get_by_role("button", name="stop", exact=True)
     expect(stop).to_have_attribute("aria-disabled", "false")
     stop.click()
     state_of(view, "stopped")
-    expect(view.root.get_by_role("button", name="stop")).to_have_count(0)
+    expect(view.root.get_by_role("button", name="stop", exact=True)).to_have_count(0)
     told = notebook.run_cell(
         "g = e.generation\nprint(g.state, len(g.tokens), len(e.tokens), after)"
     )
@@ -88,7 +88,7 @@ def test_the_newest_row_stays_in_view_until_the_reader_scrolls_away(lab):
     assert max(one["below"] for one in followed) <= 1
     assert followed[-1]["scrolled"] > 0  # the map is higher than the window
     # The button has come along.
-    stop = view.root.get_by_role("button", name="stop")
+    stop = view.root.get_by_role("button", name="stop", exact=True)
     expect(stop).to_be_in_viewport()
     notebook.page.mouse.move(700, 400)
     notebook.page.mouse.wheel(0, -400)
@@ -117,7 +117,7 @@ def test_the_newest_words_stay_in_view_until_the_reader_scrolls_back_in_the_text
     rows = int(view.map.get_attribute("aria-rowcount"))
     notebook.page.wait_for_function("rows => Number(grown.at(-1).rows) > rows + 10", arg=rows)
     assert text.evaluate("text => text.scrollTop") == 0
-    view.root.get_by_role("button", name="stop").click()
+    view.root.get_by_role("button", name="stop", exact=True).click()
     state_of(view, "stopped")
     notebook.set_room(None)
 
@@ -140,7 +140,7 @@ def test_the_newest_row_of_the_lines_stays_in_view(lab):
     longer = "([box, height]) => box.scrollHeight > height + 100"
     notebook.page.wait_for_function(longer, arg=[box.element_handle(), height])
     assert box.evaluate("box => box.scrollTop") == 22
-    root.get_by_role("button", name="stop").click()
+    root.get_by_role("button", name="stop", exact=True).click()
     expect(root.locator(".aw-generated")).to_have_attribute("data-state", "stopped")
 
 
@@ -149,7 +149,7 @@ def test_controls_keep_their_place_while_the_text_grows(lab):
     places = Places(view)
     places.note("running", settled=False)
     assert view.root.locator(".aw-generated").get_attribute("data-state") == "running"
-    view.root.get_by_role("button", name="stop").click()
+    view.root.get_by_role("button", name="stop", exact=True).click()
     state_of(view, "stopped")
     places.note("done")
     view.root.get_by_role("radio", name="Lines").click()

@@ -166,7 +166,7 @@ def test_a_stop_keeps_the_layers_that_came_and_the_kernel_answers_meanwhile(lab,
     # The third layer is being computed: a cell runs, and a trait is set.
     assert notebook.run_cell("w.layer = 4; print(w.layer)") == "4"
     expect(root).to_have_attribute("data-layer", "4")
-    root.get_by_role("button", name="Stop").click()
+    root.get_by_role("button", name="Stop", exact=True).click()
     expect(progress.get_by_role("button")).to_be_disabled()
     notebook.run_cell("gate.release()")
     expect(progress).to_contain_text("3 of 6 layers")

@@ -214,6 +214,7 @@ def test_one_click_takes_the_word_away(model_cards):
     view = model_cards.map("edge-widget")
     chance = "print(f'{next_word(edge.output).get(\"key\", 0):.3f}')"
     view.masked(56, 121)
+    view.what_if()
     view.click(10, 4)
     model_cards.notebook.run_until(chance, "0.996")
     view.click(10, 4)

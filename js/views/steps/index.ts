@@ -64,7 +64,11 @@ function createSteps(parent: HTMLElement, store: Store, env: Env): void {
   function actionsIn(name: MatrixName): MatrixActions {
     const at = ([row, col]: Place) => ({ name, row, col });
     return {
-      hover: (place) => explained.hover(place && at(place)),
+      hover(place) {
+        explained.hover(place && at(place));
+        // Another matrix must be free now, also where the panel keeps its size.
+        keepPanel();
+      },
       open(isRows, isCols) {
         chart.open(name, isRows, isCols);
         picture.relayout();
