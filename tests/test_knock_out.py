@@ -28,6 +28,16 @@ SCOPES = {
 }
 
 
+def cells_of(record, n_q, n_k, has_sink):
+    """Return the cells (n_q, n_k) that a knock-out touches; a sink, the last column, stays."""
+    cells = np.zeros((n_q, n_k), bool)
+    query, key = record.get("query"), record.get("key")
+    rows = slice(None) if query is None else slice(query, query + 1)
+    columns = slice(0, n_k - has_sink) if key is None else slice(key, key + 1)
+    cells[rows, columns] = True
+    return cells
+
+
 def changed(scores, cells, kind, keys):
     """The weights (n_q, n_k) of a head after the edit of `cells`, a bool map, in float64."""
     scores = np.array(scores, np.float64)
@@ -94,11 +104,7 @@ def by_eager(model, inputs, modules, record, has_sink):
         n_q, n_k = scores.shape[-2:]
         maps = scores.detach().reshape(-1, heads, n_q, n_k).numpy()
         edited = result.detach().clone().reshape(-1, heads, n_q, n_k)
-        cells = np.zeros((n_q, n_k), bool)
-        query, key = record.get("query"), record.get("key")
-        rows = slice(None) if query is None else slice(query, query + 1)
-        columns = slice(0, n_k - has_sink) if key is None else slice(key, key + 1)
-        cells[rows, columns] = True
+        cells = cells_of(record, n_q, n_k, has_sink)
         # A sink, the last column, is no key: it stays where a whole row is knocked out.
         keys = np.arange(n_k) < n_k - has_sink
         for entry in range(len(maps)):

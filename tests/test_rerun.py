@@ -10,7 +10,7 @@ import pytest
 import torch
 from architectures import ARCHITECTURES
 from architectures_eager import PLACES, attention_modules, eager_copy, family_of
-from test_knock_out import UNNUMBERED, changed, heads_of, patched_softmax
+from test_knock_out import UNNUMBERED, cells_of, changed, heads_of, patched_softmax
 
 from attnwidget import AttentionWidget
 from attnwidget.capture.knock_out import knock_out
@@ -91,11 +91,7 @@ def eager_maps(source, inputs, stack, layer, record, has_sink):
         weights = result.detach().clone().reshape(heads, n_q, n_k)
         if numbers[module] == layer:
             given = scores.detach().reshape(heads, n_q, n_k).numpy()
-            cells = np.zeros((n_q, n_k), bool)
-            query, key = record.get("query"), record.get("key")
-            rows = slice(None) if query is None else slice(query, query + 1)
-            columns = slice(0, n_k - has_sink) if key is None else slice(key, key + 1)
-            cells[rows, columns] = True
+            cells = cells_of(record, n_q, n_k, has_sink)
             keys = np.arange(n_k) < n_k - has_sink
             edited = changed(given[record["head"]], cells, record["kind"], keys)
             edited = torch.tensor(edited, dtype=weights.dtype)
