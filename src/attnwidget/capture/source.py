@@ -175,13 +175,7 @@ class ModelSource(BaseSource):
     @property
     def nbytes(self) -> int:
         """The bytes of the captured tensors."""
-        tensors = {
-            tensor.data_ptr(): tensor.numel() * tensor.element_size()
-            for call in self._calls.all
-            for tensor in (call.q, call.k, call.v, call.mask, call.position_bias, call.scores)
-            if tensor is not None
-        }
-        return sum(tensors.values())
+        return self._calls.nbytes
 
     @property
     def input_text(self) -> str | tuple[str, str] | None:

@@ -63,9 +63,15 @@ class StackCalls:
         return after
 
     @property
-    def all(self) -> list[Call]:
-        """The calls of all stacks and layers."""
-        return [call for call, _ in self._calls.values()]
+    def nbytes(self) -> int:
+        """The bytes of the captured tensors of all stacks and layers."""
+        tensors = {
+            tensor.data_ptr(): tensor.numel() * tensor.element_size()
+            for call, _ in self._calls.values()
+            for tensor in (call.q, call.k, call.v, call.mask, call.position_bias, call.scores)
+            if tensor is not None
+        }
+        return sum(tensors.values())
 
     def of(self, stack_id: StackId, layer: int) -> tuple[Call, NDArray[np.bool_] | None]:
         """Return the call of a layer, and the model's mask (True = masked)."""
