@@ -7,20 +7,69 @@ can be, and answered with an error.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
-from attnwidget.widget.model_methods import LONG
+from attnwidget.session.rerun import ShowRun
+from attnwidget.widget.model_methods import captured, scan_of
 from attnwidget.wire.incoming import in_words
 
 if TYPE_CHECKING:
     from attnwidget.session.session import Session
+    from attnwidget.session.snapshot import Snapshot
 
 _NEWER = "A newer question has taken the place of this question."
 _STOPPED = "It was stopped."
 # So many messages on the progress of a question are sent at most.
 _MESSAGES = 100
+
+# What a long question of a page does: it gets the state, the question, a function to call with the
+# progress, and a function that says whether to stop. It returns the answer and a command, if any.
+LongAnswer = tuple[dict[str, Any], Any]
+LongQuestion = Callable[
+    ["Snapshot", dict[str, Any], Callable[[int, int], None], Callable[[], bool]], LongAnswer
+]
+
+
+def _run(
+    now: Snapshot,
+    question: dict[str, Any],
+    _progress: Callable[[int, int], None],
+    _is_stopped: Callable[[], bool],
+) -> LongAnswer:
+    text = question.get("text")
+    if isinstance(text, list):
+        text = tuple(text)  # JSON has no pairs
+    if text is None or text == "":
+        raise ValueError("text: got no text, want at least one word")
+    return {}, ShowRun(captured(now, "run").read_again(text, None))
+
+
+def _scan(
+    now: Snapshot,
+    question: dict[str, Any],
+    progress: Callable[[int, int], None],
+    is_stopped: Callable[[], bool],
+) -> LongAnswer:
+    target = question.get("target")
+    if isinstance(target, list):
+        target = tuple(target)
+    limits = {name: question.get(name) for name in ("layer", "head", "query", "key")}
+    result = scan_of(
+        now,
+        target,
+        question.get("over", "heads"),
+        question.get("kind", "remove"),
+        limits,
+        question.get("position"),
+        progress=progress,
+        is_stopped=is_stopped,
+    )
+    return {"scan": result.as_dict()}, None
+
+
+LONG: Mapping[str, LongQuestion] = {"run": _run, "scan": _scan}
 
 
 class LongQuestions:

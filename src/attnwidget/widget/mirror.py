@@ -13,9 +13,8 @@ from attnwidget.export.summary import short, summary
 from attnwidget.maths.validate import index
 from attnwidget.session.commands import Set
 from attnwidget.session.size import LARGEST, cells
-from attnwidget.widget.long_questions import LongQuestions
+from attnwidget.widget.long_questions import LONG, LongQuestions
 from attnwidget.widget.messages import answer, asks_at_once, early_answer
-from attnwidget.widget.model_methods import LONG
 from attnwidget.widget.page_commands import PageCommands
 from attnwidget.widget.store_widget import StoreWidget
 from attnwidget.wire.commands import EDITABLE

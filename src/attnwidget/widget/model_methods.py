@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from attnwidget.maths.validate import size
@@ -173,51 +173,3 @@ class ModelMethods:
                 batch_size=batch_size,
                 progress=step,
             )
-
-
-# What a long question of a page does: it gets the state, the question, a function to call with the
-# progress, and a function that says whether to stop. It returns the answer and a command, if any.
-LongAnswer = tuple[dict[str, Any], Any]
-LongQuestion = Callable[
-    ["Snapshot", dict[str, Any], Callable[[int, int], None], Callable[[], bool]], LongAnswer
-]
-
-
-def _run(
-    now: Snapshot,
-    question: dict[str, Any],
-    _progress: Callable[[int, int], None],
-    _is_stopped: Callable[[], bool],
-) -> LongAnswer:
-    text = question.get("text")
-    if isinstance(text, list):
-        text = tuple(text)  # JSON has no pairs
-    if text is None or text == "":
-        raise ValueError("text: got no text, want at least one word")
-    return {}, ShowRun(captured(now, "run").read_again(text, None))
-
-
-def _scan(
-    now: Snapshot,
-    question: dict[str, Any],
-    progress: Callable[[int, int], None],
-    is_stopped: Callable[[], bool],
-) -> LongAnswer:
-    target = question.get("target")
-    if isinstance(target, list):
-        target = tuple(target)
-    limits = {name: question.get(name) for name in ("layer", "head", "query", "key")}
-    result = scan_of(
-        now,
-        target,
-        question.get("over", "heads"),
-        question.get("kind", "remove"),
-        limits,
-        question.get("position"),
-        progress=progress,
-        is_stopped=is_stopped,
-    )
-    return {"scan": result.as_dict()}, None
-
-
-LONG: Mapping[str, LongQuestion] = {"run": _run, "scan": _scan}
