@@ -148,7 +148,9 @@ function fill(
   createExperiments(lab, store, env);
   createMistakes(lab, store, VIEWS, env);
   createModelText(lab, store, env);
-  if (store.get("run_state")) createEffect(run, store, env);
+  const hasRuns = Boolean(store.get("run_state"));
+  root.dataset.runs = String(hasRuns);
+  if (hasRuns) createEffect(run, store, env);
   createReport(below, store, env);
   createFooter(foot, store, VIEWS, env);
 
