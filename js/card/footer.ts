@@ -58,9 +58,11 @@ export function createFooter(
       [sumsOfOpenRows.length ? range : "", emptyRows ? emptyText : ""].filter(Boolean).join(" · "),
     );
   }
+  // Where a click runs the model again, the key that does the same says so.
+  const named = (does: string) => (store.knocks && does === "mask" ? "knock out" : does);
   const legend = () =>
-    fill(keys, store.get("view"), () =>
-      (currentView(views, store)?.keys ?? []).map(([name, does]) => key(name, does)),
+    fill(keys, `${store.get("view")} ${store.knocks}`, () =>
+      (currentView(views, store)?.keys ?? []).map(([name, does]) => key(name, named(does))),
     );
   legend();
   store.subscribe((change) => {

@@ -106,6 +106,7 @@ def test_a_click_on_the_edge_of_the_induction_head(view, opened, probabilities):
     expect(view.root.locator(".aw-run-words")).to_have_text(re.compile(r"\d+ ms\. .*layer 1"))
     expect(view.root.locator(".aw-run-reach")).to_contain_text("Rows 0 to 5")
     expect(view.map).to_have_attribute("data-knocked-out", "1")
+    expect(view.root.locator(".aw-keys")).to_contain_text("spaceknock out")
     # The line of Python is Python's own.
     view.root.get_by_role("button", name="copy as Python").click()
     code = view.root.locator(".aw-run [data-numpy]").get_attribute("data-numpy")
@@ -211,6 +212,7 @@ def test_a_token_of_the_strip_is_where_the_effect_is_read(view, opened):
 
 def test_a_what_if_does_not_run_the_model(view, opened):
     view.what_if()
+    expect(view.root.locator(".aw-keys")).to_contain_text("spacemask")
     view.click(*EDGE)
     view.masked(22, 49)
     knocked_out(view, [])
