@@ -28,7 +28,7 @@ _SDPA = ("query", "key", "value", "attn_mask", "dropout_p", "is_causal")
 
 
 class _Run(threading.local):
-    """What a thread knows of its run of a module, because several threads may run the model.
+    """The state of a run of a module in a thread, because several threads may run the model.
 
     `cached` is the number of tokens in the cache, None without a cache. `before` is the number of
     queries of the calls before in this run, because Qwen2-VL calls attention for each image.

@@ -21,7 +21,7 @@ _ABSENT = object()
 
 
 class Tape:
-    """What each layer of a model returned in a pass, and the order in which the layers ran.
+    """The output of each layer of a model in a pass, and the order in which the layers ran.
 
     A layer is an entry of a list of modules that contains attention. `is_full` says that the
     outputs needed more than `budget` bytes, so that none is kept.

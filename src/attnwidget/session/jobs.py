@@ -12,7 +12,7 @@ Work = Callable[[Callable[[], bool]], None]
 
 
 class Jobs:
-    """One piece of work at a time: newer work stops the older.
+    """Does a single piece of work at a time: newer work stops the older.
 
     A thread is there only while there is work. Without threads (Pyodide) the work is done at once.
     """

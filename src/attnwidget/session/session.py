@@ -119,7 +119,7 @@ class Session(Store[Snapshot]):
         except KeyboardInterrupt as error:
             every.append(error)
         except Exception as error:
-            # Who has not set knock-outs sees the error in the state alone.
+            # A program that has not set knock-outs finds the error in the state alone.
             every += [error] if after.knocked_out != before.knocked_out else []
         super().tell(change, every)
 

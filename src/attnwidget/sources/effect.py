@@ -27,7 +27,7 @@ class Reach:
 
 @dataclass(frozen=True, eq=False)
 class Effect:
-    """What knock-outs changed in the output of a model.
+    """The changes that knock-outs made in the output of a model.
 
     Where an array has two rows, these are before and after. `kind` says which arrays are filled:
 

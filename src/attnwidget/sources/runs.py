@@ -61,7 +61,7 @@ class Runner(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """What came of a run of `runner` with `knockouts`.
+    """The outcome of a run of `runner` with `knockouts`.
 
     `words` say from which layer on the model ran, or why there is no result. `is_partial` says
     that the layers before the first edit were not computed again. `calls` has the attention of the

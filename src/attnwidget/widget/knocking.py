@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class KnockOutMethods:
-    """What can be done with the knock-outs of a widget, beside setting `knockouts`."""
+    """The methods of a widget that use its knock-outs."""
 
     store: Any
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from attnwidget.session.snapshot import Snapshot
 
 _NEWER = "A newer question has taken the place of this question."
-_STOPPED = "It was stopped."
+_STOPPED = "The question was stopped."
 # So many messages on the progress of a question are sent at most.
 _MESSAGES = 100
 

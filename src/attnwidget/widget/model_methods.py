@@ -61,7 +61,7 @@ def scan_of(
 
 
 class ModelMethods:
-    """What runs the model of a widget again."""
+    """The methods of a widget that run its model again."""
 
     store: Any
 
