@@ -5,7 +5,7 @@ import type { Down, Up } from "../wire/transport";
 import { createHistory } from "./history";
 import type { Marks } from "./marks";
 import type { Message } from "./messages";
-import { isArray, type Mirror } from "./mirror";
+import { type Confirmed, isArray, type Mirror } from "./mirror";
 import { createOverlay, type Renewed } from "./overlay";
 import { type Action, confirmedState, createReduce, type PageState } from "./reduce";
 import { createSync } from "./sync";
@@ -20,6 +20,11 @@ export interface Outlet {
 }
 
 export type Replay = ReturnType<typeof createReplay>;
+
+/** Choices that no command is computed with. The commands are not replayed when such a choice is set. */
+const APART: ReadonlySet<Confirmed> = new Set([
+  "selection", "view", "cmap", "color_scale", "quantity", "heads_on", "grid_order", "grid_statistic", "error",
+]); // biome-ignore format: a table
 
 export function createReplay(mirror: Mirror, marks: Marks, outlet: Outlet) {
   const { get, nQ, nK } = mirror;
@@ -61,6 +66,7 @@ export function createReplay(mirror: Mirror, marks: Marks, outlet: Outlet) {
   function receive({ values, change }: Message) {
     if (!change) {
       adopt(values);
+      if ([...values.keys()].every((name) => APART.has(name))) return;
       sync.renew(confirmedState(mirror, sync.confirmed.revision, sync.confirmed.era));
     } else {
       const { from, revision, acks, refused, by } = change;

@@ -17,6 +17,16 @@ describe("an edit of the mask", () => {
     ]);
   });
 
+  it("is not painted again when the page selects a cell before Python answers", () => {
+    const page = opened();
+    page.mask([1, 0]);
+    const rows: number[] = [];
+    page.store.subscribe((change) => rows.push(...change.rows), new AbortController().signal);
+    page.store.set("selection", [1, 0]);
+    expect(rows).toEqual([]);
+    expectMasked(page, [[1, 0]]);
+  });
+
   it("is no longer pending when Python has answered, and Python's numbers replace the page's", async () => {
     const page = opened();
     page.mask([0, 2]);

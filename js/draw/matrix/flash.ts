@@ -53,6 +53,9 @@ export function flash(
   return count;
 }
 
+/** How long a lifted pointer waits for Python's answer, in milliseconds. The light has frames, which delay the answer. */
+const AFTER_LIFT = 100;
+
 /**
  * Call `light` once after each edit; it returns the number of cells. A stroke lights up when the pointer is
  * lifted, because it is one edit, and because light under the pointer would hide what the stroke does.
@@ -61,7 +64,7 @@ export function createFlasher(
   store: Store,
   light: (color: string) => number,
   request: () => void,
-  { listen }: Scope,
+  { listen, after }: Scope,
 ) {
   const { before } = store;
   let flashed = before.edits;
@@ -70,13 +73,24 @@ export function createFlasher(
   let isPressed = false;
   const isDue = () =>
     flashed !== before.edits && (dark?.edits !== before.edits || dark.report !== store.mistake);
-  const press = (isDown: boolean) => () => {
-    isPressed = isDown;
+  const look = () => {
     if (isDue()) request();
   };
-  listen(document, "pointerdown", press(true), { capture: true });
+  const lift = () => {
+    isPressed = false;
+    if (isDue()) after(AFTER_LIFT, look);
+  };
+  listen(
+    document,
+    "pointerdown",
+    () => {
+      isPressed = true;
+      look();
+    },
+    { capture: true },
+  );
   for (const kind of ["pointerup", "pointercancel"] as const)
-    listen(document, kind, press(false), { capture: true });
+    listen(document, kind, lift, { capture: true });
   /** Let the last edit light up no more. */
   const skip = () => {
     flashed = before.edits;
