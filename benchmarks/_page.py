@@ -24,9 +24,8 @@ PROBE = """(() => {
   const shown = async (holds, start, limit = 60000) => {
     for (let frames = 1; ; frames++) {
       await new Promise(requestAnimationFrame);
-      const held = holds();
       await painted();
-      if (held) return [performance.now() - start, frames];
+      if (holds()) return [performance.now() - start, frames];
       if (performance.now() - start > limit) return null;
     }
   };

@@ -29,11 +29,28 @@ export function createStatus(parent: HTMLElement, store: Store, { signal }: Env)
   update();
 }
 
-/** A bar of 2 px over the top of the body while an answer is due. It moves nothing. */
+/** How long a card waits before it shows that it waits, in milliseconds. */
+const SHOWN_AFTER = 150;
+
+/**
+ * A bar of 2 px over the top of the body, and a dimmed body, while an answer is due. They move nothing.
+ * An answer that comes at once shows neither, because their animation would delay the answer.
+ */
 export function createBar(root: HTMLElement, stage: HTMLElement, store: Store, env: Env): void {
   stage.append(h("div", { class: "aw-computing", "aria-hidden": "true" }));
+  let cancel: (() => void) | null = null;
   const update = () => {
-    root.dataset.computing = String(store.live && (store.computing || store.asking));
+    const isDue = store.live && (store.computing || store.asking);
+    root.dataset.computing = String(isDue);
+    if (isDue) {
+      cancel ??= env.after(SHOWN_AFTER, () => {
+        root.dataset.late = "true";
+      });
+      return;
+    }
+    cancel?.();
+    cancel = null;
+    root.dataset.late = "false";
   };
   store.subscribe(update, env.signal);
   update();

@@ -24,17 +24,20 @@ export function createSource(store: Store, signal: AbortSignal, changed: () => v
   const isHere = () =>
     store.get("layers").every(({ module }) => module === "") && store.stackedHeads === store.nHeads;
 
+  function isShown(lines: LayerLines | null): lines is LayerLines {
+    const { layer, stack } = store.shown;
+    return lines?.layer === layer && lines.stack === stack;
+  }
+
   /** The lines of the layer that is shown; null where they have not arrived. */
   function current(): LineData | null {
     if (isHere()) {
       const heads = Array.from({ length: store.nHeads }, (_, head) => head);
       return fromMatrices(heads.map((head) => store.matrix("attention", head) as Matrix));
     }
-    const { layer, head, stack } = store.shown;
-    const isShown = (lines: LayerLines | null) => lines?.layer === layer && lines.stack === stack;
     if (isShown(newest)) [drawn, newest] = [newest, null];
     // For the shown head the page has newer weights, with the cells that were masked by hand.
-    return drawn && isShown(drawn) ? withHead(drawn.data, head, store.attention) : null;
+    return drawn && isShown(drawn) ? withHead(drawn.data, store.shown.head, store.attention) : null;
   }
 
   return {
@@ -54,6 +57,8 @@ export function createSource(store: Store, signal: AbortSignal, changed: () => v
       try {
         const { content, buffers } = await store.request({ type: "lines", layer, stack }, until);
         newest = { layer, stack, data: fromMessage(content as never, buffers) };
+        // The numbers of the card come after the lines of their layer, and tell the view themselves.
+        if (!isShown(newest)) return;
       } catch (error) {
         if (until.aborted) return;
         problem = problemOf("The lines", error);
