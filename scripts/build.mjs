@@ -20,7 +20,9 @@ function packed(code, name) {
   return `// attnwidget, compressed. The source: js/ in the project's repository.
 const key = Symbol.for("attnwidget ${digest}");
 const unpack = async () => {
-  const bytes = Uint8Array.from(atob(packed), (c) => c.charCodeAt(0));
+  const letters = atob(packed);
+  const bytes = new Uint8Array(letters.length);
+  for (let i = 0; i < bytes.length; i++) bytes[i] = letters.charCodeAt(i);
   const code = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
   const blob = new Blob([await new Response(code).text()], { type: "text/javascript" });
   const url = URL.createObjectURL(blob);
