@@ -184,9 +184,12 @@ def test_the_maps_before_and_after_and_their_difference(view, opened):
     state(view, "done")
     opened.run_until("print(w.attention[6, 2])", "0.0")
     after = np.array(json.loads(opened.run_cell("print(json.dumps(w.attention.tolist()))")))
+    # The bar begins at the row of the edge, because no earlier row of a causal model can change.
+    expect(view.map).to_have_attribute("data-reach", str(EDGE[0]))
     maps = view.root.get_by_role("radiogroup", name="maps of the run")
     maps.get_by_role("radio", name="before", exact=True).click()
     opened.run_until("print(w.shown_run)", "before")
+    expect(view.map).to_have_attribute("data-reach", "")
     assert view.value(*EDGE) == pytest.approx(before[EDGE], abs=6e-5)
     maps.get_by_role("radio", name="after", exact=True).click()
     opened.run_until("print(w.shown_run)", "after")

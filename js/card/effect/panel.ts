@@ -106,5 +106,5 @@ function reachWords(store: Store, effect: Effect): string {
   const last = from - 1;
   const rows = last === 0 ? "Row 0 of" : `Rows 0 to ${last} of`;
   const verb = last === 0 ? "is" : "are";
-  return `${rows} the maps of layer ${layer} ${verb} certain to be as before; later rows can change.`;
+  return `${rows} the maps of layer ${layer} ${verb} certain to be as before; the rows beside the bar can change.`;
 }

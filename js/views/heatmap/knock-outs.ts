@@ -1,7 +1,7 @@
 /** The marks of knock-outs on the map: what is taken out of the model, and what a click would take out. */
 import { hatch, SMALLEST_HATCHED } from "../../draw/hatch";
 import type { Palette } from "../../draw/palette";
-import { touches } from "../../state/knockouts";
+import { reachOf, touches } from "../../state/knockouts";
 import type { Store } from "../../state/store";
 import type { KnockOutRecord } from "../../wire/schema";
 import type { Geometry } from "./geometry";
@@ -18,6 +18,17 @@ export interface KnockOutMarks {
   takesOut: boolean;
   /** Whether the weights on screen are to be those without the removed cells. */
   isAfter: boolean;
+  /** The first row of the map that the knock-outs can change; null where the map shows no change. */
+  reach: number | null;
+}
+
+/** The first row that the knock-outs can change, of a map that shows the run with the knock-outs. */
+function reachOfMap(store: Store): number | null {
+  const effect = store.get("effect");
+  if (!effect || (store.get("shown_run") !== "after" && store.runDifference === null)) return null;
+  const from = reachOf(effect, store.shown.stack, store.shown.layer);
+  if (from === "nowhere") return store.nQ;
+  return from === "all" ? 0 : from;
 }
 
 /** What is to be marked on the map of the shown head. */
@@ -34,6 +45,7 @@ export function knockOutMarks(store: Store, marks: Marks): KnockOutMarks {
     preview: ofMap(add.length ? add : remove),
     takesOut: add.length > 0,
     isAfter: store.get("shown_run") === "after" && store.runDifference === null,
+    reach: reachOfMap(store),
   };
 }
 
@@ -53,6 +65,18 @@ function areaOf(g: Geometry, { query, key }: KnockOutRecord): Area | null {
     width: (key === null ? g.nK : 1) * g.cell,
     height: (query === null ? g.nQ : 1) * g.cell,
   };
+}
+
+/** A bar beside the rows that the knock-outs can change. It leaves the colours of the cells as they are. */
+export function paintReach(
+  ctx: CanvasRenderingContext2D,
+  g: Geometry,
+  colors: Palette,
+  reach: number | null,
+): void {
+  if (reach === null || reach >= g.nQ) return;
+  ctx.fillStyle = colors.warning;
+  ctx.fillRect(g.left - 6, g.top + reach * g.cell, 3, (g.nQ - reach) * g.cell);
 }
 
 export function paintKnockOuts(

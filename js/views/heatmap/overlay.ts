@@ -3,7 +3,7 @@
 import type { Palette } from "../../draw/palette";
 import type { Cell } from "../../ui/focus";
 import type { Geometry } from "./geometry";
-import { type KnockOutMarks, paintKnockOuts } from "./knock-outs";
+import { type KnockOutMarks, paintKnockOuts, paintReach } from "./knock-outs";
 import type { Marks } from "./marks";
 import { columnLabel, rowLabel, turnAtColumn } from "./paint";
 
@@ -57,6 +57,7 @@ export function paintOverlay(
   ctx.font = `600 ${g.font}px ${colors.font}`;
   for (const q of rows) paintBoldRowLabel(ctx, g, colors, q);
   for (const k of columns) paintBoldColumnLabel(ctx, g, colors, k);
+  paintReach(ctx, g, colors, knockOuts.reach);
 }
 
 /** A frame that is visible on every colour, because it has a dark and a light line. */
