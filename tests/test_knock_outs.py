@@ -358,6 +358,44 @@ def test_runs_are_kept_and_can_be_restored(w):
     assert len(w.runs) == 2
 
 
+def test_two_runs_are_compared_as_torch_compares_their_logits(w, trained):
+    edits = [EDGE], [{"layer": 0, "head": 0, "query": 3, "kind": "zero"}]
+    for knockouts in edits:
+        w.knockouts = knockouts
+    state, maps = w.run_state, arrays(w)
+    # A position before the query of the first edit, where only the second edit changes something.
+    for position in (3, 5):
+        effect = w.compare_runs(0, -1, position=position)
+        pair = torch.stack([passes(w, trained, knockouts)[1] for knockouts in edits])
+        logs = pair[:, position].log_softmax(dim=-1)
+        kl = float((logs[0].exp() * (logs[0] - logs[1])).sum())
+        assert kl > 1e-3
+        assert effect.kl == pytest.approx(kl, abs=1e-6)
+        np.testing.assert_allclose(effect.log_probabilities, logs, atol=1e-5)
+        ids = w.store.now.source.reading.inputs["input_ids"][0, 1:]
+        loss = -pair[:, :-1].log_softmax(dim=-1)[:, range(len(ids)), ids]
+        np.testing.assert_allclose(effect.loss[:, 1:], loss, atol=1e-5)
+    assert w.compare_runs(None, 0).number == pytest.approx(w.runs[0].number)
+    assert w.run_state == state
+    assert same(arrays(w), maps)
+
+
+def test_runs_that_cannot_be_compared_are_refused(w):
+    with pytest.raises(ValueError, match="first: no run was done yet; set `knockouts`"):
+        w.compare_runs(0, None)
+    w.knockouts = [EDGE]
+    with pytest.raises(ValueError, match=r"second: got 3, want -1..0"):
+        w.compare_runs(0, 3)
+    with pytest.raises(ValueError, match=r"position: got 6, want 0..5"):
+        w.compare_runs(0, None, position=6)
+    w.run("fox bee owl moon cat fox bee")
+    w.knockouts = [{"layer": 1, "key": 0}]
+    with pytest.raises(ValueError, match="run 0 and run 1 are of different texts or models"):
+        w.compare_runs(0, 1)
+    with pytest.raises(ValueError, match="there is no model here that can be run"):
+        AttentionWidget("The cat sat").compare_runs(None, None)
+
+
 def test_the_line_of_code_sets_the_same(w, trained):
     w.knockouts = [EDGE, {"key": 1, "kind": "first"}, {}]
     code = w.knockouts_code()

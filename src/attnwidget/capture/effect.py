@@ -43,6 +43,17 @@ class Outputs:
         found = {str(k): v.detach() for k, v in named if isinstance(v, torch.Tensor)}
         return cls(found, first)
 
+    def whole(self, before: Outputs) -> Outputs:
+        """Return the outputs with the logits of all positions; the first are those of `before`."""
+        import torch
+
+        if not self.first:
+            return self
+        logits = torch.cat(
+            [before.tensors["logits"][:, : self.first], self.tensors["logits"]], dim=1
+        )
+        return Outputs({**self.tensors, "logits": logits})
+
     def equal(self, other: Outputs) -> bool:
         """Whether both have the same numbers."""
         import torch

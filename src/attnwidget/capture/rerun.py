@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
     from attnwidget.capture.inputs import Reading
+    from attnwidget.sources.effect import Effect
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,6 +181,23 @@ class ModelRunner:
             reach,
             effect_at,
         )
+
+    def compared(
+        self, first: Sequence[KnockOut], second: Sequence[KnockOut], position: int | None
+    ) -> Effect:
+        """Return what changes from a run to another; see `Runner.compared`."""
+
+        def never() -> bool:
+            return False
+
+        runs = [self.run(knockouts, never) for knockouts in (first, second)]
+        base = self._base
+        assert base is not None  # a run has made it
+        before, after = (run.outputs.whole(base.outputs) for run in runs)
+        losses = [base.reader.losses(outputs) for outputs in (before, after)]
+        loss = np.stack(losses) if len(losses[0]) else losses[0]
+        reach = tuple(dict.fromkeys(part for run in runs for part in run.reach))
+        return base.reader.effect(before, after, loss, reach, position)
 
     def _without(self, is_stopped: Callable[[], bool]) -> _Base:
         modules = [module for _, _, module in self._attention]

@@ -58,6 +58,19 @@ class Runner(Protocol):
             If the model is not the model that was opened any more.
         """
 
+    def compared(
+        self, first: Sequence[KnockOut], second: Sequence[KnockOut], position: int | None
+    ) -> Effect:
+        """Return what changes in the output from the first knock-outs to the second.
+
+        Both are run anew, because the outputs of runs are not kept.
+
+        Raises
+        ------
+        ValueError
+            If the model is not the model that was opened any more.
+        """
+
 
 @dataclass(frozen=True, eq=False)
 class Outcome:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from attnwidget.maths.validate import size
+from attnwidget.maths.validate import index, size
 from attnwidget.session.rerun import KeepCheckpoint, ShowRun
 from attnwidget.sources.derived import base_of
 from attnwidget.widget.progress import counting, progress
@@ -13,6 +13,8 @@ from attnwidget.widget.progress import counting, progress
 if TYPE_CHECKING:
     from attnwidget.search.result import Scan
     from attnwidget.session.snapshot import Snapshot
+    from attnwidget.sources.effect import Effect
+    from attnwidget.sources.runs import RunRecord
 
 # The runs of the steps of a training have at most so many bytes together.
 MAX_BYTES = 256_000_000
@@ -58,6 +60,14 @@ def scan_of(
             if limits[name] is None:
                 limits = {**limits, name: getattr(now, name)}
     return scan_source(source, target, over, kind, limits, position, **options)
+
+
+def run_at(name: str, runs: tuple[RunRecord, ...], at: Any) -> RunRecord:
+    """Return the run at an index, which may be negative."""
+    if not runs:
+        raise ValueError(f"{name}: no run was done yet; set `knockouts`, or want None")
+    at = index(name, at, range(-len(runs), len(runs)))
+    return runs[at]
 
 
 class ModelMethods:
@@ -113,6 +123,43 @@ class ModelMethods:
         """
         source = captured(self.store.now, "refresh")
         self.store.do(ShowRun(source.again(watch=progress)))
+
+    def compare_runs(
+        self, first: int | None, second: int | None, *, position: int | None = None
+    ) -> Effect:
+        """Return what changes in the model's output from a run to another run of `runs`.
+
+        `first` and `second` are indices into `runs`, negative ones from the end; None is the model
+        without knock-outs. `position` is where the output is read, None for the position of the
+        card. In the `Effect`, "before" is the first run and "after" the second. The model runs
+        with both anew, because the outputs of runs are not kept. The card stays as it is.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If there is no such run, the runs are of different texts or models, or the model is not
+            the model that was opened any more.
+        """
+        now = self.store.now
+        pair = [
+            None if at is None else run_at(name, now.experiment.runs, at)
+            for name, at in (("first", first), ("second", second))
+        ]
+        runner = next((run.runner for run in pair if run), now.experiment.runner)
+        if runner is None:
+            captured(now, "compare_runs")
+            raise ValueError(f"compare_runs: {now.experiment.why_not}")
+        if any(run and run.runner is not runner for run in pair):
+            raise ValueError(
+                f"compare_runs: run {first} and run {second} are of different texts or models; "
+                "want two runs of the same text and model"
+            )
+        if position is None:
+            position = now.experiment.effect_position
+        else:
+            position = index("position", position, range(runner.positions))
+        edits = [run.knockouts if run else () for run in pair]
+        return runner.compared(edits[0], edits[1], position)
 
     def keep_checkpoint(self, step: int, max_bytes: int = MAX_BYTES) -> None:
         """Run the model again, and keep the maps as those of a step of a training.
