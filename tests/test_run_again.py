@@ -400,6 +400,19 @@ def test_a_text_of_a_page_is_refused_in_words(text, words):
     assert w.store.now is state
 
 
+def test_a_page_compares_two_runs():
+    w = opened(name="gpt2")
+    for layer in (0, 1):
+        w.knockouts = [{"layer": layer, "key": 1, "kind": "zero"}]
+    wanted = w.compare_runs(1, 0, position=2)
+    answer, _ = asked(w, type="compare_runs", first=1, second=0, position=2)
+    assert answer["effect"]["kl"] == wanted.kl
+    assert answer["effect"]["position"] == 2
+    assert [row["token"] for row in answer["effect"]["rows"]] == list(wanted.labels)
+    answer, _ = asked(w, type="compare_runs", first="1", second=[0])
+    assert answer["error"] == "first: got '1', want a whole number"
+
+
 def test_a_page_asks_for_a_scan():
     w = opened(name="gpt2")
     answer, progress = asked(w, type="scan", target="cat", over="heads")

@@ -10,6 +10,7 @@ const PATHS = {
   dock: "M2.5 3.5h11v9h-11zM9.5 3.5v9",
   fold: "M4 6.5l4 4 4-4",
   figure: "M8 2.5v7M5 7l3 3 3-3M3 13h10",
+  compare: "M3 6h10l-3-3M13 10H3l3 3",
   dice: "M3 3h10v10H3zM6 6h.01M10 6h.01M8 8h.01M6 10h.01M10 10h.01",
 } as const;
 

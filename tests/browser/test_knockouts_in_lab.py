@@ -224,6 +224,43 @@ def test_a_what_if_does_not_run_the_model(view, opened):
     view.masked(21, 49)
 
 
+def test_two_runs_are_compared(view, opened):
+    opened.run_cell("import json; kept = []")
+    for edit in (CUT, {"layer": 0, "query": 6, "kind": "first"}):
+        opened.run_cell(f"w.knockouts = [{edit!r}]")
+        state(view, "done")
+        opened.run_until("print(w.run_state.state)", "done")
+        opened.run_cell("kept.append([run.knockouts for run in w.runs].index(w.knockouts))")
+    names, *wanted = json.loads(
+        opened.run_cell(
+            "e = w.compare_runs(*kept, position=6)\n"
+            "names = [w.runs[at].name for at in kept]\n"
+            "print(json.dumps([names, e.labels, e.probabilities.tolist()]))"
+        )
+    )
+    panel = view.root.locator(".aw-run")
+    compared = panel.locator(".aw-run-compared")
+    expect(compared).to_be_hidden()
+    first, second = (
+        panel.get_by_role("button", name=f"compare: {name}", exact=True) for name in names
+    )
+    first.click()
+    expect(first).to_have_attribute("aria-pressed", "true")
+    expect(compared).to_contain_text("with another run: choose it")
+    # The same button again takes the choice back.
+    first.click()
+    expect(compared).to_be_hidden()
+    first.click()
+    second.click()
+    expect(compared).to_contain_text(f"Before: “{names[0]}”. After: “{names[1]}”.")
+    rows = compared.locator(".aw-run-row").filter(has=view.notebook.page.get_by_role("rowheader"))
+    expect(rows).to_have_count(10)
+    for i, label in enumerate(wanted[0]):
+        expect(rows.nth(i).get_by_role("rowheader")).to_have_text(label)
+        got = [number(rows.nth(i).get_by_role("cell").nth(run).text_content()) for run in (0, 1)]
+        np.testing.assert_allclose(got, [run[i] for run in wanted[1]], atol=6e-4)
+
+
 def test_another_text_and_a_scan(view, opened):
     """The box runs the model on another text; a scan finds the induction edge."""
     box = view.root.get_by_role("textbox", name="text", exact=True)

@@ -12,16 +12,31 @@ const LISTED = 10;
 
 export function createOutput(store: Store, env: Env) {
   const strip = createStrip(store, env);
-  const caption = h("p", { class: "aw-where" });
-  const table = h("div", { class: "aw-run-rows", role: "table" });
-  const element = h("div", { class: "aw-run-output" }, strip.element, caption, table);
+  const table = createTable();
+  const element = h("div", { class: "aw-run-output" }, strip.element, ...table.elements);
   return {
     element,
+    /** The tokens that the output belongs to. */
+    get tokens() {
+      return strip.tokens;
+    },
     update(effect: Effect | null) {
       strip.update(effect);
       if (!effect) return;
       element.dataset.kind = effect.kind;
-      const { caption: words, columns, rows } = tableOf(effect, strip.tokens);
+      table.update(effect, strip.tokens);
+    },
+  };
+}
+
+/** The numbers of an effect, under a caption. */
+export function createTable() {
+  const caption = h("p", { class: "aw-where" });
+  const table = h("div", { class: "aw-run-rows", role: "table" });
+  return {
+    elements: [caption, table],
+    update(effect: Effect, tokens: readonly string[]) {
+      const { caption: words, columns, rows } = tableOf(effect, tokens);
       fill(caption, words, () => [words]);
       table.setAttribute("aria-label", words);
       fill(table, JSON.stringify([columns, rows]), () => [

@@ -31,12 +31,12 @@ export function createEffect(parent: HTMLElement, store: Store, env: Env): void 
   const switches = h("div", { class: "aw-scale" }, h("span", {}, "maps"), maps.element);
   const reach = h("p", { class: "aw-where aw-run-reach" });
   const output = createOutput(store, env);
-  const lists = createLists(store, env);
+  const lists = createLists(store, env, () => output.tokens);
   const element = h("section", { class: "aw-run", "aria-label": "effect of the knock-outs" });
   const title = h("h3", {}, "Effect");
   const head = h("div", { class: "aw-run-head" }, title, number, words, again, switches);
   const body = h("div", { class: "aw-run-body" }, output.element, lists.element);
-  element.append(head, reach, body);
+  element.append(head, reach, body, lists.compared);
   // A scan is asked of the same Python that has the text.
   if (store.get("input_text") != null && !store.saved) element.append(createScan(store, env));
   parent.append(element);

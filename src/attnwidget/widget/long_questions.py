@@ -12,7 +12,8 @@ from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
 from attnwidget.session.rerun import ShowRun
-from attnwidget.widget.model_methods import captured, scan_of
+from attnwidget.widget.model_methods import captured, effect_between, scan_of
+from attnwidget.wire.experiment import effect_message
 from attnwidget.wire.incoming import in_words
 
 if TYPE_CHECKING:
@@ -69,7 +70,17 @@ def _scan(
     return {"scan": result.as_dict()}, None
 
 
-LONG: Mapping[str, LongQuestion] = {"run": _run, "scan": _scan}
+def _compare_runs(
+    now: Snapshot,
+    question: dict[str, Any],
+    _progress: Callable[[int, int], None],
+    _is_stopped: Callable[[], bool],
+) -> LongAnswer:
+    first, second, position = (question.get(name) for name in ("first", "second", "position"))
+    return {"effect": effect_message(effect_between(now, first, second, position))}, None
+
+
+LONG: Mapping[str, LongQuestion] = {"run": _run, "scan": _scan, "compare_runs": _compare_runs}
 
 
 class LongQuestions:

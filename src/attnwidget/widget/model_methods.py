@@ -70,6 +70,29 @@ def run_at(name: str, runs: tuple[RunRecord, ...], at: Any) -> RunRecord:
     return runs[at]
 
 
+def effect_between(now: Snapshot, first: Any, second: Any, position: Any) -> Effect:
+    """Compare two runs that a state has kept; see `ModelMethods.compare_runs`."""
+    pair = [
+        None if at is None else run_at(name, now.experiment.runs, at)
+        for name, at in (("first", first), ("second", second))
+    ]
+    runner = next((run.runner for run in pair if run), now.experiment.runner)
+    if runner is None:
+        captured(now, "compare_runs")
+        raise ValueError(f"compare_runs: {now.experiment.why_not}")
+    if any(run and run.runner is not runner for run in pair):
+        raise ValueError(
+            f"compare_runs: run {first} and run {second} are of different texts or models; "
+            "want two runs of the same text and model"
+        )
+    if position is None:
+        position = now.experiment.effect_position
+    else:
+        position = index("position", position, range(runner.positions))
+    edits = [run.knockouts if run else () for run in pair]
+    return runner.compared(edits[0], edits[1], position)
+
+
 class ModelMethods:
     """The methods of a widget that run its model again."""
 
@@ -140,26 +163,7 @@ class ModelMethods:
             If there is no such run, the runs are of different texts or models, or the model is not
             the model that was opened any more.
         """
-        now = self.store.now
-        pair = [
-            None if at is None else run_at(name, now.experiment.runs, at)
-            for name, at in (("first", first), ("second", second))
-        ]
-        runner = next((run.runner for run in pair if run), now.experiment.runner)
-        if runner is None:
-            captured(now, "compare_runs")
-            raise ValueError(f"compare_runs: {now.experiment.why_not}")
-        if any(run and run.runner is not runner for run in pair):
-            raise ValueError(
-                f"compare_runs: run {first} and run {second} are of different texts or models; "
-                "want two runs of the same text and model"
-            )
-        if position is None:
-            position = now.experiment.effect_position
-        else:
-            position = index("position", position, range(runner.positions))
-        edits = [run.knockouts if run else () for run in pair]
-        return runner.compared(edits[0], edits[1], position)
+        return effect_between(self.store.now, first, second, position)
 
     def keep_checkpoint(self, step: int, max_bytes: int = MAX_BYTES) -> None:
         """Run the model again, and keep the maps as those of a step of a training.
