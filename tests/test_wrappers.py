@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import copy
-import functools
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import accelerate
 import numpy as np
 import pytest
 import torch
@@ -162,52 +162,14 @@ def test_adapters_outside_the_model_are_named(kind: str, settings: Any, reason: 
         AttentionWidget.from_model(model, tokenizer(), TEXT)
 
 
-# --- accelerate's offload, imitated: it is not installed here ----------------------------------
+# --- accelerate's offload -----------------------------------------------------------------------
 
 
-class Loads:
-    """A hook that holds the weights of a module, and lends them to it for each pass."""
-
-    offload = True
-
-    def __init__(self, module: torch.nn.Module) -> None:
-        self.weights = {name: p.data for name, p in module.named_parameters(recurse=False)}
-        self.release(module)
-
-    def load(self, module: torch.nn.Module) -> None:
-        for name, weight in self.weights.items():
-            module._parameters[name] = torch.nn.Parameter(weight)
-
-    def release(self, module: torch.nn.Module) -> None:
-        for name, weight in self.weights.items():
-            module._parameters[name] = torch.nn.Parameter(weight.to("meta"))
-
-
-def offload(model: PreTrainedModel) -> PreTrainedModel:
-    """Put the weights of `model` away as accelerate's cpu_offload does."""
-    for module in model.modules():
-        if not module._parameters:
-            continue
-        hook, forward = Loads(module), module.forward
-
-        def run(*args: Any, _of: Any = (module, hook, forward), **keywords: Any) -> Any:
-            module, hook, forward = _of
-            hook.load(module)
-            try:
-                return forward(*args, **keywords)
-            finally:
-                hook.release(module)
-
-        module._hf_hook, module.forward = hook, functools.update_wrapper(run, forward)
-    # The whole model's hook loads nothing: it keeps inputs and outputs on one device.
-    model._hf_hook = SimpleNamespace(hooks=(SimpleNamespace(offload=False),))
-    return model
-
-
-def test_weights_that_a_hook_loads_are_weights() -> None:
+def test_weights_that_accelerate_loads_for_each_pass_are_weights() -> None:
     model = ENCODERS["bert"]()
     wanted = eager(model)
-    away = offload(copy.deepcopy(model))
+    away = copy.deepcopy(model)
+    accelerate.cpu_offload(away, execution_device=torch.device("cpu"))
     assert all(p.is_meta for p in away.parameters())
     w = AttentionWidget.from_model(away, tokenizer(), TEXT)
     assert_shows(w, wanted)
