@@ -98,12 +98,14 @@ def followed_run(now: Snapshot) -> Snapshot:
 class ChangeKnockOuts:
     """Take out more of the model's attention, or less: first `remove`, then `add`.
 
-    Knock-outs of one `stroke` undo together.
+    Knock-outs of one `stroke` undo together. The effect is read at `position` from then on; None
+    leaves the position as it is.
     """
 
     add: Any
     remove: Any
     stroke: Hashable = None
+    position: Any = None
     may_wait: str = ""
 
     def apply(self, now: Snapshot) -> Snapshot:
@@ -113,7 +115,8 @@ class ChangeKnockOuts:
         kept = tuple(edit for edit in now.experiment.knocked_out if edit not in removed)
         added = checked(now, self.add)
         every = checked(now, [*kept, *added]) if added else kept
-        return with_knockouts(now, every, self.stroke)
+        after = with_knockouts(now, every, self.stroke)
+        return after if self.position is None else set_effect_position(after, self.position)
 
 
 @dataclass(frozen=True, eq=False)

@@ -123,6 +123,10 @@ class Session(Store[Snapshot]):
             every += [error] if after.knocked_out != before.knocked_out else []
         super().tell(change, every)
 
+    def wait_for_run(self, seconds: float) -> None:
+        """Wait for the run beside this thread, at most for so many seconds."""
+        self._jobs.wait(seconds)
+
     def _follow(self, by: str) -> None:
         experiment = self.settled.experiment
         if not experiment.is_running:
