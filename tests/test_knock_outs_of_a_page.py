@@ -103,6 +103,22 @@ def test_a_click_is_answered_at_once_and_the_run_comes_later(w, page):
     gate.hook.remove()
 
 
+def test_an_earlier_run_that_was_put_back_is_not_shown_while_the_model_runs(w, page):
+    before = state_of(w)
+    page.knock([EDGE])
+    page.wait("done")
+    page.knock(remove=[EDGE])
+    page.wait("idle")
+    gate = Gate(w.store.now.source.model.transformer.h[1])
+    page.knock([OTHER])
+    gate.wait()
+    assert w.run_state.state == "running"
+    assert state_of(w)[0] == before[0]
+    gate.open.set()
+    page.wait("done")
+    gate.hook.remove()
+
+
 def test_a_short_run_and_its_position_are_in_a_single_answer(w, page, monkeypatch):
     monkeypatch.setattr(mirror, "SHORT_RUN", WAIT)
     w.comm = RecordingComm()

@@ -82,6 +82,19 @@ def set_effect_position(now: Snapshot, value: Any) -> Snapshot:
     return now.evolve(experiment=replace(experiment, effect_position=value))
 
 
+def without_hidden_run(before: Snapshot, after: Snapshot) -> Snapshot:
+    """Return the state after a command, without a run whose maps were not on screen.
+
+    While the model runs, the maps on screen stay as they are: those of an earlier run, which has
+    been put back since, must not come instead.
+    """
+    experiment = after.experiment
+    is_hidden = before.experiment.shown is None and experiment.outcome is not None
+    if experiment is before.experiment or not experiment.is_running or not is_hidden:
+        return after
+    return after.evolve(experiment=replace(experiment, outcome=None))
+
+
 def followed_run(now: Snapshot) -> Snapshot:
     """Return the state with the maps of the run that is to be on screen."""
     experiment = now.experiment
