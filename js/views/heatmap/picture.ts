@@ -93,6 +93,7 @@ export function createPicture(
           const out = knockOutMarks(store, marks);
           paintOverlay(overContext, g, colors, marks, emptyRows, pinned(), out);
           map.dataset.knockedOut = String(out.out.length);
+          map.dataset.preview = out.preview.length ? (out.takesOut ? "out" : "back") : "";
         }
         areMarksPainted = true;
         flasher.painted(colors.accent);
