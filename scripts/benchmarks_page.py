@@ -74,7 +74,7 @@ def updated(page: str, printed: dict[str, str], where: str) -> str:
     head, old = sections(page)
     for name, lines in printed.items():
         old[name] = section(name, title(old.get(name), name), described(name), lines, where)
-    return head + "".join(old.values()).rstrip() + "\n"
+    return (head + "".join(f"{part.rstrip()}\n\n" for part in old.values())).rstrip() + "\n"
 
 
 def machine() -> str:

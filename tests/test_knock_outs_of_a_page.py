@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 import torch
 from models import DECODERS, tokenizer
+from recording import RecordingComm
 
 from attnwidget import AttentionWidget, demo
+from attnwidget.widget import mirror
 from attnwidget.widget.messages import answer
 
 EDGE = {"layer": 1, "head": 0, "query": 5, "key": 2}
@@ -98,6 +100,50 @@ def test_a_click_is_answered_at_once_and_the_run_comes_later(w, page):
     assert w.attention[5, 2] == 0
     assert w.effect.kl > 1
     assert w.error == ""
+    gate.hook.remove()
+
+
+def test_an_earlier_run_that_was_put_back_is_not_shown_while_the_model_runs(w, page):
+    before = state_of(w)
+    page.knock([EDGE])
+    page.wait("done")
+    page.knock(remove=[EDGE])
+    page.wait("idle")
+    gate = Gate(w.store.now.source.model.transformer.h[1])
+    page.knock([OTHER])
+    gate.wait()
+    assert w.run_state.state == "running"
+    assert state_of(w)[0] == before[0]
+    gate.open.set()
+    page.wait("done")
+    gate.hook.remove()
+
+
+def test_a_short_run_and_its_position_are_in_a_single_answer(w, page, monkeypatch):
+    monkeypatch.setattr(mirror, "SHORT_RUN", WAIT)
+    w.comm = RecordingComm()
+    page.send(do="knock_out", add=[OTHER], remove=[], stroke=0, position=4)
+    (answer,) = w.comm.states()
+    assert answer["_change"]["acks"] == {"page": 1}
+    assert answer["run_state"]["state"] == "done"
+    assert (answer["effect_position"], answer["effect"]["position"]) == (4, 4)
+    # A knock-out without a position leaves the position as it is.
+    page.knock([EDGE])
+    assert w.comm.states()[1]["effect"]["position"] == 4
+
+
+def test_only_the_answer_to_a_knock_out_waits_for_the_run(w, page, monkeypatch):
+    gate = Gate(w.store.now.source.model.transformer.h[0])
+    w.comm = RecordingComm()
+    page.knock([EDGE])
+    gate.wait()
+    assert w.comm.states()[-1]["run_state"]["state"] == "running"
+    monkeypatch.setattr(w.store, "wait_for_run", pytest.fail)
+    page.send(do="paint", shape=[6, 6], stroke=1, on=[7, 1], off=[])
+    assert w.comm.states()[-1]["_change"]["acks"] == {"page": 2}
+    assert w.run_state.state == "running"
+    gate.open.set()
+    page.wait("done")
     gate.hook.remove()
 
 
@@ -244,6 +290,11 @@ HOSTILE = [
       "remove": 3}, "want a list"),
     ({"add": [EDGE], "stroke": -1}, "stroke"),
     ({"add": [EDGE], "stroke": "x"}, "stroke"),
+    ({"add": [EDGE], "position": 6}, "effect_position"),
+    ({"add": [EDGE], "position": -1}, "effect_position"),
+    ({"add": [EDGE], "position": "4"}, "effect_position"),
+    ({"add": [EDGE], "position": [4]}, "effect_position"),
+    ({"add": [EDGE], "position": True}, "effect_position"),
 ]  # fmt: skip
 
 

@@ -6,9 +6,17 @@ import type { Cell } from "../ui/focus";
 const isToBeOut = (store: Store, [q, k]: Cell): boolean =>
   store.knocks ? store.knockOutAt([q, k]).add.length > 0 : !store.mask[q * store.nK + k];
 
-function edit(store: Store, cells: readonly Cell[], out: boolean, stroke: number): void {
-  if (store.knocks) store.knockOut(cells, out, stroke);
-  else {
+/** Edit cells; the effect of a knock-out is read where `last` has it. */
+function edit(
+  store: Store,
+  cells: readonly Cell[],
+  out: boolean,
+  stroke: number,
+  last: Cell,
+): void {
+  if (store.knocks) {
+    store.knockOut(cells, out, stroke, out ? effectPosition(store, last) : null);
+  } else {
     const list = cells.map(([q, k]) => q * store.nK + k);
     store.paint(list, out, stroke);
   }
@@ -16,7 +24,7 @@ function edit(store: Store, cells: readonly Cell[], out: boolean, stroke: number
 
 /** Edit cells as `first` has to be edited: they are knocked out or masked, or put back. */
 export function toggleCells(store: Store, cells: readonly Cell[], first: Cell): void {
-  edit(store, cells, isToBeOut(store, first), store.stroke());
+  edit(store, cells, isToBeOut(store, first), store.stroke(), first);
 }
 
 /** Cells that are edited from press to lift: all become as the first cell becomes, and undo together. */
@@ -29,12 +37,12 @@ export function createStroke(store: Store) {
     begin(cell: Cell) {
       const out = isToBeOut(store, cell);
       current = { id: store.stroke(), out, last: cell };
-      edit(store, [cell], out, current.id);
+      edit(store, [cell], out, current.id, cell);
     },
     extend(cells: readonly Cell[]) {
       if (!current || !cells.length) return;
-      edit(store, cells, current.out, current.id);
       current.last = cells[cells.length - 1];
+      edit(store, cells, current.out, current.id, current.last);
     },
     end() {
       current = null;
@@ -55,14 +63,12 @@ export const isKnockedOut = (store: Store, [q, k]: Cell): boolean =>
 export const isVoid = (store: Store, cell: Cell): boolean =>
   isLocked(store, cell) && (!store.knocks || store.aim.where === "edge");
 
-/** Read the effect where it appears first: at the query of the edge, in a model that reads from left to right. */
-export function readEffectAt(store: Store, [q]: Cell): void {
+/** Where the effect appears first: at the query of the edge, in a model that reads from left to right; else null. */
+function effectPosition(store: Store, [q]: Cell): number | null {
   const isSquare = store.nQ === store.nK;
   const isCausal = isSquare && Boolean(store.locked?.[store.nK - 1]);
   const isRow = ["edge", "query"].includes(store.aim.where);
   const { stack } = store.shown;
   const isText = stack.startsWith("self") || stack.startsWith("decoder");
-  if (isCausal && isRow && isText && store.get("effect_position") !== q) {
-    store.set("effect_position", q);
-  }
+  return isCausal && isRow && isText ? q : null;
 }

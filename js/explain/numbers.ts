@@ -74,6 +74,15 @@ export function columnFormat(values: ArrayLike<number>): (value: number) => stri
   return (value) => fixed(value, digits);
 }
 
+/** A format for a column of numbers of at least 0: a number that would be written as 0 is "<0.001". */
+export function positiveFormat(values: ArrayLike<number>): (value: number) => string {
+  const format = columnFormat(values);
+  return (value) => {
+    const text = format(value);
+    return value > 0 && !/[1-9∞]/.test(text) ? `<${text.slice(0, -1)}1` : text;
+  };
+}
+
 /** A number with its sign in any case; a number that is written as 0 has none. */
 export function signed(value: number, format: (value: number) => string): string {
   const text = format(value);

@@ -34,10 +34,11 @@ export function createKnocking({ mirror, replay, marks, waiting, shown }: Parts)
   }
   const knocks = () => !aim.whatIf && why() === "";
 
-  function send(change: KnockOutChange, stroke: number) {
+  function send(change: KnockOutChange, stroke: number, position: number | null = null) {
     if (change.add.length + change.remove.length === 0) return;
     replay.history.reset(); // only Python knows what undo takes back
-    replay.send({ command: { do: "knock_out", stroke, ...change } });
+    const at = position === null ? {} : { position };
+    replay.send({ command: { do: "knock_out", stroke, ...change, ...at } });
   }
   const wanted = (cells: readonly At[]): KnockOutRecord[] =>
     cells.flatMap((at) => recordsAt(aim, shown(), at));
@@ -76,9 +77,12 @@ export function createKnocking({ mirror, replay, marks, waiting, shown }: Parts)
     isOtherRun: (names: ReadonlySet<string>): boolean =>
       names.has("shown_run") ||
       (names.has("run_state") && ["idle", "done"].includes(get("run_state")?.state ?? "")),
-    /** Take cells out, or put them back; `out` is what became of the first cell of a stroke. */
-    knockOut(cells: readonly At[], out: boolean, stroke: number) {
-      send((out ? takingOut : puttingBack)(now(), wanted(cells)), stroke);
+    /**
+     * Take cells out, or put them back; `out` is what became of the first cell of a stroke. The effect
+     * is read at `position`; null leaves the position as it is.
+     */
+    knockOut(cells: readonly At[], out: boolean, stroke: number, position: number | null = null) {
+      send((out ? takingOut : puttingBack)(now(), wanted(cells)), stroke, position);
     },
     /** Other knock-outs in place of those that there are. */
     setKnockOuts(next: readonly KnockOutRecord[], stroke = replay.stroke()) {

@@ -90,6 +90,8 @@ export interface KnockOut {
   stroke: number;
   add: KnockOutRecord[];
   remove: KnockOutRecord[];
+  /** Where the effect is read from now on. */
+  position?: number;
 }
 
 /** Stop the run of the model. */

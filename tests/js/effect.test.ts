@@ -44,8 +44,8 @@ describe("the panel", () => {
     expect(card.$(".aw-run-words").textContent).toBe("12 ms. From layer 3 on.");
     expect(rows(card)).toEqual([
       ["token", "", "p before", "p after", "Δp", "Δlogit"],
-      [EVIL, "", "0.987", "0.004", "−0.983", "−5.90"],
-      [" owl", "", "0.001", "0.900", "+0.899", "+2.50"],
+      [EVIL, "", "0.987", "0.004", "−0.983", "−5.900"],
+      [" owl", "", "0.001", "0.900", "+0.899", "+2.500"],
     ]);
   });
 
@@ -53,9 +53,27 @@ describe("the panel", () => {
     const card = model({ effect: VECTORS });
     expect(card.$(".aw-run-number").textContent).toBe("1 − cosine 0.16");
     expect(rows(card).slice(1)).toEqual([
-      ["token 1", "", "0.25", "0.50"],
-      ["token 0", "", "0.0100", "0.10"],
+      ["token 1", "", "0.250", "0.500"],
+      ["token 0", "", "0.010", "0.100"],
     ]);
+  });
+
+  it("has the numbers of a column in one notation", () => {
+    const row = (token: string, p: [number, number], logit: [number, number]) => ({
+      ...{ token, id: 4, p, logit },
+    });
+    const classes = (...list: ReturnType<typeof row>[]) =>
+      model({ effect: { ...TOKENS, kind: "classes", what: "class", rows: list, loss: null } });
+    const card = classes(
+      row("bad", [0.9997, 0.9], [4, 3.5]),
+      row("good", [3e-4, 0], [-2, -2.0000004]),
+    );
+    expect(rows(card).slice(1)).toEqual([
+      ["bad", "", "1.000", "0.900", "−0.100", "−0.500"],
+      ["good", "", "<0.001", "0.000", "0.000", "0.000"],
+    ]);
+    const small = classes(row("a", [2e-5, 4e-5], [0, 1]), row("b", [1e-4, 1e-5], [0, 1]));
+    expect(rows(small)[1]).toEqual(["a", "", "2.00e−5", "4.00e−5", "+2.00e−5", "+1.000"]);
   });
 
   it("keeps its numbers while the next run is under way", async () => {

@@ -97,6 +97,15 @@ describe("the store", () => {
     expect(page.store.pending).toBe(0);
   });
 
+  it("sends with a knock-out where the effect is read, if the click says so", () => {
+    const page = model();
+    page.store.knockOut([[1, 0]], true, 1, 1);
+    page.store.knockOut([[1, 0]], false, 2);
+    const [out, back] = commands(page);
+    expect(out).toMatchObject({ do: "knock_out", position: 1 });
+    expect(back).not.toHaveProperty("position");
+  });
+
   it("ends two quick clicks in the last state", () => {
     const page = model();
     page.store.knockOut([[1, 0]], true, 1);

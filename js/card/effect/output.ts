@@ -1,5 +1,5 @@
 /** The output of the model before and after: the most probable tokens or classes, the vectors of the tokens, or the outputs. */
-import { fixed, number, signed, two, weight } from "../../explain/numbers";
+import { columnFormat, number, positiveFormat, signed } from "../../explain/numbers";
 import { visible } from "../../explain/tokens";
 import { largest } from "../../maths/extent";
 import type { Store } from "../../state/store";
@@ -88,20 +88,26 @@ function tableOf(effect: Effect, tokens: readonly string[]) {
   return distributionTable(effect);
 }
 
-const numberOr = (value: number | null) => (value === null ? "–" : number(value));
+const numberOr = (value: number | null, format = number) => (value === null ? "–" : format(value));
+const isKnown = (value: number | null) => value !== null;
 
 function distributionTable({ what, position, token, rows, kl }: DistributionEffect) {
   const place = position === null ? "" : ` at “${visible(token)}” (position ${position})`;
+  const changeOf = ([before, after]: readonly (number | null)[]) =>
+    before === null || after === null ? null : after - before;
+  const shares = rows.flatMap(({ p }) => p.filter(isKnown));
+  const [share, shareChange] = [positiveFormat(shares), columnFormat(shares)];
+  const logitChange = columnFormat(rows.map(({ logit }) => changeOf(logit)).filter(isKnown));
   const change = (pair: readonly (number | null)[], format: (by: number) => string) =>
-    pair[0] === null || pair[1] === null ? "–" : signed(pair[1] - pair[0], format);
+    numberOr(changeOf(pair), (by) => signed(by, format));
   const listed = rows.map(
     ({ token: name, p, logit }): Row => ({
       name: visible(name),
       bars: p.map((value) => value ?? 0),
       cells: [
-        ...p.map((value) => (value === null ? "–" : weight(value))),
-        change(p, (by) => fixed(by, 3)),
-        change(logit, two),
+        ...p.map((value) => numberOr(value, share)),
+        change(p, shareChange),
+        change(logit, logitChange),
       ],
     }),
   );
@@ -119,11 +125,12 @@ function vectorsTable(
     .sort((a, b) => b.value - a.value)
     .slice(0, LISTED);
   const most = largest(cosine.map((value) => value ?? 0)) || 1;
+  const [turn, size] = [cosine, norm].map((column) => positiveFormat(column.filter(isKnown)));
   const rows = order.map(
     ({ i }): Row => ({
       name: tokens[i] === undefined ? `token ${i}` : visible(tokens[i]),
       bars: [Math.max(0, (cosine[i] ?? 0) / most)],
-      cells: [numberOr(cosine[i]), numberOr(norm[i])],
+      cells: [numberOr(cosine[i], turn), numberOr(norm[i], size)],
     }),
   );
   const caption = pooled

@@ -1,5 +1,5 @@
 /** The marked cell (under the pointer, reached by keyboard, or selected) and the description of the cell. */
-import { isKnockedOut, isLocked, isVoid, readEffectAt, toggleCells } from "../../card/edits";
+import { isLocked, isVoid, toggleCells } from "../../card/edits";
 import { describe, opening } from "../../explain/cell";
 import type { Change, Store } from "../../state/store";
 import { text } from "../../ui/dom";
@@ -71,7 +71,6 @@ export function createMarker(
     toggle() {
       if (!anchor && isVoid(store, active)) return;
       toggleCells(store, cellsBetween(anchor ?? active, active), active);
-      if (isKnockedOut(store, active)) readEffectAt(store, active);
       say(activate(active));
     },
     leave() {

@@ -94,6 +94,7 @@ export function createPicture(
           paintOverlay(overContext, g, colors, marks, emptyRows, pinned(), out);
           map.dataset.knockedOut = String(out.out.length);
           map.dataset.reach = out.reach === null ? "" : String(out.reach);
+          map.dataset.preview = out.preview.length ? (out.takesOut ? "out" : "back") : "";
         }
         areMarksPainted = true;
         flasher.painted(colors.accent);

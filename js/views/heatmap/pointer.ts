@@ -3,7 +3,7 @@
  * or column. Alt-click, right-click and a finger that rests pin a cell and mask nothing.
  */
 
-import { createStroke, isKnockedOut, isVoid, readEffectAt } from "../../card/edits";
+import { createStroke, isVoid } from "../../card/edits";
 import { actOnLabel } from "../../card/label";
 import type { Store } from "../../state/store";
 import type { Cell, Label } from "../../ui/focus";
@@ -113,7 +113,6 @@ export function listenToPointer(
     stroke.end();
     if (!last) return;
     actions.select(last);
-    if (isKnockedOut(store, last)) readEffectAt(store, last);
   };
   listen(surface, "pointerup", end);
   listen(surface, "pointercancel", end);

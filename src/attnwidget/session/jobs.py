@@ -22,6 +22,8 @@ class Jobs:
         self._stop: threading.Event | None = None
         self._next: tuple[Context, Work, threading.Event] | None = None
         self._is_busy = False
+        self._idle = threading.Event()
+        self._idle.set()
 
     def stop(self) -> None:
         """Stop the work that is under way, if any."""
@@ -38,10 +40,15 @@ class Jobs:
             if self._is_busy:
                 return
             self._is_busy = True
+            self._idle.clear()
         try:
             threading.Thread(target=self._loop, daemon=True).start()
         except RuntimeError:  # no threads here
             self._loop()
+
+    def wait(self, seconds: float) -> None:
+        """Wait until the thread has no work, at most for so many seconds."""
+        self._idle.wait(seconds)
 
     @contextmanager
     def here(self) -> Iterator[Callable[[], bool]]:
@@ -71,6 +78,7 @@ class Jobs:
                 job, self._next = self._next, None
                 if job is None:
                     self._is_busy = False
+                    self._idle.set()
                     return
             context, work, stop = job
             context.run(work, stop.is_set)

@@ -82,6 +82,19 @@ def set_effect_position(now: Snapshot, value: Any) -> Snapshot:
     return now.evolve(experiment=replace(experiment, effect_position=value))
 
 
+def without_hidden_run(before: Snapshot, after: Snapshot) -> Snapshot:
+    """Return the state after a command, without a run whose maps were not on screen.
+
+    While the model runs, the maps on screen stay as they are: those of an earlier run, which has
+    been put back since, must not come instead.
+    """
+    experiment = after.experiment
+    is_hidden = before.experiment.shown is None and experiment.outcome is not None
+    if experiment is before.experiment or not experiment.is_running or not is_hidden:
+        return after
+    return after.evolve(experiment=replace(experiment, outcome=None))
+
+
 def followed_run(now: Snapshot) -> Snapshot:
     """Return the state with the maps of the run that is to be on screen."""
     experiment = now.experiment
@@ -98,12 +111,14 @@ def followed_run(now: Snapshot) -> Snapshot:
 class ChangeKnockOuts:
     """Take out more of the model's attention, or less: first `remove`, then `add`.
 
-    Knock-outs of one `stroke` undo together.
+    Knock-outs of one `stroke` undo together. The effect is read at `position` from then on; None
+    leaves the position as it is.
     """
 
     add: Any
     remove: Any
     stroke: Hashable = None
+    position: Any = None
     may_wait: str = ""
 
     def apply(self, now: Snapshot) -> Snapshot:
@@ -113,7 +128,8 @@ class ChangeKnockOuts:
         kept = tuple(edit for edit in now.experiment.knocked_out if edit not in removed)
         added = checked(now, self.add)
         every = checked(now, [*kept, *added]) if added else kept
-        return with_knockouts(now, every, self.stroke)
+        after = with_knockouts(now, every, self.stroke)
+        return after if self.position is None else set_effect_position(after, self.position)
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,7 +12,7 @@ from attnwidget.maths.validate import index
 from attnwidget.session.commands import Set, ShowReport
 from attnwidget.session.history import History
 from attnwidget.session.jobs import Jobs
-from attnwidget.session.knock_outs import Ran, followed_run
+from attnwidget.session.knock_outs import Ran, followed_run, without_hidden_run
 from attnwidget.session.size import check_size, map_shape
 from attnwidget.session.snapshot import Snapshot
 from attnwidget.session.store import Batch, Change, Command, RefusedError, Store
@@ -86,7 +86,7 @@ class Session(Store[Snapshot]):
         after = command.apply(before)
         if after is before:
             return before
-        after = followed_run(after)
+        after = followed_run(without_hidden_run(before, after))
         # Raises an error for values that the maps cannot be computed from, before anything changes.
         _compute(after)
         return after if _is_same_map(before, after) else after.evolve(revision=self._number)
@@ -122,6 +122,10 @@ class Session(Store[Snapshot]):
             # A program that has not set knock-outs finds the error in the state alone.
             every += [error] if after.knocked_out != before.knocked_out else []
         super().tell(change, every)
+
+    def wait_for_run(self, seconds: float) -> None:
+        """Wait for the run beside this thread, at most for so many seconds."""
+        self._jobs.wait(seconds)
 
     def _follow(self, by: str) -> None:
         experiment = self.settled.experiment

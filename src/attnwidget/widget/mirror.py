@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from attnwidget.session.snapshot import Snapshot
     from attnwidget.session.store import Change
 
+# A run that ends within so many seconds is in the answer to its click; after a longer run, a second
+# message comes.
+SHORT_RUN = 0.02
 _BY_ROW = frozenset(name for name, row in SCHEMA.items() if row.by_row)
 
 
@@ -98,8 +101,11 @@ class SessionMirror(StoreWidget):
         # Commands are taken first and apart: a refused trait beside them takes back none of them.
         if "_commands" in sync_data:
             rest = {name: value for name, value in sync_data.items() if name != "_commands"}
+            experiment = self.store.now.experiment
             try:
                 refusal: Exception | None = self._page.take(sync_data["_commands"])
+                if self.store.now.experiment is not experiment:
+                    self.store.wait_for_run(SHORT_RUN)
             finally:
                 # An observer may have raised: the page gets its answer, and the rest is taken.
                 self.send_fields(["_change"])

@@ -143,7 +143,7 @@ def _knock_out(sent: Mapping[str, Any], client: str) -> ChangeKnockOuts:
         if len(value) > MOST_KNOCKOUTS:
             raise ValueError(f"{name}: got {len(value):,}, want at most {MOST_KNOCKOUTS:,}")
     stroke = client, size("stroke", sent.get("stroke", 0), at_least=0)
-    return ChangeKnockOuts(records["add"], records["remove"], stroke)
+    return ChangeKnockOuts(records["add"], records["remove"], stroke, sent.get("position"))
 
 
 def _number(sent: Mapping[str, Any], stroke: Any) -> SetNumber:
