@@ -11,7 +11,7 @@ import { createFollow } from "../../ui/follow";
 import { cellsOf } from "./cells";
 import type { Geometry } from "./geometry";
 import { createImage } from "./image";
-import { knockOutMarks } from "./knock-outs";
+import { type KnockOutMarks, knockOutMarks } from "./knock-outs";
 import { lightChanges } from "./light";
 import type { Marks } from "./marks";
 import { paintOverlay } from "./overlay";
@@ -23,6 +23,13 @@ import { createTable } from "./table";
 function updateClasses(column: HTMLElement, { nK }: Store) {
   column.classList.toggle("aw-many", nK > 12);
   column.classList.toggle("aw-crowd", nK > 30);
+}
+
+/** Tell programs about the marks of knock-outs, which are pixels. */
+function tellKnockOuts(map: HTMLElement, { out, reach, preview, takesOut }: KnockOutMarks) {
+  map.dataset.knockedOut = String(out.length);
+  map.dataset.reach = reach === null ? "" : String(reach);
+  map.dataset.preview = preview.length ? (takesOut ? "out" : "back") : "";
 }
 
 export function createPicture(
@@ -92,9 +99,7 @@ export function createPicture(
         if (!areMarksPainted) {
           const out = knockOutMarks(store, marks);
           paintOverlay(overContext, g, colors, marks, emptyRows, pinned(), out);
-          map.dataset.knockedOut = String(out.out.length);
-          map.dataset.reach = out.reach === null ? "" : String(out.reach);
-          map.dataset.preview = out.preview.length ? (out.takesOut ? "out" : "back") : "";
+          tellKnockOuts(map, out);
         }
         areMarksPainted = true;
         flasher.painted(colors.accent);
