@@ -370,7 +370,7 @@ def test_two_runs_are_compared_as_torch_compares_their_logits(w, trained):
         logs = pair[:, position].log_softmax(dim=-1)
         kl = float((logs[0].exp() * (logs[0] - logs[1])).sum())
         assert kl > 1e-3
-        assert effect.kl == pytest.approx(kl, abs=1e-6)
+        assert effect.kl == pytest.approx(kl, rel=1e-5)
         np.testing.assert_allclose(effect.log_probabilities, logs, atol=1e-5)
         ids = w.store.now.source.reading.inputs["input_ids"][0, 1:]
         loss = -pair[:, :-1].log_softmax(dim=-1)[:, range(len(ids)), ids]
