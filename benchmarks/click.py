@@ -84,7 +84,6 @@ def measure(lab: Lab, n: int, clicks: int) -> dict[str, list[float]]:
     view = MapView(notebook)
     page = notebook.page
     page.evaluate(PROBE)
-    button = page.locator("button.floor")
     got: dict[str, list[float]] = {"painted": [], "frames": [], "answered": [], "floor": []}
     for i in range(WARM_UP + clicks):
         counted = i >= WARM_UP
@@ -93,12 +92,7 @@ def measure(lab: Lab, n: int, clicks: int) -> dict[str, list[float]]:
         page.wait_for_function("() => window.probe?.answered && window.probe.painted")
         probe: dict[str, Any] = page.evaluate("() => window.probe")
         settle(page, notebook.path.name)
-        button.scroll_into_view_if_needed()
-        box = button.bounding_box()
-        assert box
-        tap(page, box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-        page.wait_for_function("() => window.floor")
-        floor = page.evaluate("() => window.floor")
+        floor = echo(page)
         settle(page, notebook.path.name)
         if counted:
             got["painted"].append(probe["painted"])
@@ -115,6 +109,18 @@ def press(view: MapView, query: int, key: int) -> None:
     assert box
     x, y = view.at(query, key)
     tap(view.notebook.page, box["x"] + x, box["y"] + y)
+
+
+def echo(page: Any) -> float:
+    """Click on the button of `FLOOR`; return the milliseconds until the echo."""
+    button = page.locator("button.floor")
+    button.scroll_into_view_if_needed()
+    box = button.bounding_box()
+    assert box
+    tap(page, box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.wait_for_function("() => window.floor")
+    milliseconds: float = page.evaluate("() => window.floor")
+    return milliseconds
 
 
 def tap(page: Any, x: float, y: float) -> None:

@@ -17,7 +17,7 @@ import math
 import statistics
 
 from _lab import open_lab
-from click import FLOOR, WARM_UP, press, settle, tap
+from click import FLOOR, WARM_UP, echo, press, settle
 from lab import Lab
 from mapview import MapView
 
@@ -56,7 +56,6 @@ def measure(lab: Lab, clicks: int) -> dict[str, list[float]]:
     view = MapView(notebook)
     page = notebook.page
     page.evaluate(PROBE)
-    button = page.locator("button.floor")
     got: dict[str, list[float]] = {"effect": [], "floor": [], "run": [], "single": []}
     for i in range(WARM_UP + clicks):
         query = 2 + i % 5
@@ -69,12 +68,7 @@ def measure(lab: Lab, clicks: int) -> dict[str, list[float]]:
         shown = float(probe["number"].split()[0].replace("−", "-"))
         assert math.isclose(shown, number, rel_tol=0.01, abs_tol=0.006), (shown, number)
         settle(page, notebook.path.name)
-        button.scroll_into_view_if_needed()
-        box = button.bounding_box()
-        assert box
-        tap(page, box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-        page.wait_for_function("() => window.floor")
-        floor = page.evaluate("() => window.floor")
+        floor = echo(page)
         settle(page, notebook.path.name)
         press(view, query, key)
         page.wait_for_function("() => window.probe?.idle")

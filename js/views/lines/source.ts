@@ -57,7 +57,7 @@ export function createSource(store: Store, signal: AbortSignal, changed: () => v
       try {
         const { content, buffers } = await store.request({ type: "lines", layer, stack }, until);
         newest = { layer, stack, data: fromMessage(content as never, buffers) };
-        // The numbers of the card come after the lines of their layer, and tell the view themselves.
+        // The view draws the lines when the card shows their layer, because the header names that layer then.
         if (!isShown(newest)) return;
       } catch (error) {
         if (until.aborted) return;
